@@ -1,0 +1,3 @@
+//! Budget: decide + minimise.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Salted commitments, the leaves of the evidence log. Pure.

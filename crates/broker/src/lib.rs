@@ -1,0 +1,1 @@
+//! A small embedded MQTT broker for the demo and for faults.

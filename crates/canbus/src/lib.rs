@@ -1,0 +1,1 @@
+//! Frame sources: candump files, the virtual bus, SocketCAN.

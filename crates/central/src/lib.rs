@@ -1,0 +1,1 @@
+//! vernport-central: registry, grants, and the store that cannot read.

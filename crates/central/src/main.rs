@@ -1,0 +1,3 @@
+//! vernport-central: registry, grants, and the store that cannot read.
+
+fn main() {}

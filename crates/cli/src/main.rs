@@ -1,0 +1,3 @@
+//! The vernport command.
+
+fn main() {}

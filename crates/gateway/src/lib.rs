@@ -1,0 +1,1 @@
+//! vernport-gateway: from the bus to the sealed queue and onwards.

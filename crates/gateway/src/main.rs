@@ -1,0 +1,3 @@
+//! vernport-gateway: from the bus to the sealed queue and onwards.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The one adapter around rumqttc: tool readings in, fleet messages out.

@@ -1,0 +1,1 @@
+//! Bundles to rules; facts to grants; decide and minimise. Pure.

@@ -1,0 +1,1 @@
+//! Ledger events to facts. Pure.

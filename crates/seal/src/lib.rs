@@ -1,0 +1,1 @@
+//! Envelopes: batches sealed to recipients, signed by the gateway. Pure.

@@ -1,0 +1,1 @@
+//! Simulated vehicles and tools as pure state machines.

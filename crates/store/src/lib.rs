@@ -1,0 +1,1 @@
+//! Central tables: batches, ledger, aliases, erasure keys behind a second database.

@@ -1,0 +1,1 @@
+//! Certificates, keys, log capture and canaries for tests and benches.

@@ -1,0 +1,3 @@
+//! House work: setup, test suites, ci, tidy.
+
+fn main() {}

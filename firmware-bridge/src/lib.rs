@@ -1,0 +1,2 @@
+//! The wire between a CAN adapter and the gateway.
+#![no_std]

@@ -1,0 +1,1 @@
+//! The whole path, from a bus to the store and the topics.
