@@ -1,1 +1,9 @@
-//! Certificates, keys, log capture and canaries for tests and benches.
+//! What tests and benches share: a certificate authority, captured logs,
+//! canaries.
+//!
+//! Nothing that ships depends on this crate. Its functions panic where a test
+//! could not go on anyway.
+
+pub mod canary;
+pub mod logs;
+pub mod pki;

@@ -103,6 +103,9 @@ bytes_id!(
     /// A key epoch: one data key, of one asset and one flow.
     EpochId, 16);
 bytes_id!(
+    /// One opening of one flow for one asset; a new one at each change of what it rests on.
+    GrantId, 16);
+bytes_id!(
     /// One start of the machine; monotonic times compare only within it.
     BootId, 16);
 bytes_id!(

@@ -24,12 +24,12 @@ pub use basis::LegalBasis;
 pub use catalogue::{Catalogue, CatalogueError, Category, Signal, SignalId, ValueKind};
 pub use frame::{CanFrame, CanId, FrameKind};
 pub use id::{
-    AssetId, BatchId, BootId, ControllerId, EntryHash, EpochId, IdError, KeyId, MessageId, OrderId,
+    AssetId, BatchId, BootId, ControllerId, EntryHash, EpochId, GrantId, IdError, KeyId, MessageId, OrderId,
     PersonAlias, Slug, SubjectId, VehicleAlias,
 };
 pub use identifier::{Identifier, IdentifierError, IdentifierKind, Plate, Vin};
 pub use reading::{Identification, Reading};
 pub use reason::{Audience, Fate, Reason};
 pub use source::{Source, SourceError};
-pub use time::{BootMicros, Stamp, TimeQuality, UtcMicros};
+pub use time::{BootMicros, Clock, Stamp, TimeQuality, UtcMicros};
 pub use value::{Cell, Fault, FaultState, Label, Number, Position, TroubleCode, Value, ValueError};

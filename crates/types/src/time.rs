@@ -55,6 +55,19 @@ pub struct Stamp {
     pub quality: TimeQuality,
 }
 
+/// What tells the time. The one way to it for everything above, so that tests
+/// can hold it, jump it and set it back.
+pub trait Clock: Send + Sync {
+    /// Now.
+    fn now(&self) -> Stamp;
+}
+
+impl<F: Fn() -> Stamp + Send + Sync> Clock for F {
+    fn now(&self) -> Stamp {
+        self()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

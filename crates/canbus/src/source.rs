@@ -1,0 +1,275 @@
+//! One way to open and read every kind of bus.
+
+use crate::{
+    candump::Replay,
+    clock::{Pace, Time},
+    url::SourceUrl,
+    virtual_bus::{AttachError, VirtualBuses, VirtualNode, VirtualSender},
+};
+use std::{fmt, io, path::PathBuf, sync::Arc};
+use thiserror::Error;
+use vernport_types::{CanFrame, Clock, Stamp};
+
+/// A frame, when and where it was heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimedFrame {
+    /// The frame.
+    pub frame: CanFrame,
+    /// When it was heard.
+    pub at: Stamp,
+    /// The bus: 0, or for a log its channels in the order of their appearance.
+    pub bus: u8,
+    /// The place of this frame in its source, from 0. For a log it is the same
+    /// in every replay and so can be kept as a cursor.
+    pub index: u64,
+}
+
+/// What a source has counted since it was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counters {
+    /// Frames handed out.
+    pub frames: u64,
+    /// Lines of a log that were no frames.
+    pub skipped_lines: u64,
+    /// Frames lost because a queue was full.
+    pub dropped: u64,
+}
+
+/// Why a source cannot be opened.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    /// The log cannot be opened.
+    #[error("cannot open the log {path}")]
+    Log {
+        /// The log.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The virtual bus takes no more nodes.
+    #[error(transparent)]
+    Virtual(#[from] AttachError),
+    /// The interface cannot be opened.
+    #[error(
+        "cannot open CAN interface '{interface}'; see that it exists (ip link show) and that the kernel has CAN"
+    )]
+    Interface {
+        /// The interface.
+        interface: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// This system has no SocketCAN.
+    #[error(
+        "cannot open CAN interface '{interface}': SocketCAN is there on Linux only; replay a log instead"
+    )]
+    NotLinux {
+        /// The interface.
+        interface: String,
+    },
+}
+
+/// Why no more frames come from a source.
+#[derive(Debug, Error)]
+pub enum ReadError {
+    /// The log cannot be read on.
+    #[error("cannot read the log {path} after line {line}")]
+    Log {
+        /// The log.
+        path: PathBuf,
+        /// The last line that was read.
+        line: u64,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The interface gave an error, `ENETDOWN` while it is down.
+    #[error("cannot read CAN interface '{interface}'; see that it is up (ip link set {interface} up)")]
+    Interface {
+        /// The interface.
+        interface: String,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+/// Why a frame was not sent.
+#[derive(Debug, Error)]
+pub enum SendError {
+    /// The interface gave an error.
+    #[error("cannot send on CAN interface '{interface}'; see that it is up (ip link set {interface} up)")]
+    Interface {
+        /// The interface.
+        interface: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// An error frame, which no node can send.
+    #[error("cannot send an error frame on CAN interface '{interface}'")]
+    ErrorFrame {
+        /// The interface.
+        interface: String,
+    },
+}
+
+/// How to open a source.
+#[derive(Clone)]
+pub struct OpenOptions {
+    /// This machine's clock.
+    pub clock: Arc<dyn Clock>,
+    /// Which time the frames of a log get.
+    pub time: Time,
+    /// How fast a log is played.
+    pub pace: Pace,
+    /// How many frames of a log to pass over: the cursor of an earlier replay.
+    pub skip_frames: u64,
+    /// The virtual buses of this process.
+    pub buses: VirtualBuses,
+}
+
+impl OpenOptions {
+    /// A log from its first frame, unpaced, in the clock's time.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            clock,
+            time: Time::default(),
+            pace: Pace::default(),
+            skip_frames: 0,
+            buses: VirtualBuses::default(),
+        }
+    }
+}
+
+impl fmt::Debug for OpenOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenOptions")
+            .field("time", &self.time)
+            .field("pace", &self.pace)
+            .field("skip_frames", &self.skip_frames)
+            .field("buses", &self.buses)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An open source and, where frames can be sent, the hand that sends them.
+#[derive(Debug)]
+pub struct Bus {
+    /// Where frames come from.
+    pub source: FrameSource,
+    /// Where they go; a log takes none.
+    pub sink: Option<FrameSink>,
+}
+
+/// Opens a source. Must be called inside a tokio runtime.
+///
+/// # Errors
+/// [`OpenError`] when the log, bus or interface cannot be had.
+pub async fn open(url: &SourceUrl, options: OpenOptions) -> Result<Bus, OpenError> {
+    match url {
+        SourceUrl::Candump(path) => {
+            let replay = Replay::open(path, options).await?;
+            Ok(Bus { source: FrameSource::from(Inner::Candump(Box::new(replay))), sink: None })
+        }
+        SourceUrl::Virtual(name) => {
+            let node = options.buses.attach(name, options.clock)?;
+            let sink = Some(FrameSink(Sink::Virtual(node.sender())));
+            Ok(Bus { source: FrameSource::from(Inner::Virtual(node)), sink })
+        }
+        #[cfg(target_os = "linux")]
+        SourceUrl::Can(interface) => {
+            let interface = crate::socketcan::Interface::open(interface, options.clock)?;
+            let sink = Some(FrameSink(Sink::Can(interface.clone())));
+            Ok(Bus { source: FrameSource::from(Inner::Can(interface)), sink })
+        }
+        #[cfg(not(target_os = "linux"))]
+        SourceUrl::Can(interface) => Err(OpenError::NotLinux { interface: interface.clone() }),
+    }
+}
+
+/// Gives the frames of one source, in order.
+#[derive(Debug)]
+pub struct FrameSource {
+    inner: Inner,
+    frames: u64,
+}
+
+#[derive(Debug)]
+enum Inner {
+    Candump(Box<Replay>),
+    Virtual(VirtualNode),
+    #[cfg(target_os = "linux")]
+    Can(crate::socketcan::Interface),
+}
+
+impl From<Inner> for FrameSource {
+    fn from(inner: Inner) -> Self {
+        Self { inner, frames: 0 }
+    }
+}
+
+impl FrameSource {
+    /// The next frame; `None` at the end of a log. A live bus has no end.
+    /// Losing the future loses no frame.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the source fails. A live bus may be asked again.
+    pub async fn next(&mut self) -> Result<Option<TimedFrame>, ReadError> {
+        let live =
+            |heard: (CanFrame, Stamp)| TimedFrame { frame: heard.0, at: heard.1, bus: 0, index: self.frames };
+        let next = match &mut self.inner {
+            Inner::Candump(replay) => replay.next().await?,
+            Inner::Virtual(node) => node.next().await.map(live),
+            #[cfg(target_os = "linux")]
+            Inner::Can(interface) => Some(live(interface.next().await?)),
+        };
+        self.frames += u64::from(next.is_some());
+        Ok(next)
+    }
+
+    /// What was counted so far.
+    pub fn counters(&self) -> Counters {
+        let counters = Counters { frames: self.frames, ..Counters::default() };
+        match &self.inner {
+            Inner::Candump(replay) => Counters { skipped_lines: replay.skipped_lines(), ..counters },
+            Inner::Virtual(node) => Counters { dropped: node.dropped(), ..counters },
+            #[cfg(target_os = "linux")]
+            Inner::Can(_) => counters,
+        }
+    }
+
+    /// The buses of a log so far, by number: its channels. Empty for a live bus.
+    pub fn channels(&self) -> &[String] {
+        match &self.inner {
+            Inner::Candump(replay) => replay.channels(),
+            _ => &[],
+        }
+    }
+}
+
+/// Sends frames onto a bus; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct FrameSink(Sink);
+
+#[derive(Debug, Clone)]
+enum Sink {
+    Virtual(VirtualSender),
+    #[cfg(target_os = "linux")]
+    Can(crate::socketcan::Interface),
+}
+
+impl FrameSink {
+    /// Sends one frame.
+    ///
+    /// # Errors
+    /// [`SendError`] when the interface does not take it. A virtual bus takes
+    /// every frame.
+    pub async fn send(&self, frame: &CanFrame) -> Result<(), SendError> {
+        match &self.0 {
+            Sink::Virtual(sender) => {
+                sender.send(frame);
+                Ok(())
+            }
+            #[cfg(target_os = "linux")]
+            Sink::Can(interface) => interface.send(frame).await,
+        }
+    }
+}

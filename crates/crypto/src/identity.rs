@@ -1,0 +1,74 @@
+//! The blind index: a keyed hash of a VIN, plate or serial number, so that two
+//! places can compare what neither shows.
+//!
+//! `HMAC-SHA256(identity key, "vernport identifier v1" 00 normal form)`.
+
+use crate::{public::public_32, random, redacted_debug};
+use ring::hmac;
+use vernport_types::Identifier;
+use zeroize::Zeroizing;
+
+const LABEL: &[u8] = b"vernport identifier v1\0";
+
+public_32!(
+    /// An identifier under the identity key of one controller. Says nothing without the key.
+    BlindIndex
+);
+
+/// A controller's identity key.
+pub struct IdentityKey(Zeroizing<[u8; 32]>);
+
+redacted_debug!(IdentityKey);
+
+impl IdentityKey {
+    /// Draws a new key.
+    pub fn generate() -> Self {
+        Self::from_bytes(random())
+    }
+
+    /// The key of 32 stored bytes.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
+    /// The bytes, for a credential.
+    pub fn to_bytes(&self) -> Zeroizing<[u8; 32]> {
+        self.0.clone()
+    }
+
+    /// The blind index of an identifier.
+    pub fn index(&self, identifier: &Identifier) -> BlindIndex {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &self.0[..]);
+        let normal = Zeroizing::new(identifier.normal_form());
+        let mut context = hmac::Context::with_key(&key);
+        context.update(LABEL);
+        context.update(&normal);
+        BlindIndex::from_bytes(context.sign().as_ref().try_into().expect("HMAC-SHA256 has 32 bytes"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vernport_types::Plate;
+
+    fn vin() -> Identifier {
+        Identifier::Vin("WDB9634031L738001".parse().expect("valid"))
+    }
+
+    #[test]
+    fn the_blind_index_is_the_hmac_of_the_normal_form() {
+        // Made with Python: hmac.new(b"\x2a" * 32, b"vernport identifier v1\0vin\0WDB9634031L738001", "sha256").
+        let index = IdentityKey::from_bytes([0x2A; 32]).index(&vin());
+        assert_eq!(index.to_string(), "eecc7be352f63f6de7e634ac71b69860da2b8fd40de0d02dfa19cdfab047d4b3");
+    }
+
+    #[test]
+    fn controllers_cannot_compare_their_indexes_and_kinds_do_not_collide() {
+        let (one, two) = (IdentityKey::generate(), IdentityKey::generate());
+        assert_ne!(one.index(&vin()), two.index(&vin()));
+        let plate = Identifier::Plate(Plate::new("NO", "AB12345").expect("valid"));
+        let serial = Identifier::serial("NO AB12345").expect("valid");
+        assert_ne!(one.index(&plate), one.index(&serial));
+    }
+}

@@ -1,0 +1,238 @@
+//! A certificate authority that lives as long as a test.
+//!
+//! Client certificates follow vernport's convention: the common name is the
+//! client's name, the organisational unit its role, the organisation the
+//! controller's number. Server certificates are for the loopback names.
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
+    IsCa, KeyPair, KeyUsagePurpose,
+};
+use rustls::{
+    ClientConfig, RootCertStore, ServerConfig,
+    crypto::{CryptoProvider, ring},
+    pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer},
+    server::WebPkiClientVerifier,
+};
+use std::sync::Arc;
+use vernport_types::{ControllerId, Slug};
+
+/// What a client is to central; stands in its certificate's organisational unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// A box in a workshop or a vehicle.
+    Gateway,
+    /// Who writes a controller's ledger.
+    Registrar,
+    /// Who may read released batches.
+    Recipient,
+}
+
+impl Role {
+    /// The word in the certificate.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Gateway => "gateway",
+            Self::Registrar => "registrar",
+            Self::Recipient => "recipient",
+        }
+    }
+}
+
+/// A certificate with its private key.
+#[derive(Clone)]
+pub struct Identity {
+    /// The certificate, in PEM.
+    pub certificate_pem: String,
+    /// The private key, PKCS #8 in PEM.
+    pub key_pem: String,
+    certificate_der: CertificateDer<'static>,
+    key_der: Vec<u8>,
+}
+
+impl Identity {
+    /// The certificate chain: this one certificate.
+    pub fn chain(&self) -> Vec<CertificateDer<'static>> {
+        vec![self.certificate_der.clone()]
+    }
+
+    /// The private key.
+    pub fn key(&self) -> PrivateKeyDer<'static> {
+        PrivatePkcs8KeyDer::from(self.key_der.clone()).into()
+    }
+}
+
+/// The authority. Two of them do not trust each other's certificates.
+pub struct DevCa {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+}
+
+impl Default for DevCa {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl DevCa {
+    /// Draws a key and certifies it.
+    pub fn new() -> Self {
+        let mut params = params(&[], &[(DnType::CommonName, "vernport test authority")]);
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let issuer = CertifiedIssuer::self_signed(params, new_key()).expect("the parameters are complete");
+        Self { issuer }
+    }
+
+    /// The authority's own certificate, in PEM.
+    pub fn certificate_pem(&self) -> String {
+        self.issuer.pem()
+    }
+
+    /// A server on `localhost`, `127.0.0.1` and `::1`.
+    pub fn server(&self) -> Identity {
+        let mut params =
+            params(&["localhost", "127.0.0.1", "::1"], &[(DnType::CommonName, "vernport test server")]);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        self.issue(&params)
+    }
+
+    /// A client of central or of a broker.
+    pub fn client(&self, name: &Slug, role: Role, controller: &ControllerId) -> Identity {
+        let mut params = params(
+            &[],
+            &[
+                (DnType::CommonName, name.as_str()),
+                (DnType::OrganizationalUnitName, role.as_str()),
+                (DnType::OrganizationName, controller.as_str()),
+            ],
+        );
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        self.issue(&params)
+    }
+
+    /// What a server presents and asks: a certificate of this authority from
+    /// each client. No ALPN is set.
+    pub fn server_config(&self, server: &Identity) -> ServerConfig {
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(self.roots()), provider())
+            .build()
+            .expect("the authority is a root");
+        ServerConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .expect("ring has the default versions")
+            .with_client_cert_verifier(verifier)
+            .with_single_cert(server.chain(), server.key())
+            .expect("the key is the certificate's")
+    }
+
+    /// What a client presents: its certificate, or none. No ALPN is set.
+    pub fn client_config(&self, client: Option<&Identity>) -> ClientConfig {
+        let builder = ClientConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .expect("ring has the default versions")
+            .with_root_certificates(self.roots());
+        match client {
+            Some(client) => builder
+                .with_client_auth_cert(client.chain(), client.key())
+                .expect("the key is the certificate's"),
+            None => builder.with_no_client_auth(),
+        }
+    }
+
+    fn roots(&self) -> RootCertStore {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.issuer.der().clone()).expect("the authority's certificate is well formed");
+        roots
+    }
+
+    fn issue(&self, params: &CertificateParams) -> Identity {
+        let key = new_key();
+        let certificate = params.signed_by(&key, &self.issuer).expect("the parameters are complete");
+        Identity {
+            certificate_pem: certificate.pem(),
+            key_pem: key.serialize_pem(),
+            certificate_der: certificate.der().clone(),
+            key_der: key.serialize_der(),
+        }
+    }
+}
+
+fn params(names: &[&str], subject: &[(DnType, &str)]) -> CertificateParams {
+    let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+    let mut params = CertificateParams::new(names).expect("the names are addresses or host names");
+    params.distinguished_name = DistinguishedName::new();
+    for (kind, text) in subject {
+        params.distinguished_name.push(kind.clone(), *text);
+    }
+    params
+}
+
+fn new_key() -> KeyPair {
+    KeyPair::generate().expect("the kernel gives random bytes")
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(ring::default_provider())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustls::{ClientConnection, ServerConnection, pki_types::ServerName};
+
+    fn client(ca: &DevCa) -> Identity {
+        ca.client(
+            &"bay-1".parse().expect("a slug"),
+            Role::Gateway,
+            &"DK-10628334".parse().expect("a controller"),
+        )
+    }
+
+    /// Both ends in memory, until nothing more is to be said.
+    fn handshake(
+        server: ServerConfig,
+        client: ClientConfig,
+        name: &'static str,
+    ) -> Result<Vec<u8>, rustls::Error> {
+        let name = ServerName::try_from(name).expect("a server name");
+        let mut client = ClientConnection::new(Arc::new(client), name)?;
+        let mut server = ServerConnection::new(Arc::new(server))?;
+        while client.wants_write() || server.wants_write() {
+            let mut bytes = Vec::new();
+            while client.wants_write() {
+                client.write_tls(&mut bytes).expect("memory takes all");
+            }
+            server.read_tls(&mut bytes.as_slice()).expect("memory gives all");
+            server.process_new_packets()?;
+            let mut bytes = Vec::new();
+            while server.wants_write() {
+                server.write_tls(&mut bytes).expect("memory takes all");
+            }
+            client.read_tls(&mut bytes.as_slice()).expect("memory gives all");
+            client.process_new_packets()?;
+        }
+        Ok(server.peer_certificates().and_then(|chain| chain.first()).expect("was asked for").to_vec())
+    }
+
+    #[test]
+    fn both_ends_show_a_certificate_and_the_server_sees_name_role_and_controller() {
+        let ca = DevCa::new();
+        for name in ["localhost", "127.0.0.1", "::1"] {
+            let config = ca.client_config(Some(&client(&ca)));
+            let shown = handshake(ca.server_config(&ca.server()), config, name).expect("trusted");
+            for part in ["bay-1", "gateway", "DK-10628334"] {
+                assert!(shown.windows(part.len()).any(|window| window == part.as_bytes()), "{part}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_certificate_another_authority_and_another_name_are_refused() {
+        let (ca, other) = (DevCa::new(), DevCa::new());
+        let server = || ca.server_config(&ca.server());
+        assert!(handshake(server(), ca.client_config(None), "localhost").is_err());
+        assert!(handshake(server(), ca.client_config(Some(&client(&other))), "localhost").is_err());
+        assert!(handshake(server(), other.client_config(Some(&client(&ca))), "localhost").is_err());
+        assert!(handshake(server(), ca.client_config(Some(&client(&ca))), "central.example").is_err());
+        assert!(handshake(server(), ca.client_config(Some(&ca.server())), "localhost").is_err());
+    }
+}
