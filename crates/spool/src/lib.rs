@@ -1,1 +1,40 @@
-//! The durable queue of sealed batches (SQLite).
+//! The durable queue of the gateway: what was released waits here, sealed, until
+//! central has committed it or the fleet's broker has acknowledged it.
+//!
+//! Promises:
+//! - **No plaintext.** The spool takes [`Sealed`](vernport_seal::Sealed) things only. Beside them it keeps
+//!   counters, keyed hashes, audit leaves and sampler state: times and counts,
+//!   no value and no identifier.
+//! - **Acknowledged is durable.** [`Spool::queue`] answers after the commit, with
+//!   `synchronous = FULL`; a [`Unit`] is there whole or not at all.
+//! - **No evidence, no release** (invariant 13): leaves stand in the same
+//!   transaction as what they are evidence of.
+//! - **Bounded.** At [`Config::max_bytes`], or when the disk is full, new units
+//!   are refused; settling, parking and destroying always work, at need out of
+//!   the room that [`Config::reserve_bytes`] keeps.
+//! - **Destroyed is gone**: `secure_delete` overwrites the pages, the log is
+//!   emptied after it, and a note says what and why.
+//!
+//! One task writes, and commits what has gathered meanwhile together; one
+//! connection reads. The schema is in `migrations/`.
+
+mod change;
+mod command;
+mod config;
+mod error;
+mod gauges;
+mod open;
+mod queue;
+mod read;
+mod reserve;
+mod spool;
+mod unit;
+mod writer;
+
+pub use config::Config;
+pub use error::{OpenError, QueueError, ReadError, SettleError};
+pub use read::{HeldGrant, Note, Page, SpoolStatus, StoredBatch, StoredTopic};
+pub use spool::Spool;
+pub use unit::{
+    Cursor, Item, Queued, QueuedBatch, QueuedTopic, Settlement, Stream, ToolMessage, Unit, Withheld,
+};

@@ -1,0 +1,39 @@
+//! What the spool is told at its opening.
+
+use std::path::PathBuf;
+
+/// Where the spool lies and how much it may hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// The database file. Beside it lie `<path>-wal`, `<path>-shm`,
+    /// `<path>.lock` and `<path>.reserve`. The folder must exist.
+    pub path: PathBuf,
+    /// How many bytes may wait: sealed bytes and [`ROW_BYTES`](Self::ROW_BYTES) for each
+    /// row, parked and quarantined ones included. At the bound new units are refused.
+    pub max_bytes: u64,
+    /// How many bytes of disk are kept back, written out, for settling on a full
+    /// disk. At least [`MIN_RESERVE_BYTES`](Self::MIN_RESERVE_BYTES).
+    pub reserve_bytes: u64,
+    /// How large the database file may become, in bytes; a second line behind `max_bytes` that
+    /// holds for leaves, notes and indexes too.
+    pub max_file_bytes: u64,
+}
+
+impl Config {
+    /// What one row counts for beside its sealed bytes, in bytes.
+    pub const ROW_BYTES: u64 = 300;
+    /// The least reserve, in bytes: enough to delete one envelope of the largest
+    /// size, page by page, twice.
+    pub const MIN_RESERVE_BYTES: u64 = 4 << 20;
+
+    /// A spool of `max_bytes` with the least reserve and a file of at most twice the
+    /// bound and 64 MiB.
+    pub fn new(path: impl Into<PathBuf>, max_bytes: u64) -> Self {
+        Self {
+            path: path.into(),
+            max_bytes,
+            reserve_bytes: Self::MIN_RESERVE_BYTES,
+            max_file_bytes: max_bytes.saturating_mul(2).saturating_add(64 << 20),
+        }
+    }
+}

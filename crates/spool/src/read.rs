@@ -1,0 +1,357 @@
+//! The questions, over the read-only connection.
+
+use crate::{
+    Config, Item,
+    change::{Change, fixed},
+    gauges::Gauges,
+};
+use futures_util::TryStreamExt as _;
+use sqlx::{Row as _, SqliteConnection, sqlite::SqliteRow};
+use vernport_crypto::sha256;
+
+use vernport_policy::{Sample, SampleKey};
+use vernport_seal::{Recipient, Sealed, Storage, reload_recipient, reload_storage};
+use vernport_types::{BatchId, GrantId, MessageId, Reason, Slug, UtcMicros};
+
+/// Which part of the queue is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Page {
+    /// Only what stands behind this row; 0 from the front. A sender whose answer was "retry" goes on
+    /// behind it and comes back later.
+    pub after: i64,
+    /// How many items at most.
+    pub max_items: u32,
+    /// How many sealed bytes at most; the first item comes in any case.
+    pub max_bytes: u64,
+}
+
+impl Page {
+    /// From the front of the queue.
+    pub const fn front(max_items: u32, max_bytes: u64) -> Self {
+        Self { after: 0, max_items, max_bytes }
+    }
+}
+
+/// An envelope that waits.
+#[derive(Debug)]
+pub struct StoredBatch {
+    /// Its place in the queue.
+    pub row: i64,
+    /// Its id.
+    pub batch: BatchId,
+    /// The opening of the flow it rests on.
+    pub grant: GrantId,
+    /// When it was queued.
+    pub queued_at: UtcMicros,
+    /// The envelope.
+    pub sealed: Sealed<Recipient>,
+}
+
+/// A fleet message that waits.
+#[derive(Debug)]
+pub struct StoredTopic {
+    /// Its place in the queue.
+    pub row: i64,
+    /// Its id, the same on every delivery.
+    pub message: MessageId,
+    /// The opening of the flow it rests on.
+    pub grant: GrantId,
+    /// Its number in the stream of its operator, purpose and alias, from 1.
+    pub seq: u64,
+    /// How many messages right before this one were destroyed, parked or put into quarantine:
+    /// `seq` is the number before, and one, and these.
+    pub skipped: u64,
+    /// Time after which it must not be sent.
+    pub expiry: UtcMicros,
+    /// When it was queued.
+    pub queued_at: UtcMicros,
+    /// Topic and payload, under the storage key.
+    pub sealed: Sealed<Storage>,
+}
+
+/// A grant that something waits under, if only in quarantine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeldGrant {
+    /// The grant.
+    pub grant: GrantId,
+    /// How many items may go.
+    pub queued: u64,
+    /// How many are parked.
+    pub parked: u64,
+}
+
+/// What was destroyed, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Note {
+    /// Its place among the notes.
+    pub row: i64,
+    /// What was destroyed.
+    pub item: Item,
+    /// The opening of the flow it rested on.
+    pub grant: GrantId,
+    /// Why.
+    pub reason: Reason,
+    /// When.
+    pub at: UtcMicros,
+}
+
+/// What waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpoolStatus {
+    /// Envelopes that may go.
+    pub batches_queued: u64,
+    /// Envelopes that are parked.
+    pub batches_parked: u64,
+    /// Fleet messages that may go.
+    pub topics_queued: u64,
+    /// Fleet messages that are parked.
+    pub topics_parked: u64,
+    /// Rows in quarantine.
+    pub quarantined: u64,
+    /// Notes on what was destroyed.
+    pub notes: u64,
+    /// Audit leaves.
+    pub leaves: u64,
+    /// Readings withheld since the spool was made.
+    pub withheld: u64,
+    /// How many bytes wait.
+    pub used_bytes: u64,
+    /// How many may.
+    pub max_bytes: u64,
+    /// When the oldest item was queued.
+    pub oldest_at: Option<UtcMicros>,
+    /// How many units were refused since the opening.
+    pub refused_units: u64,
+    /// Whether the reserve for a full disk is whole; where not, nothing is queued.
+    pub reserve_whole: bool,
+}
+
+type Damaged = (Item, Change);
+
+pub(crate) async fn batches(
+    connection: &mut SqliteConnection,
+    page: Page,
+) -> sqlx::Result<(Vec<StoredBatch>, Vec<Damaged>)> {
+    let mut rows = sqlx::query(
+        "SELECT b.row, b.id, b.grant_id, b.queued_at, b.digest, coalesce(e.sealed, x'') AS sealed
+         FROM batch b LEFT JOIN envelope e ON e.row = b.row
+         WHERE b.parked IS NULL AND b.problem IS NULL AND b.row > ? ORDER BY b.row LIMIT ?",
+    )
+    .bind(page.after)
+    .bind(i64::from(page.max_items))
+    .fetch(connection);
+    let (mut good, mut bad, mut total_bytes) = (Vec::new(), Vec::new(), 0);
+    while let Some(row) = rows.try_next().await? {
+        let batch = BatchId::from_bytes(fixed(&row, "id")?);
+        match sealed_bytes(&row)? {
+            Err(problem) => bad.push((Item::Batch(batch), Change::Damaged(problem))),
+            Ok(bytes) => {
+                total_bytes += bytes.len() as u64;
+                if total_bytes > page.max_bytes && !good.is_empty() {
+                    break;
+                }
+                match reload_recipient(bytes) {
+                    Ok(sealed) => good.push(StoredBatch {
+                        row: row.try_get("row")?,
+                        batch,
+                        grant: GrantId::from_bytes(fixed(&row, "grant_id")?),
+                        queued_at: UtcMicros(row.try_get("queued_at")?),
+                        sealed,
+                    }),
+                    Err(_) => bad.push((Item::Batch(batch), Change::Damaged("not an envelope"))),
+                }
+            }
+        }
+    }
+    Ok((good, bad))
+}
+
+pub(crate) async fn topics(
+    connection: &mut SqliteConnection,
+    operator: &Slug,
+    page: Page,
+) -> sqlx::Result<(Vec<StoredTopic>, Vec<Damaged>)> {
+    // A number below `seq` was delivered, waits in front, or was skipped.
+    let mut rows = sqlx::query(
+        "SELECT t.row, t.id, t.grant_id, t.seq, t.expiry, t.queued_at, t.digest, t.sealed,
+             max(0, t.seq - 1 - max(s.delivered, coalesce((
+                 SELECT max(p.seq) FROM topic p
+                 WHERE p.stream = t.stream AND p.seq < t.seq AND p.parked IS NULL AND p.problem IS NULL
+             ), 0))) AS skipped
+         FROM topic t JOIN stream s ON s.id = t.stream
+         WHERE t.operator = ? AND t.parked IS NULL AND t.problem IS NULL AND t.row > ?
+         ORDER BY t.row LIMIT ?",
+    )
+    .bind(operator.as_str())
+    .bind(page.after)
+    .bind(i64::from(page.max_items))
+    .fetch(connection);
+    let (mut good, mut bad, mut total_bytes) = (Vec::new(), Vec::new(), 0);
+    while let Some(row) = rows.try_next().await? {
+        let message = MessageId::from_bytes(fixed(&row, "id")?);
+        match sealed_bytes(&row)? {
+            Err(problem) => bad.push((Item::Topic(message), Change::Damaged(problem))),
+            Ok(bytes) => {
+                total_bytes += bytes.len() as u64;
+                if total_bytes > page.max_bytes && !good.is_empty() {
+                    break;
+                }
+                match reload_storage(bytes) {
+                    Ok(sealed) => good.push(StoredTopic {
+                        row: row.try_get("row")?,
+                        message,
+                        grant: GrantId::from_bytes(fixed(&row, "grant_id")?),
+                        seq: number(&row, "seq")?,
+                        skipped: number(&row, "skipped")?,
+                        expiry: UtcMicros(row.try_get("expiry")?),
+                        queued_at: UtcMicros(row.try_get("queued_at")?),
+                        sealed,
+                    }),
+                    Err(_) => bad.push((Item::Topic(message), Change::Damaged("not a sealed message"))),
+                }
+            }
+        }
+    }
+    Ok((good, bad))
+}
+
+fn sealed_bytes(row: &SqliteRow) -> sqlx::Result<Result<Vec<u8>, &'static str>> {
+    let bytes: Vec<u8> = row.try_get("sealed")?;
+    let digest: [u8; 32] = fixed(row, "digest")?;
+    Ok(if sha256(&bytes) == digest { Ok(bytes) } else { Err("its digest differs") })
+}
+
+fn number(row: &SqliteRow, column: &str) -> sqlx::Result<u64> {
+    let number: i64 = row.try_get(column)?;
+    u64::try_from(number)
+        .map_err(|source| sqlx::Error::ColumnDecode { index: column.into(), source: Box::new(source) })
+}
+
+pub(crate) async fn grants(connection: &mut SqliteConnection) -> sqlx::Result<Vec<HeldGrant>> {
+    let rows = sqlx::query(
+        "SELECT grant_id, sum(parked IS NULL AND problem IS NULL) AS queued,
+                sum(parked IS NOT NULL AND problem IS NULL) AS parked
+         FROM (SELECT grant_id, parked, problem FROM batch
+               UNION ALL SELECT grant_id, parked, problem FROM topic)
+         GROUP BY grant_id ORDER BY grant_id",
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(HeldGrant {
+                grant: GrantId::from_bytes(fixed(row, "grant_id")?),
+                queued: number(row, "queued")?,
+                parked: number(row, "parked")?,
+            })
+        })
+        .collect()
+}
+
+pub(crate) async fn cursor(connection: &mut SqliteConnection, source: &str) -> sqlx::Result<u64> {
+    let row = sqlx::query("SELECT position FROM cursor WHERE source = ?")
+        .bind(source)
+        .fetch_optional(connection)
+        .await?;
+    row.map_or(Ok(0), |row| number(&row, "position"))
+}
+
+pub(crate) async fn seen(
+    connection: &mut SqliteConnection,
+    tool: &Slug,
+    id: &[u8; 16],
+) -> sqlx::Result<bool> {
+    sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM tool_message WHERE tool = ? AND id = ?)")
+        .bind(tool.as_str())
+        .bind(&id[..])
+        .fetch_one(connection)
+        .await
+}
+
+pub(crate) async fn samples(connection: &mut SqliteConnection) -> sqlx::Result<Vec<Sample>> {
+    let rows = sqlx::query("SELECT key, until FROM sample ORDER BY key").fetch_all(connection).await?;
+    rows.iter()
+        .map(|row| Ok(Sample { key: SampleKey(fixed(row, "key")?), until: UtcMicros(row.try_get("until")?) }))
+        .collect()
+}
+
+pub(crate) async fn notes(
+    connection: &mut SqliteConnection,
+    after: i64,
+    limit: u32,
+) -> sqlx::Result<Vec<Note>> {
+    let rows = sqlx::query(
+        "SELECT row, kind, id, grant_id, reason, at FROM note WHERE row > ? ORDER BY row LIMIT ?",
+    )
+    .bind(after)
+    .bind(i64::from(limit))
+    .fetch_all(connection)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let id = fixed(row, "id")?;
+            let place: i64 = row.try_get("reason")?;
+            Ok(Note {
+                row: row.try_get("row")?,
+                item: match row.try_get::<i64, _>("kind")? {
+                    0 => Item::Batch(BatchId::from_bytes(id)),
+                    _ => Item::Topic(MessageId::from_bytes(id)),
+                },
+                grant: GrantId::from_bytes(fixed(row, "grant_id")?),
+                reason: usize::try_from(place)
+                    .ok()
+                    .and_then(|place| Reason::ALL.get(place).copied())
+                    .ok_or_else(|| sqlx::Error::ColumnDecode {
+                        index: "reason".into(),
+                        source: "not a reason of this version".into(),
+                    })?,
+                at: UtcMicros(row.try_get("at")?),
+            })
+        })
+        .collect()
+}
+
+pub(crate) async fn used_bytes(connection: &mut SqliteConnection) -> sqlx::Result<u64> {
+    let row = sqlx::query(
+        "SELECT (SELECT coalesce(sum(length(sealed)), 0) FROM envelope)
+              + (SELECT coalesce(sum(length(sealed)), 0) FROM topic) AS bytes,
+                (SELECT count(*) FROM batch) + (SELECT count(*) FROM topic) AS items",
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(number(&row, "bytes")? + Config::ROW_BYTES * number(&row, "items")?)
+}
+
+pub(crate) async fn status(connection: &mut SqliteConnection, gauges: &Gauges) -> sqlx::Result<SpoolStatus> {
+    let row = sqlx::query(
+        "SELECT (SELECT count(*) FROM batch WHERE parked IS NULL AND problem IS NULL) AS batches_queued,
+                (SELECT count(*) FROM batch WHERE parked IS NOT NULL AND problem IS NULL) AS batches_parked,
+                (SELECT count(*) FROM topic WHERE parked IS NULL AND problem IS NULL) AS topics_queued,
+                (SELECT count(*) FROM topic WHERE parked IS NOT NULL AND problem IS NULL) AS topics_parked,
+                (SELECT count(*) FROM batch WHERE problem IS NOT NULL)
+              + (SELECT count(*) FROM topic WHERE problem IS NOT NULL) AS quarantined,
+                (SELECT count(*) FROM note) AS notes,
+                (SELECT count(*) FROM leaf) AS leaves,
+                (SELECT coalesce(sum(count), 0) FROM withheld) AS withheld,
+                (SELECT min(queued_at) FROM (SELECT queued_at FROM batch UNION ALL SELECT queued_at FROM topic))
+                    AS oldest_at",
+    )
+    .fetch_one(connection)
+    .await?;
+    let queued = gauges.queued();
+    Ok(SpoolStatus {
+        batches_queued: number(&row, "batches_queued")?,
+        batches_parked: number(&row, "batches_parked")?,
+        topics_queued: number(&row, "topics_queued")?,
+        topics_parked: number(&row, "topics_parked")?,
+        quarantined: number(&row, "quarantined")?,
+        notes: number(&row, "notes")?,
+        leaves: number(&row, "leaves")?,
+        withheld: number(&row, "withheld")?,
+        used_bytes: queued.used_bytes,
+        max_bytes: queued.max_bytes,
+        oldest_at: row.try_get::<Option<i64>, _>("oldest_at")?.map(UtcMicros),
+        refused_units: gauges.refused(),
+        reserve_whole: gauges.reserve_whole(),
+    })
+}

@@ -1,0 +1,9 @@
+//! What the spool promises, tried against a real database on a real disk.
+
+mod bounds;
+mod kill;
+mod model;
+mod opening;
+mod queueing;
+mod settling;
+mod support;

@@ -1,0 +1,73 @@
+//! The calls of those who are not gateways: a registrar records and looks up, a
+//! recipient reads.
+
+use crate::{CallError, Config, SetupError, http::Http};
+use std::time::Duration;
+use vernport_api::{
+    FindAnswer, FindRequest, LedgerAnswer, LedgerRequest, PATH_FIND_ASSET, PATH_LEDGER, PATH_READS,
+    PATH_STATUS, ReadAnswer, ReadRequest, Status,
+};
+use vernport_types::{AssetId, Identifier};
+
+/// The longest answers, in bytes. A read brings 64 envelopes of 1 MiB, in base64.
+const MAX_ANSWER_BYTES: usize = 8 << 20;
+const MAX_READ_BYTES: usize = 96 << 20;
+
+/// A registrar or recipient, whichever its certificate says.
+#[derive(Debug, Clone)]
+pub struct Client {
+    http: Http,
+}
+
+impl Client {
+    /// A client of the central in `config`, with the certificate in `tls`. Connects at the first call.
+    ///
+    /// # Errors
+    /// [`SetupError`] for an address that is none.
+    pub fn new(config: &Config, tls: rustls::ClientConfig) -> Result<Self, SetupError> {
+        Http::new(config, tls).map(|http| Self { http })
+    }
+
+    /// Records entries, all or none, and answers what each changed. Recording an entry again is harmless.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn record(&self, request: &LedgerRequest) -> Result<LedgerAnswer, CallError> {
+        self.post(PATH_LEDGER, request, MAX_ANSWER_BYTES).await
+    }
+
+    /// Fetches envelopes for a task. Central logs the read before it answers.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn read(&self, request: &ReadRequest) -> Result<ReadAnswer, CallError> {
+        self.post(PATH_READS, request, MAX_READ_BYTES).await
+    }
+
+    /// The asset that bears an identifier now.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn find_asset(&self, identifier: Identifier) -> Result<Option<AssetId>, CallError> {
+        let answer: FindAnswer =
+            self.post(PATH_FIND_ASSET, &FindRequest { identifier }, MAX_ANSWER_BYTES).await?;
+        Ok(answer.asset)
+    }
+
+    /// Whether central serves.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn status(&self) -> Result<Status, CallError> {
+        self.http.get(PATH_STATUS, MAX_ANSWER_BYTES).await
+    }
+
+    async fn post<Q: serde::Serialize, A: serde::de::DeserializeOwned>(
+        &self,
+        path: &str,
+        question: &Q,
+        max_bytes: usize,
+    ) -> Result<A, CallError> {
+        self.http.post(path, question, Duration::ZERO, max_bytes).await
+    }
+}

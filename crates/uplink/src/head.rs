@@ -1,0 +1,73 @@
+//! Which state of central may be believed: signed, fresh, never older than before.
+
+use thiserror::Error;
+use vernport_api::{Feed, FeedNonce};
+use vernport_crypto::VerifyingKey;
+use vernport_policy::{Head, HeadError};
+
+/// Why an answer of the feed is not believed. All of them are alarms: a broken or
+/// malicious central, or one restored from a backup.
+#[derive(Debug, Error)]
+pub enum StateError {
+    /// The head is not signed, answers another question, is older than the last, or names another snapshot.
+    #[error("the head of central is not believed")]
+    Head(#[from] HeadError),
+    /// A new era, which takes more than central's signature.
+    #[error(
+        "central began era {found} of the registry, era {last} is in force here: a restored registry has to be released by its controllers"
+    )]
+    NewEra {
+        /// The era in force.
+        last: u32,
+        /// That of the head.
+        found: u32,
+    },
+    /// No grants came, but those we have are not those that were signed.
+    #[error("the head is signed for other grants than ours, and none came with it")]
+    SnapshotMissing,
+}
+
+/// Checks heads, and remembers the last one that was believed.
+#[derive(Debug, Clone)]
+pub struct HeadGuard {
+    key: VerifyingKey,
+    last: Option<Head>,
+}
+
+impl HeadGuard {
+    /// Heads signed with `key` are believed, after `last` where one was seen before.
+    pub const fn new(key: VerifyingKey, last: Option<Head>) -> Self {
+        Self { key, last }
+    }
+
+    /// The last head that was believed.
+    pub const fn last(&self) -> Option<&Head> {
+        self.last.as_ref()
+    }
+
+    /// Checks an answer to the question with `nonce`, asked with the snapshot of hash `known` in
+    /// effect. Nothing changes where it is not believed.
+    ///
+    /// # Errors
+    /// [`StateError`].
+    pub fn check(
+        &mut self,
+        feed: &Feed,
+        nonce: FeedNonce,
+        known: Option<[u8; 32]>,
+    ) -> Result<(), StateError> {
+        let head = feed.head.verify(&self.key, &nonce.0, self.last.as_ref())?;
+        if let Some(last) = &self.last
+            && head.era != last.era
+        {
+            return Err(StateError::NewEra { last: last.era, found: head.era });
+        }
+        match &feed.snapshot {
+            Some(snapshot) if snapshot.hash() != head.snapshot_hash => return Err(HeadError::Snapshot.into()),
+            None if known != Some(head.snapshot_hash) => return Err(StateError::SnapshotMissing),
+            _ => {}
+        }
+        self.last = Some(head);
+        Ok(())
+    }
+}
