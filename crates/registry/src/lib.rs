@@ -1,1 +1,46 @@
-//! Ledger events to facts. Pure.
+//! The registry: what people and firms said, and what follows from it.
+//!
+//! ```text
+//! Entry { event, actor, occurred_at, recorded_at, … }   what was said      event, entry, canonical, check
+//!    │ Facts::apply                                     may it be written  facts/admit
+//!    ▼
+//! Facts                                                 what holds now     facts
+//! ```
+//!
+//! Promises:
+//! - Pure: no clock, no randomness, no I/O. Every question brings its own `now`.
+//! - The facts are a function of the set of entries: the order in which they
+//!   arrive changes no answer (`tests/model.rs`).
+//! - What opens counts only from when it was recorded, what closes counts from
+//!   when it occurred, however late it is recorded ([`Effect`]).
+//! - National identity numbers are refused, implied consent cannot be written,
+//!   and identifiers of vehicles are in the ledger as blind indexes only.
+//! - The written form of an entry is frozen (decision note 0005, `golden/`).
+
+mod canonical;
+mod check;
+mod entry;
+mod event;
+mod facts;
+mod national_id;
+mod quiet;
+mod receipt;
+mod text;
+pub mod world;
+
+pub use check::{Invalid, MAX_ENTRY_BYTES, MAX_FUTURE_SECONDS};
+pub use entry::{Actor, ActorRole, ENTRY_FORMAT, Entry, EntryError};
+pub use event::{
+    Against, AssetIdentified, Consent, Effect, EnrolmentEnded, Erasure, ErasureGround, Event,
+    GatewayEnrolled, Ground, HoldGround, HoldLifted, HoldScope, HoldSet, IdentifierEnded, Link,
+    MAX_CONSENT_SECONDS, MAX_HOLD_SECONDS, MAX_ORDER_SECONDS, Merge, Method, NoticeServed, ORDER_SECONDS,
+    Objection, ObjectionOutcome, OrderClosed, OrderOpened, OwnerChanged, PrivateMode, RecipientKeyActivated,
+    RecipientKeyRevoked, Renewal, Restriction, RestrictionLifted, RestrictionLifting, Role, StationRef,
+    TextHash, Unknown, Unlink, VoidReason, Voided, Whom, Withdrawal, WithdrawalScope,
+};
+pub use facts::{
+    Applied, ConsentQuestion, ConsentState, EnrolmentFacts, Facts, HoldFacts, Linked, Objected, OrderFacts,
+    Refused, Touched,
+};
+pub use receipt::{ReceiptCode, ReceiptError};
+pub use text::{Text, TextError};

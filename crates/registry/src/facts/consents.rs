@@ -1,0 +1,189 @@
+//! Consents: whether one is in force for a person, a purpose, a category and a
+//! recipient, as far as an asset is concerned.
+//!
+//! The latest that a person said decides. Expiry equals withdrawal (invariant 3).
+
+use super::{
+    Facts,
+    history::{Book, Filed, Item},
+};
+use crate::{Consent, ReceiptCode, Role, WithdrawalScope};
+use std::collections::{BTreeSet, HashMap};
+use vernport_types::{AssetId, Category, EntryHash, Slug, SubjectId, UtcMicros};
+
+/// What was given by subject; what was withdrawn by subject, receipt or asset.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Consents {
+    given: Book<SubjectId, Given>,
+    by_subject: Book<SubjectId, Scope>,
+    by_receipt: Book<ReceiptCode, ()>,
+    by_asset: Book<AssetId, ()>,
+    receipts: HashMap<ReceiptCode, SubjectId>,
+}
+
+/// The part of a consent that decides.
+#[derive(Debug, Clone)]
+struct Given {
+    role: Role,
+    purpose: Slug,
+    recipient: Slug,
+    categories: BTreeSet<Category>,
+    form: Slug,
+    receipt: ReceiptCode,
+    until: UtcMicros,
+}
+
+#[derive(Debug, Clone)]
+struct Scope {
+    purpose: Option<Slug>,
+    recipient: Option<Slug>,
+    categories: BTreeSet<Category>,
+}
+
+/// Which consent is asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct ConsentQuestion<'a> {
+    /// As far as which asset is concerned.
+    pub asset: AssetId,
+    /// Whose.
+    pub subject: SubjectId,
+    /// In which role towards the asset.
+    pub role: Role,
+    /// For which purpose.
+    pub purpose: &'a Slug,
+    /// For which data.
+    pub category: Category,
+    /// Towards whom.
+    pub recipient: &'a Slug,
+}
+
+/// Whether a consent is in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ConsentState {
+    /// It is.
+    Given {
+        /// The entry by which it was given.
+        entry: EntryHash,
+        /// The first moment at which it is no longer valid.
+        until: UtcMicros,
+        /// The form that was used.
+        form: Slug,
+    },
+    /// It was given and withdrawn.
+    Withdrawn {
+        /// The entry by which it was withdrawn.
+        entry: EntryHash,
+        /// When the person said so.
+        at: UtcMicros,
+    },
+    /// It was given and has run out.
+    Expired {
+        /// The entry by which it was given.
+        entry: EntryHash,
+        /// The first moment at which it was no longer valid.
+        at: UtcMicros,
+    },
+    /// Nobody gave it.
+    Missing,
+}
+
+impl Consents {
+    pub(crate) fn give(&mut self, consent: &Consent, filed: &Filed) {
+        let given = Given {
+            role: consent.role,
+            purpose: consent.purpose.clone(),
+            recipient: consent.recipient.clone(),
+            categories: consent.categories.clone(),
+            form: consent.form.clone(),
+            receipt: consent.receipt,
+            until: consent.valid_until,
+        };
+        self.given.file(consent.subject, filed.item(given));
+        self.receipts.entry(consent.receipt).or_insert(consent.subject);
+    }
+
+    pub(crate) fn withdraw(&mut self, scope: &WithdrawalScope, filed: &Filed) {
+        match scope {
+            WithdrawalScope::Receipt(receipt) => self.by_receipt.file(*receipt, filed.item(())),
+            WithdrawalScope::Asset(asset) => self.by_asset.file(*asset, filed.item(())),
+            WithdrawalScope::Subject { subject, purpose, recipient, categories } => {
+                let scope = Scope {
+                    purpose: purpose.clone(),
+                    recipient: recipient.clone(),
+                    categories: categories.clone(),
+                };
+                self.by_subject.file(*subject, filed.item(scope));
+            }
+        }
+    }
+}
+
+impl Given {
+    fn answers(&self, asked: &ConsentQuestion<'_>) -> bool {
+        self.role == asked.role
+            && self.purpose == *asked.purpose
+            && self.recipient == *asked.recipient
+            && self.categories.contains(&asked.category)
+    }
+}
+
+impl Scope {
+    fn covers(&self, asked: &ConsentQuestion<'_>) -> bool {
+        self.purpose.as_ref().is_none_or(|purpose| purpose == asked.purpose)
+            && self.recipient.as_ref().is_none_or(|recipient| recipient == asked.recipient)
+            && (self.categories.is_empty() || self.categories.contains(&asked.category))
+    }
+}
+
+impl Facts {
+    /// Whether a consent is in force now.
+    pub fn consent(&self, asked: &ConsentQuestion<'_>, now: UtcMicros) -> ConsentState {
+        let subjects = self.subjects.members(asked.subject, &self.voids);
+        let given: Vec<&Item<Given>> = self
+            .consents
+            .given
+            .of_all(subjects.iter().copied())
+            .filter(|item| self.voids.at(&item.entry).is_none() && item.says.answers(asked))
+            .collect();
+        let counting = given.iter().filter(|item| self.voids.counts(item, now));
+        let Some(last) = counting.max_by_key(|item| item.place()) else { return ConsentState::Missing };
+        if let Some((entry, at)) = self.withdrawal(asked, &subjects, &given, now)
+            && last.occurred <= at
+        {
+            return ConsentState::Withdrawn { entry, at };
+        }
+        let until = last.says.until;
+        if now < until {
+            ConsentState::Given { entry: last.entry, until, form: last.says.form.clone() }
+        } else {
+            ConsentState::Expired { entry: last.entry, at: until }
+        }
+    }
+
+    /// The last withdrawal that covers what is asked for. `given` are all
+    /// consents that answer the question, whenever recorded: their receipts count.
+    fn withdrawal(
+        &self,
+        asked: &ConsentQuestion<'_>,
+        subjects: &[SubjectId],
+        given: &[&Item<Given>],
+        now: UtcMicros,
+    ) -> Option<(EntryHash, UtcMicros)> {
+        let consents = &self.consents;
+        let by_subject = consents
+            .by_subject
+            .of_all(subjects.iter().copied())
+            .filter(|item| item.says.covers(asked) && self.voids.counts(item, now))
+            .map(Item::place);
+        let by_asset = consents.by_asset.of_all(self.assets.members(asked.asset, &self.voids));
+        let by_receipt = consents.by_receipt.of_all(given.iter().map(|item| item.says.receipt));
+        let unscoped =
+            by_asset.chain(by_receipt).filter(|item| self.voids.counts(item, now)).map(Item::place);
+        by_subject.chain(unscoped).max().map(|(at, _, _, entry)| (entry, at))
+    }
+
+    /// Whose consent a receipt code stands for, by the id that stands for them after merges.
+    pub fn receipt(&self, receipt: &ReceiptCode) -> Option<SubjectId> {
+        self.consents.receipts.get(receipt).map(|subject| self.canonical_subject(*subject))
+    }
+}

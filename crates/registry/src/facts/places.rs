@@ -1,0 +1,109 @@
+//! Gateways at their stations, and keys of recipients.
+
+use super::{
+    Facts,
+    history::{Book, Filed},
+};
+use crate::{EnrolmentEnded, GatewayEnrolled, RecipientKeyActivated, RecipientKeyRevoked, StationRef};
+use std::collections::BTreeMap;
+use vernport_crypto::{VerifyingKey, WrappingKey};
+use vernport_types::{AssetId, EntryHash, KeyId, Slug, UtcMicros};
+
+/// Enrolments by gateway, keys by recipient and purpose.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Places {
+    /// None: the enrolment ended.
+    enrolled: Book<Slug, Option<GatewayEnrolled>>,
+    keys: Book<(Slug, Slug), WrappingKey>,
+    revoked: Book<KeyId, ()>,
+}
+
+/// A gateway that is enrolled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnrolmentFacts {
+    /// Which gateway.
+    pub gateway: Slug,
+    /// Where it stands.
+    pub station: StationRef,
+    /// The key it signs with.
+    pub device_key: VerifyingKey,
+    /// The asset it is mounted in.
+    pub pinned: Option<AssetId>,
+    /// The entry that enrolled it.
+    pub entry: EntryHash,
+}
+
+impl Places {
+    pub(crate) fn enrol(&mut self, enrolled: &GatewayEnrolled, filed: &Filed) {
+        self.enrolled.file(enrolled.gateway.clone(), filed.item(Some(enrolled.clone())));
+    }
+
+    pub(crate) fn end(&mut self, ended: &EnrolmentEnded, filed: &Filed) {
+        self.enrolled.file(ended.gateway.clone(), filed.item(None));
+    }
+
+    pub(crate) fn activate(&mut self, key: &RecipientKeyActivated, filed: &Filed) {
+        self.keys.file((key.recipient.clone(), key.purpose.clone()), filed.item(key.key));
+    }
+
+    pub(crate) fn revoke(&mut self, key: &RecipientKeyRevoked, filed: &Filed) {
+        self.revoked.file(key.key, filed.item(()));
+    }
+}
+
+impl Facts {
+    /// The enrolment of a gateway, if it is enrolled now.
+    pub fn enrolment(&self, gateway: &Slug, now: UtcMicros) -> Option<EnrolmentFacts> {
+        let last = self
+            .places
+            .enrolled
+            .of(gateway)
+            .filter(|item| self.voids.counts(item, now))
+            .max_by_key(|item| item.place())?;
+        let enrolled = last.says.clone()?;
+        Some(EnrolmentFacts {
+            gateway: enrolled.gateway,
+            station: enrolled.station,
+            device_key: enrolled.device_key,
+            pinned: enrolled.pinned,
+            entry: last.entry,
+        })
+    }
+
+    /// The gateways that are enrolled at a station now, by name.
+    pub fn enrolments_at(&self, station: &StationRef, now: UtcMicros) -> Vec<EnrolmentFacts> {
+        let mut gateways: Vec<&Slug> = self.places.enrolled.keys().collect();
+        gateways.sort();
+        gateways
+            .into_iter()
+            .filter_map(|gateway| self.enrolment(gateway, now))
+            .filter(|enrolment| enrolment.station == *station)
+            .collect()
+    }
+
+    /// Whether a key was revoked, at whatever time.
+    pub(super) fn is_revoked(&self, key: &KeyId) -> bool {
+        self.places.revoked.of(key).any(|item| self.voids.at(&item.entry).is_none())
+    }
+
+    /// The keys of a recipient that are in use for a purpose now, with the
+    /// entries that activated them, by key id. A revoked key never comes back.
+    pub fn recipient_keys(
+        &self,
+        recipient: &Slug,
+        purpose: &Slug,
+        now: UtcMicros,
+    ) -> Vec<(WrappingKey, EntryHash)> {
+        let revoked = |key: &KeyId| self.places.revoked.of(key).any(|item| self.voids.counts(item, now));
+        let mut active: Vec<_> = self
+            .places
+            .keys
+            .of(&(recipient.clone(), purpose.clone()))
+            .filter(|item| self.voids.counts(item, now) && !revoked(&item.says.key_id()))
+            .collect();
+        active.sort_by_key(|item| std::cmp::Reverse(item.place()));
+        let keys: BTreeMap<_, _> =
+            active.into_iter().map(|item| (item.says.key_id(), (item.says, item.entry))).collect();
+        keys.into_values().collect()
+    }
+}

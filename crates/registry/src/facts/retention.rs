@@ -1,0 +1,79 @@
+//! Holds and erasures.
+
+use super::{
+    Facts,
+    history::{Book, Filed, Item},
+};
+use crate::{Erasure, HoldGround, HoldLifted, HoldScope, HoldSet, Whom};
+use vernport_types::{AssetId, EntryHash, EpochId, Slug, UtcMicros};
+
+/// All holds (there are few), and erasures by whom or what they are about.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Retention {
+    holds: Vec<Item<HoldSet>>,
+    lifted: Book<EntryHash, ()>,
+    erasures: Book<Whom, Option<Slug>>,
+}
+
+/// A hold in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HoldFacts {
+    /// The entry that set it.
+    pub entry: EntryHash,
+    /// Why.
+    pub ground: HoldGround,
+    /// The first moment at which it no longer holds.
+    pub until: UtcMicros,
+}
+
+impl Retention {
+    pub(crate) fn hold(&mut self, hold: &HoldSet, filed: &Filed) {
+        self.holds.push(filed.item(hold.clone()));
+    }
+
+    pub(crate) fn lift(&mut self, lifted: &HoldLifted, filed: &Filed) {
+        self.lifted.file(lifted.hold, filed.item(()));
+    }
+
+    pub(crate) fn erase(&mut self, erasure: &Erasure, filed: &Filed) {
+        self.erasures.file(erasure.whom, filed.item(erasure.purpose.clone()));
+    }
+}
+
+impl Facts {
+    /// The hold that keeps a key epoch of an asset and a flow now: the one that
+    /// lasts longest.
+    pub fn hold(&self, asset: AssetId, flow: &Slug, epoch: EpochId, now: UtcMicros) -> Option<HoldFacts> {
+        let members = self.assets.members(asset, &self.voids);
+        self.retention
+            .holds
+            .iter()
+            .filter(|item| match &item.says.scope {
+                HoldScope::Epochs(epochs) => epochs.contains(&epoch),
+                HoldScope::Flows { asset, flows } => {
+                    flows.contains(flow) && asset.is_none_or(|asset| members.contains(&asset))
+                }
+            })
+            .filter(|item| self.voids.counts(item, now) && now < item.says.until)
+            .filter(|item| !self.is_hold_lifted(item, now))
+            .max_by_key(|item| (item.says.until, item.place()))
+            .map(|item| HoldFacts { entry: item.entry, ground: item.says.ground, until: item.says.until })
+    }
+
+    fn is_hold_lifted(&self, hold: &Item<HoldSet>, now: UtcMicros) -> bool {
+        let mut lifted = self.retention.lifted.of(&hold.entry);
+        lifted.any(|lifted| self.voids.counts(lifted, now) && hold.place() < lifted.place())
+    }
+
+    /// The last order to erase a purpose of a person or an asset: its entry and
+    /// the moment up to which everything goes.
+    pub fn erasure(&self, whom: Whom, purpose: &Slug, now: UtcMicros) -> Option<(EntryHash, UtcMicros)> {
+        self.retention
+            .erasures
+            .of_all(self.members(whom))
+            .filter(|item| item.says.as_ref().is_none_or(|only| only == purpose))
+            .filter(|item| self.voids.counts(item, now))
+            .max_by_key(|item| item.place())
+            .map(|item| (item.entry, item.occurred))
+    }
+}

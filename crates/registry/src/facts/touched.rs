@@ -1,0 +1,142 @@
+//! Where answers may change when an entry comes in: so that grants are
+//! computed again for those assets only.
+
+use super::Facts;
+use crate::{Against, Event, ReceiptCode, Whom, WithdrawalScope};
+use std::collections::BTreeSet;
+use vernport_types::{AssetId, EntryHash, OrderId, SubjectId};
+
+/// The assets whose grants may change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Touched {
+    /// Every asset of the controller.
+    All,
+    /// These, by every id they have or had before a merge.
+    Assets(BTreeSet<AssetId>),
+}
+
+impl Touched {
+    /// No asset.
+    pub fn none() -> Self {
+        Self::Assets(BTreeSet::new())
+    }
+
+    /// Whether the grants of an asset may change.
+    pub fn includes(&self, asset: AssetId) -> bool {
+        match self {
+            Self::All => true,
+            Self::Assets(assets) => assets.contains(&asset),
+        }
+    }
+}
+
+/// What an entry is about: kept of each entry, for references to it.
+#[derive(Debug, Clone)]
+pub(crate) enum About {
+    Everything,
+    Nothing,
+    Assets(Vec<AssetId>),
+    Subjects(Vec<SubjectId>),
+    Consent(SubjectId),
+    Receipt(ReceiptCode),
+    Objection {
+        subject: SubjectId,
+        marketing: bool,
+    },
+    Restriction(Whom),
+    Order(OrderId),
+    Hold,
+    /// Refers to another entry, and is about what that is about.
+    Entry(EntryHash),
+    Voids(EntryHash),
+}
+
+impl About {
+    pub(crate) fn of(event: &Event) -> Self {
+        match event {
+            Event::NoticeServed(_)
+            | Event::GatewayEnrolled(_)
+            | Event::EnrolmentEnded(_)
+            | Event::RecipientKeyActivated(_)
+            | Event::RecipientKeyRevoked(_) => Self::Everything,
+            Event::ConsentGiven(consent) => Self::Consent(consent.subject),
+            Event::ConsentRenewed(renewal) => Self::Consent(renewal.consent.subject),
+            Event::ConsentWithdrawn(withdrawal) => match &withdrawal.scope {
+                WithdrawalScope::Receipt(receipt) => Self::Receipt(*receipt),
+                WithdrawalScope::Subject { subject, .. } => Self::Subjects(vec![*subject]),
+                WithdrawalScope::Asset(asset) => Self::Assets(vec![*asset]),
+            },
+            Event::ObjectionRaised(objection) => Self::Objection {
+                subject: objection.subject,
+                marketing: objection.against == Against::Marketing,
+            },
+            Event::ObjectionWeighed(outcome) | Event::ObjectionUpheld(outcome) => {
+                Self::Entry(outcome.objection)
+            }
+            Event::RestrictionSet(restriction) => Self::Restriction(restriction.whom),
+            Event::RestrictionLiftingAnnounced(lifting) => Self::Entry(lifting.restriction),
+            Event::RestrictionLifted(lifted) => Self::Entry(lifted.restriction),
+            Event::OrderOpened(order) => Self::Assets(order.assets.clone()),
+            Event::OrderClosed(order) => Self::Order(order.order),
+            Event::AssetIdentified(identified) => Self::Assets(vec![identified.asset]),
+            Event::IdentifierEnded(ended) => Self::Assets(vec![ended.asset]),
+            Event::Linked(link) => Self::Assets(vec![link.asset]),
+            Event::Unlinked(unlink) => Self::Assets(vec![unlink.asset]),
+            Event::OwnerChanged(change) => Self::Assets(vec![change.asset]),
+            Event::SubjectMerged(merge) => Self::Subjects(vec![merge.from, merge.into]),
+            Event::AssetMerged(merge) => Self::Assets(vec![merge.from, merge.into]),
+            Event::PrivateModeStarted(private) | Event::PrivateModeEnded(private) => {
+                Self::Assets(vec![private.asset])
+            }
+            Event::HoldSet(_) => Self::Hold,
+            Event::HoldLifted(lifted) => Self::Entry(lifted.hold),
+            Event::ErasureOrdered(erasure) => match erasure.whom {
+                Whom::Subject(subject) => Self::Subjects(vec![subject]),
+                Whom::Asset(asset) => Self::Assets(vec![asset]),
+            },
+            Event::Voided(voided) => Self::Voids(voided.entry),
+            Event::Unknown(unknown) => match (unknown.closes(), unknown.asset()) {
+                (false, _) => Self::Nothing,
+                (true, None) => Self::Everything,
+                (true, Some(asset)) => Self::Assets(vec![asset]),
+            },
+        }
+    }
+}
+
+impl Facts {
+    /// The assets that an entry is about, now that it is filed.
+    pub(super) fn touched_by(&self, entry: &EntryHash) -> Touched {
+        // A chain of references has three links at most: a voiding, what became
+        // of an objection, the objection.
+        let mut about = self.log.get(entry);
+        for _ in 0..3 {
+            if let Some(About::Entry(of) | About::Voids(of)) = about {
+                about = self.log.get(of);
+            }
+        }
+        let assets = match about {
+            None | Some(About::Nothing | About::Hold) => Vec::new(),
+            Some(About::Everything | About::Entry(_) | About::Voids(_)) => return Touched::All,
+            Some(About::Assets(assets)) => assets.clone(),
+            Some(About::Subjects(subjects)) => {
+                subjects.iter().flat_map(|subject| self.assets_of(*subject)).collect()
+            }
+            Some(About::Consent(subject) | About::Objection { subject, .. }) => self.assets_of(*subject),
+            Some(About::Receipt(receipt)) => {
+                self.receipt(receipt).map(|subject| self.assets_of(subject)).unwrap_or_default()
+            }
+            Some(About::Restriction(Whom::Subject(subject))) => self.assets_of(*subject),
+            Some(About::Restriction(Whom::Asset(asset))) => vec![*asset],
+            Some(About::Order(order)) => self.orders.assets_of(*order).collect(),
+        };
+        let all_ids = assets.into_iter().flat_map(|asset| self.assets.members(asset, &self.voids));
+        Touched::Assets(all_ids.collect())
+    }
+
+    /// The assets that a person was ever linked to.
+    fn assets_of(&self, subject: SubjectId) -> Vec<AssetId> {
+        let members = self.subjects.members(subject, &self.voids);
+        members.into_iter().flat_map(|subject| self.links.assets_of(subject)).collect()
+    }
+}
