@@ -1,1 +1,42 @@
-//! Bundles to rules; facts to grants; decide and minimise. Pure.
+//! Bundles to rules, facts to grants, readings to releases. Pure: time comes in
+//! as an argument, and there is no file, socket, clock or chance inside.
+//!
+//! Promises:
+//! - Default is deny. What no open flow names does not pass, and every refusal
+//!   is a [`vernport_types::Reason`] with the clause it follows.
+//! - Only this crate builds [`Released`]; what is released is as coarse as its flow says.
+//! - [`Table::decide`] allocates nothing and cannot fail.
+//! - [`Snapshot`], [`Head`] and [`Grant`] have frozen bytes (`tests/golden.rs`, decision note 0004).
+
+mod bundle;
+mod check;
+mod compile;
+mod decide;
+mod error;
+mod flow;
+mod grant;
+mod grants;
+mod head;
+mod minimise;
+mod opening;
+mod period;
+mod released;
+mod rules;
+mod sampler;
+mod table;
+
+pub use bundle::Bundle;
+pub use error::BundleError;
+pub use flow::{Deliver, Flow, FlowIndex, Payload, Retention, Sampling, TopicForm, Window};
+pub use grant::{Believe, FlowGrant, Grant, Wider, no_wider};
+pub use grants::{SnapshotFor, Tables, grants, snapshot};
+pub use head::{ClosedGrant, Head, HeadError, RecipientKey, SignedHead, Snapshot, SnapshotError};
+pub use minimise::{Minimiser, MinimiserError};
+pub use opening::{Opening, closing_reason, may_be_sent};
+pub use period::{Period, PeriodError};
+pub use released::{How, Outcomes, Released, Withheld};
+pub use rules::{Form, Notice, Recipient, Rules};
+pub use sampler::{Sample, SampleKey, Sampler};
+pub use table::{Applied, ApplyError, Standing, Table};
+pub use vernport_registry::{Role, StationRef};
+pub use vernport_types::GrantId;

@@ -1,0 +1,119 @@
+//! The decision on one reading.
+//!
+//! A masked bit-set operation: the flows that name the signal, and of them those
+//! open for the asset, in force now, and content with how the asset was recognised.
+//! Then arithmetic on copy types. No allocation, no error, no panic.
+
+use crate::{
+    Flow, FlowIndex, How, Minimiser, Outcomes, Released, Sample, SampleKey, Sampler, Sampling, Table,
+    sampler::ORDER_MEMORY_SECONDS,
+    table::{Row, rank},
+};
+use vernport_types::{AssetId, BootMicros, Identification, Reading, Reason, SignalId, Stamp, TimeQuality};
+
+impl Table {
+    /// The flows that would take a reading of a signal of an asset now, as bits by
+    /// [`FlowIndex`]: what is 0 here need not even be asked for.
+    pub fn open_flows(&self, asset: AssetId, signal: SignalId, by: Identification, now: Stamp) -> u128 {
+        let Some(rule) = self.rules.signals.get(usize::from(signal.0)) else { return 0 };
+        let Some(row) = self.row(asset) else { return 0 };
+        rule.named & self.in_force(row, now) & self.accepts[rank(by)]
+    }
+
+    /// Decides on one reading: for every flow that names its signal a release or a
+    /// refusal, else one refusal. `now` is the gateway's clock at this moment.
+    pub fn decide(&self, reading: &Reading, now: Stamp, sampler: &mut Sampler, out: &mut Outcomes) {
+        out.clear();
+        let Some(rule) = self.rules.signals.get(usize::from(reading.signal.0)) else {
+            return out.refuse(None, reading.signal, Reason::UnknownSignal);
+        };
+        if rule.named == 0 {
+            return out.refuse(None, reading.signal, rule.unnamed);
+        }
+        let row = self.row(reading.asset);
+        let live = row.map_or(0, |row| self.in_force(row, now));
+        let sound = rule.takes(&reading.value);
+        let accepted = self.accepts[rank(reading.identified_by)];
+        let mut rest = rule.named;
+        while rest != 0 {
+            #[expect(clippy::cast_possible_truncation, reason = "below 128")]
+            let flow = FlowIndex(rest.trailing_zeros() as u8);
+            rest &= rest - 1;
+            let refusal = match row {
+                None if now.quality == TimeQuality::Unset => Reason::ClockUntrusted,
+                None => self.absent,
+                Some(row) if live & flow.bit() == 0 => self.why_closed(row, flow, now),
+                Some(_) if accepted & flow.bit() == 0 => Reason::IdentificationTooWeak,
+                Some(_) if !sound => Reason::RuleBroken,
+                Some(row) => match self.release(row, flow, reading, now, sampler, out) {
+                    Ok(()) => continue,
+                    Err(reason) => reason,
+                },
+            };
+            out.refuse(Some(flow), reading.signal, refusal);
+        }
+    }
+
+    fn release(
+        &self,
+        row: &Row,
+        flow: FlowIndex,
+        reading: &Reading,
+        now: Stamp,
+        sampler: &mut Sampler,
+        out: &mut Outcomes,
+    ) -> Result<(), Reason> {
+        let minimiser = self.rules.minimiser(reading.signal, flow);
+        if minimiser == Minimiser::Drop {
+            return Err(Reason::DroppedByRule);
+        }
+        let rule = self.rules.flow(flow);
+        let sample = self.sample(rule, row, reading, now);
+        if sample.is_some_and(|sample| !sampler.is_due(sample.key, self.wall(now))) {
+            return Err(Reason::SampledOut);
+        }
+        let opened = self.opened_of(row, flow);
+        let exact = minimiser == Minimiser::Exact && rule.time_step_micros == 0;
+        out.released.push(Released {
+            flow,
+            grant: opened.id,
+            alias: opened.alias,
+            minimiser,
+            how: if exact { How::Exact } else { How::Coarsened },
+            reading: *reading,
+        });
+        if !exact {
+            let released = &mut out.released.last_mut().expect("just pushed").reading;
+            coarsen(&mut released.at, rule.time_step_micros);
+            if !minimiser.apply_in(&mut released.value) {
+                out.released.pop();
+                return Err(Reason::RuleBroken);
+            }
+        }
+        if let Some(sample) = sample {
+            sampler.take(sample);
+            out.samples.push(sample);
+        }
+        Ok(())
+    }
+
+    /// The sample that a release would take; none where the flow takes every reading.
+    fn sample(&self, flow: &Flow, row: &Row, reading: &Reading, now: Stamp) -> Option<Sample> {
+        let (order, micros) = match flow.sampling {
+            Sampling::Every => return None,
+            Sampling::PerOrder => (row.order, ORDER_MEMORY_SECONDS * 1_000_000),
+            Sampling::Interval(micros) => (None, micros),
+        };
+        let until = self.wall(now).plus_micros(micros);
+        let base = self.rules.sample_base(flow.index, reading.signal)?;
+        Some(Sample { key: SampleKey::new(base, reading.asset, order), until })
+    }
+}
+
+/// Cuts a time down to a step. The boot clock goes down by as much, so that both
+/// together say no more than the wall clock alone.
+fn coarsen(at: &mut Stamp, step_micros: i64) {
+    let wall = at.wall.truncated(step_micros);
+    at.boot = BootMicros(at.boot.0.saturating_sub(at.wall.0.abs_diff(wall.0)));
+    at.wall = wall;
+}

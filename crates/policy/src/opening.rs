@@ -1,0 +1,163 @@
+//! What was opened, and whether its batches may still be sent (invariant 2).
+//!
+//! Central keeps an [`Opening`] by its grant id. It is judged by its own basis: an
+//! order that ended or a role that changed hands closes a flow, but not what was
+//! lawful when it was read.
+
+use crate::{Flow, Rules};
+use serde::{Deserialize, Serialize};
+use vernport_crypto::sha256;
+use vernport_registry::{Against, ConsentQuestion, ConsentState, Facts, Objected, Role, Whom};
+use vernport_types::{
+    AssetId, Category, EntryHash, LegalBasis, OrderId, Reason, Slug, SubjectId, UtcMicros, VehicleAlias,
+};
+
+/// What one opening of one flow rests on. Kept at central, by its grant id: it names persons.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Opening {
+    /// The asset.
+    pub asset: AssetId,
+    /// The flow of the bundle.
+    pub flow: Slug,
+    /// The purpose of the bundle.
+    pub purpose: Slug,
+    /// The recipient of the bundle.
+    pub recipient: Slug,
+    /// On what ground.
+    pub basis: LegalBasis,
+    /// What it reads.
+    pub categories: Vec<Category>,
+    /// The work order, where it needs one.
+    pub order: Option<OrderId>,
+    /// What the asset is called towards the recipient.
+    pub alias: VehicleAlias,
+    /// Everybody linked to the asset, with their roles.
+    pub subjects: Vec<(Role, SubjectId)>,
+    /// The roles whose consent it rests on.
+    pub consent_of: Vec<Role>,
+    /// The ledger entries that it rests on, in the order of the questions.
+    pub rests_on: Vec<EntryHash>,
+    /// The erasures that came before it.
+    pub erasures: Vec<EntryHash>,
+}
+
+impl Opening {
+    /// SHA-256 over all of it: another key, another grant id.
+    pub fn key(&self) -> [u8; 32] {
+        sha256(&postcard::to_allocvec(self).expect("ids and lists always encode"))
+    }
+}
+
+/// Whether batches of an opening may be sent and stored now, by its own basis
+/// (invariant 2). An order that ended, a role that changed hands, a private trip
+/// that began close the flow, but not this: it was lawful when it was read.
+///
+/// Ask it after every entry of the ledger and keep the first answer that closes for
+/// good: a consent that is withdrawn and given again is in force for new openings only.
+///
+/// # Errors
+/// Why not; [`Reason::fate`] says whether the batch waits or is destroyed.
+pub fn may_be_sent(facts: &Facts, rules: &Rules, opening: &Opening, now: UtcMicros) -> Result<(), Reason> {
+    if opening.rests_on.iter().any(|entry| facts.voided_at(entry).is_some_and(|at| at <= now)) {
+        return Err(Reason::EntryVoided);
+    }
+    let whom = || {
+        let people = opening.subjects.iter().map(|(_, subject)| Whom::Subject(*subject));
+        std::iter::once(Whom::Asset(opening.asset)).chain(people)
+    };
+    let fenced = |whom| {
+        let erased = facts.erasure(whom, &opening.purpose, now);
+        erased.is_some_and(|(entry, _)| !opening.erasures.contains(&entry))
+    };
+    if whom().any(fenced) {
+        return Err(Reason::Erased);
+    }
+    let flow = rules.find(&opening.flow).ok_or(Reason::NoBundle)?;
+    if opening.basis == LegalBasis::Consent {
+        for holder in opening.subjects.iter().filter(|(role, _)| opening.consent_of.contains(role)) {
+            let whole = Consented {
+                asset: opening.asset,
+                purpose: &opening.purpose,
+                recipient: &opening.recipient,
+                categories: &opening.categories,
+            };
+            whole.of(facts, *holder, now)?;
+        }
+    }
+    objections(facts, flow, &opening.subjects, now)?;
+    if facts.closed_by_unknown(opening.asset, now).is_some() {
+        return Err(Reason::RuleBroken);
+    }
+    if whom().any(|whom| facts.restriction(whom, &opening.purpose, now).is_some()) {
+        return Err(Reason::Restricted);
+    }
+    rules.recipient(&opening.recipient).ok_or(Reason::AgreementMissing)?.allowed(now)
+}
+
+/// Why an opening is over that no grant holds any more: what stops its batches,
+/// else a reason that lets them go on.
+pub fn closing_reason(facts: &Facts, rules: &Rules, opening: &Opening, now: UtcMicros) -> Reason {
+    match may_be_sent(facts, rules, opening, now) {
+        Err(reason) => reason,
+        Ok(()) if facts.private_mode(opening.asset, now).is_some() => Reason::PrivateMode,
+        Ok(()) => Reason::OrderNotOpen,
+    }
+}
+
+/// What somebody has to consent to.
+pub(crate) struct Consented<'a> {
+    pub(crate) asset: AssetId,
+    pub(crate) purpose: &'a Slug,
+    pub(crate) recipient: &'a Slug,
+    pub(crate) categories: &'a [Category],
+}
+
+impl Consented<'_> {
+    /// The consents of one person in one role to all of it: entry and end of each.
+    pub(crate) fn of(
+        &self,
+        facts: &Facts,
+        (role, subject): (Role, SubjectId),
+        now: UtcMicros,
+    ) -> Result<Vec<(EntryHash, UtcMicros)>, Reason> {
+        let Self { asset, purpose, recipient, categories } = *self;
+        let given = |category: &Category| {
+            let asked = ConsentQuestion { asset, subject, role, purpose, category: *category, recipient };
+            match facts.consent(&asked, now) {
+                ConsentState::Given { entry, until, .. } => Ok((entry, until)),
+                ConsentState::Withdrawn { .. } => Err(Reason::ConsentWithdrawn),
+                ConsentState::Expired { .. } => Err(Reason::ConsentExpired),
+                ConsentState::Missing => Err(Reason::ConsentMissing),
+            }
+        };
+        categories.iter().map(given).collect()
+    }
+}
+
+/// Objections of anybody linked. Against marketing they are absolute; against a
+/// purpose they count where GDPR Art. 21 gives them: legitimate interest and public task.
+pub(crate) fn objections(
+    facts: &Facts,
+    flow: &Flow,
+    subjects: &[(Role, SubjectId)],
+    now: UtcMicros,
+) -> Result<(), Reason> {
+    let mut against = Vec::new();
+    if flow.marketing {
+        against.push(Against::Marketing);
+    }
+    if matches!(flow.basis, LegalBasis::LegitimateInterest | LegalBasis::PublicTask) {
+        against.push(Against::Purpose(flow.purpose.clone()));
+    }
+    let mut pending = false;
+    for (_, subject) in subjects {
+        for against in &against {
+            match facts.objection(*subject, against, now) {
+                Objected::Upheld { .. } => return Err(Reason::ObjectionUpheld),
+                Objected::Pending { .. } => pending = true,
+                Objected::No => {}
+            }
+        }
+    }
+    if pending { Err(Reason::ObjectionPending) } else { Ok(()) }
+}

@@ -1,0 +1,416 @@
+//! The gateway's dense table: which flows are open for which asset, for how long
+//! that is believed, and whether a batch of an opening may be sent.
+//!
+//! Time (invariant 3): the wall clock never counts for less than the floor, which
+//! is the latest time that the table has seen; leases run on the boot clock. So a
+//! clock set back reopens nothing. Only a fresh signed head lowers the floor.
+
+use crate::{
+    Believe, ClosedGrant, FlowGrant, FlowIndex, Grant, GrantId, Head, Rules, Snapshot, Wider,
+    grant::flow_no_wider, sampler::FirstBytes,
+};
+use std::{
+    collections::{HashMap, HashSet},
+    hash::BuildHasherDefault,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU32, Ordering},
+    },
+};
+use thiserror::Error;
+use vernport_crypto::BlindIndex;
+use vernport_types::{
+    AssetId, BootMicros, ControllerId, Fate, Identification, OrderId, Reason, Stamp, TimeQuality, UtcMicros,
+    VehicleAlias,
+};
+
+/// A map by keys that are random already.
+type ByRandom<K, V> = HashMap<K, V, BuildHasherDefault<FirstBytes>>;
+
+/// All that one controller's rules and grants say at one gateway.
+///
+/// One thread decides at a time: two that decide at once may leave the floor at
+/// the earlier of their two times.
+#[derive(Debug)]
+pub struct Table {
+    pub(crate) rules: Arc<Rules>,
+    /// By [`Identification`]: the flows that accept it.
+    pub(crate) accepts: [u128; 4],
+    snapshot: Option<Snapshot>,
+    snapshot_hash: [u8; 32],
+    rows: Vec<Row>,
+    row_of: ByRandom<AssetId, u32>,
+    /// The row that was asked for last: readings come in runs of one asset.
+    last_row: AtomicU32,
+    opened: Vec<Opened>,
+    closed: Vec<Reason>,
+    standing: ByRandom<GrantId, Place>,
+    /// None where two assets have it: then it identifies neither (invariant 6).
+    asset_of: ByRandom<BlindIndex, Option<AssetId>>,
+    /// Why an asset without a row gets nothing.
+    pub(crate) absent: Reason,
+    /// The boot clock when the last head was received.
+    head_boot: BootMicros,
+    /// The latest wall clock seen since the last head.
+    floor: AtomicI64,
+}
+
+/// One asset.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Row {
+    asset: AssetId,
+    open: u128,
+    /// Before this no opening of the row ends by itself.
+    earliest_end: UtcMicros,
+    /// Up to this age of the head no opening of the row is stale.
+    shortest_lease_micros: u64,
+    /// Where its openings begin in `Table::opened`; one for each bit of `open`, in order.
+    first_opened: u32,
+    /// Where its reasons begin in `Table::closed`; one for each flow.
+    first_closed: u32,
+    pub(crate) order: Option<OrderId>,
+}
+
+/// One open flow of one asset.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Opened {
+    pub(crate) id: GrantId,
+    pub(crate) alias: VehicleAlias,
+    until: UtcMicros,
+    lease_micros: u64,
+    ends_as: Reason,
+    /// Where it stands in the snapshot.
+    grant: u32,
+    place: u32,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    Open(u32),
+    Closed(Reason),
+}
+
+/// Whether a sealed batch may be sent (invariant 2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It may.
+    Send,
+    /// Not now: it waits.
+    Park(Reason),
+    /// Never: it is destroyed, and a note is left.
+    Destroy(Reason),
+}
+
+impl Standing {
+    fn after(reason: Reason) -> Self {
+        match reason.fate() {
+            Fate::Send => Self::Send,
+            Fate::Park => Self::Park(reason),
+            Fate::Destroy => Self::Destroy(reason),
+        }
+    }
+}
+
+/// What a snapshot did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// How many openings are believed.
+    pub opened: usize,
+    /// Openings that go beyond the controller's own bundle and are not believed.
+    pub refused: Vec<(AssetId, Wider)>,
+    /// Whether the grants were computed from another bundle than the one here: then none is believed.
+    pub other_bundle: bool,
+}
+
+/// Why a snapshot or head cannot be applied. What held before goes on until it is stale.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ApplyError {
+    /// Of another controller.
+    #[error("snapshot is of controller {found}, this table is of {expected}")]
+    Controller {
+        /// The controller of the snapshot.
+        found: ControllerId,
+        /// The controller of the rules here.
+        expected: ControllerId,
+    },
+    /// One asset in two grants: it cannot be said which holds.
+    #[error("snapshot has two grants of one asset; central has to be mended")]
+    AssetTwice,
+    /// Not the snapshot that the head names.
+    #[error("head names another snapshot; ask central for it")]
+    OtherSnapshot,
+}
+
+impl Table {
+    /// A table in which nothing is open before the first head.
+    pub fn new(rules: Arc<Rules>) -> Self {
+        let mut accepts = [0; 4];
+        for flow in rules.flows() {
+            for (weakness, mask) in accepts.iter_mut().enumerate() {
+                if weakness >= rank(flow.weakest) {
+                    *mask |= flow.index.bit();
+                }
+            }
+        }
+        Self {
+            rules,
+            accepts,
+            snapshot: None,
+            snapshot_hash: [0; 32],
+            rows: Vec::new(),
+            row_of: HashMap::default(),
+            last_row: AtomicU32::new(0),
+            opened: Vec::new(),
+            closed: Vec::new(),
+            standing: HashMap::default(),
+            asset_of: HashMap::default(),
+            absent: Reason::GrantStale,
+            head_boot: BootMicros(0),
+            floor: AtomicI64::new(i64::MIN),
+        }
+    }
+
+    /// The rules.
+    pub const fn rules(&self) -> &Arc<Rules> {
+        &self.rules
+    }
+
+    /// What was applied last.
+    pub const fn snapshot(&self) -> Option<&Snapshot> {
+        self.snapshot.as_ref()
+    }
+
+    /// Puts a snapshot in the place of the last one. `head` was verified and names it;
+    /// `received` is when it came. Closings count at once; openings only as far as the
+    /// bundle here allows them.
+    ///
+    /// # Errors
+    /// [`ApplyError`] for a snapshot of another controller or head, or one that contradicts itself.
+    pub fn apply(&mut self, snapshot: Snapshot, head: &Head, received: Stamp) -> Result<Applied, ApplyError> {
+        if snapshot.controller != *self.rules.controller() {
+            let expected = self.rules.controller().clone();
+            return Err(ApplyError::Controller { found: snapshot.controller, expected });
+        }
+        if snapshot.hash() != head.snapshot_hash {
+            return Err(ApplyError::OtherSnapshot);
+        }
+        let assets: HashSet<AssetId> = snapshot.grants.iter().map(|grant| grant.asset).collect();
+        if assets.len() < snapshot.grants.len() {
+            return Err(ApplyError::AssetTwice);
+        }
+        let other_bundle = snapshot.bundle_hash != self.rules.hash();
+        self.rows.clear();
+        self.row_of.clear();
+        self.opened.clear();
+        self.closed.clear();
+        self.standing.clear();
+        self.asset_of.clear();
+        self.absent = if other_bundle { Reason::NoBundle } else { Reason::NoGrant };
+        let closed = |grant: &ClosedGrant| (grant.id, Place::Closed(grant.reason));
+        self.standing.extend(snapshot.closed.iter().map(closed));
+        let mut refused = Vec::new();
+        for (place, grant) in snapshot.grants.iter().enumerate() {
+            for identifier in &grant.identifiers {
+                let holder = self.asset_of.entry(*identifier).or_insert(Some(grant.asset));
+                if *holder != Some(grant.asset) {
+                    *holder = None;
+                }
+            }
+            if !other_bundle {
+                self.open_row(place, grant, head.at, &mut refused);
+            }
+        }
+        self.snapshot_hash = head.snapshot_hash;
+        self.snapshot = Some(snapshot);
+        self.believe(head, received);
+        Ok(Applied { opened: self.opened.len(), refused, other_bundle })
+    }
+
+    /// Takes a newer head of the same snapshot.
+    ///
+    /// # Errors
+    /// [`ApplyError::OtherSnapshot`] if it names another one, or none was applied.
+    pub fn refresh(&mut self, head: &Head, received: Stamp) -> Result<(), ApplyError> {
+        if self.snapshot.is_none() || head.snapshot_hash != self.snapshot_hash {
+            return Err(ApplyError::OtherSnapshot);
+        }
+        self.believe(head, received);
+        Ok(())
+    }
+
+    fn believe(&mut self, head: &Head, received: Stamp) {
+        self.head_boot = received.boot;
+        *self.floor.get_mut() = head.at.0;
+    }
+
+    fn open_row(
+        &mut self,
+        place: usize,
+        grant: &Grant,
+        head_at: UtcMicros,
+        refused: &mut Vec<(AssetId, Wider)>,
+    ) {
+        let narrow = |place| u32::try_from(place).expect("a snapshot is smaller than 4 GiB");
+        let mut row = Row {
+            asset: grant.asset,
+            open: 0,
+            earliest_end: UtcMicros(i64::MAX),
+            shortest_lease_micros: u64::MAX,
+            first_opened: narrow(self.opened.len()),
+            first_closed: narrow(self.closed.len()),
+            order: grant.order,
+        };
+        let rules = Arc::clone(&self.rules);
+        for flow in rules.flows() {
+            let said = grant.closed.iter().find(|(closed, _)| *closed == flow.slug);
+            let opened = grant.flows.iter().position(|opened| opened.flow == flow.slug);
+            let reason = match (said, opened.map(|n| (n, &grant.flows[n]))) {
+                // What is closed and open at once is closed.
+                (Some((_, reason)), _) => *reason,
+                (None, None) => Reason::NoGrant,
+                (None, Some((n, opened))) => match flow_no_wider(grant, opened, &rules, head_at) {
+                    Err(wider) => {
+                        refused.push((grant.asset, wider));
+                        Reason::RuleBroken
+                    }
+                    Ok(()) => match self.standing.get(&opened.id) {
+                        Some(Place::Closed(reason)) => *reason,
+                        _ => {
+                            self.open_flow(&mut row, flow.index, opened, (narrow(place), narrow(n)));
+                            Reason::NoGrant
+                        }
+                    },
+                },
+            };
+            self.closed.push(reason);
+        }
+        let unknown = grant.flows.iter().filter(|opened| rules.find(&opened.flow).is_none());
+        let wider = |opened: &FlowGrant| (grant.asset, Wider::UnknownFlow { flow: opened.flow.clone() });
+        refused.extend(unknown.map(wider));
+        self.row_of.insert(grant.asset, narrow(self.rows.len()));
+        self.rows.push(row);
+    }
+
+    fn open_flow(&mut self, row: &mut Row, flow: FlowIndex, opened: &FlowGrant, at: (u32, u32)) {
+        let Believe { lease_seconds, until, ends_as } = opened.believe;
+        let lease_micros = lease_seconds.map_or(u64::MAX, |seconds| u64::from(seconds) * 1_000_000);
+        row.open |= flow.bit();
+        row.earliest_end = row.earliest_end.min(until);
+        row.shortest_lease_micros = row.shortest_lease_micros.min(lease_micros);
+        let place = u32::try_from(self.opened.len()).expect("a snapshot is smaller than 4 GiB");
+        self.standing.insert(opened.id, Place::Open(place));
+        let (grant, place) = at;
+        let (id, alias) = (opened.id, opened.alias);
+        self.opened.push(Opened { id, alias, until, lease_micros, ends_as, grant, place });
+    }
+
+    /// The asset of an identifier, where central named it to this gateway.
+    pub fn find(&self, identifier: &BlindIndex) -> Option<AssetId> {
+        self.asset_of.get(identifier).copied().flatten()
+    }
+
+    /// An opening of the snapshot, and the grant that it stands in.
+    pub fn opening(&self, id: GrantId) -> Option<(&Grant, &FlowGrant)> {
+        let Place::Open(opened) = self.standing.get(&id)? else { return None };
+        let opened = self.opened[*opened as usize];
+        let grant = &self.snapshot.as_ref()?.grants[opened.grant as usize];
+        Some((grant, &grant.flows[opened.place as usize]))
+    }
+
+    /// Whether a batch of an opening may be sent now.
+    pub fn standing(&self, id: GrantId, now: Stamp) -> Standing {
+        match self.standing.get(&id) {
+            None => Standing::Park(Reason::GrantStale),
+            Some(Place::Closed(reason)) => Standing::after(*reason),
+            Some(Place::Open(opened)) => match self.why_over(&self.opened[*opened as usize], now) {
+                None => Standing::Send,
+                Some(reason) => Standing::after(reason),
+            },
+        }
+    }
+
+    #[inline]
+    pub(crate) fn row(&self, asset: AssetId) -> Option<&Row> {
+        match self.rows.get(self.last_row.load(Ordering::Relaxed) as usize) {
+            Some(row) if row.asset == asset => Some(row),
+            _ => {
+                let place = *self.row_of.get(&asset)?;
+                self.last_row.store(place, Ordering::Relaxed);
+                Some(&self.rows[place as usize])
+            }
+        }
+    }
+
+    /// The open flows of a row that are in force now.
+    #[inline]
+    pub(crate) fn in_force(&self, row: &Row, now: Stamp) -> u128 {
+        if now.quality == TimeQuality::Unset {
+            return 0;
+        }
+        if self.wall(now) < row.earliest_end && self.head_age_micros(now) <= row.shortest_lease_micros {
+            return row.open;
+        }
+        let mut live = row.open;
+        let mut rest = row.open;
+        let mut place = row.first_opened as usize;
+        while rest != 0 {
+            let bit = rest & rest.wrapping_neg();
+            if self.why_over(&self.opened[place], now).is_some() {
+                live &= !bit;
+            }
+            place += 1;
+            rest &= rest - 1;
+        }
+        live
+    }
+
+    pub(crate) fn why_closed(&self, row: &Row, flow: FlowIndex, now: Stamp) -> Reason {
+        if row.open & flow.bit() == 0 {
+            return self.closed[row.first_closed as usize + flow.place()];
+        }
+        self.why_over(self.opened_of(row, flow), now).unwrap_or(Reason::NoGrant)
+    }
+
+    fn why_over(&self, opened: &Opened, now: Stamp) -> Option<Reason> {
+        if now.quality == TimeQuality::Unset {
+            Some(Reason::ClockUntrusted)
+        } else if opened.until <= self.wall(now) {
+            Some(opened.ends_as)
+        } else if self.head_age_micros(now) > opened.lease_micros {
+            Some(Reason::GrantStale)
+        } else {
+            None
+        }
+    }
+
+    pub(crate) fn opened_of(&self, row: &Row, flow: FlowIndex) -> &Opened {
+        let before = row.open & (flow.bit() - 1);
+        &self.opened[row.first_opened as usize + before.count_ones() as usize]
+    }
+
+    /// The wall clock, never below the latest that was seen.
+    #[inline]
+    pub(crate) fn wall(&self, now: Stamp) -> UtcMicros {
+        let floor = self.floor.load(Ordering::Relaxed);
+        if now.wall.0 > floor {
+            self.floor.store(now.wall.0, Ordering::Relaxed);
+            now.wall
+        } else {
+            UtcMicros(floor)
+        }
+    }
+
+    fn head_age_micros(&self, now: Stamp) -> u64 {
+        now.boot.0.saturating_sub(self.head_boot.0)
+    }
+}
+
+/// The place of an identification among the four, weakest first.
+pub(crate) const fn rank(identification: Identification) -> usize {
+    match identification {
+        Identification::Pinned => 0,
+        Identification::Tool => 1,
+        Identification::Asserted => 2,
+        Identification::BusVin => 3,
+    }
+}
