@@ -1,1 +1,44 @@
-//! The contract between gateway and central.
+//! The contract between central and those who call it: gateways, registrars
+//! (the workshop's own system) and recipients. HTTP/2 over mutual TLS.
+//!
+//! Promises:
+//! - Bodies are JSON, but for `POST /v1/batches`, whose byte table stands in
+//!   [`batch`]. Everything frozen here has a golden file under `golden/`
+//!   (decision note 0006).
+//! - Every refusal is a problem document (RFC 9457) with a code out of one
+//!   closed list ([`Code`]); no document repeats what the caller sent.
+//! - Identifiers of vehicles travel in request bodies only, never in a URL.
+//! - Every length has a bound here that both sides check.
+
+mod answer;
+pub mod batch;
+mod blob;
+mod feed;
+mod ledger;
+mod problem;
+mod reads;
+
+pub use answer::{Answer, BatchAnswer, BatchAnswers};
+pub use blob::Blob;
+pub use feed::{Feed, FeedNonce, FeedRequest, MAX_WAIT_MS};
+pub use ledger::{
+    EntryResult, GatewayEffect, GoesOn, LedgerAnswer, LedgerEffect, LedgerRequest, MAX_ENTRIES, Stopped,
+};
+pub use problem::{Code, PROBLEM_JSON, Problem};
+pub use reads::{FindAnswer, FindRequest, MAX_READ_LIMIT, ReadAnswer, ReadRequest, Status};
+
+/// The version of this contract, the first part of every path.
+pub const VERSION: u16 = 1;
+
+/// Where a gateway delivers sealed batches: [`batch::Encoder`] in, [`BatchAnswers`] out.
+pub const PATH_BATCHES: &str = "/v1/batches";
+/// Where a gateway waits for grants: [`FeedRequest`] in, [`Feed`] out.
+pub const PATH_FEED: &str = "/v1/feed";
+/// Where a registrar records what people and firms said: [`LedgerRequest`] in, [`LedgerAnswer`] out.
+pub const PATH_LEDGER: &str = "/v1/ledger";
+/// Where a recipient fetches what is sealed to it: [`ReadRequest`] in, [`ReadAnswer`] out.
+pub const PATH_READS: &str = "/v1/reads";
+/// Where a registrar looks up an asset: [`FindRequest`] in, [`FindAnswer`] out.
+pub const PATH_FIND_ASSET: &str = "/v1/assets/find";
+/// Whether central serves: [`Status`] out.
+pub const PATH_STATUS: &str = "/v1/status";

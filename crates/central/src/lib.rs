@@ -1,1 +1,132 @@
-//! vernport-central: registry, grants, and the store that cannot read.
+//! vernport-central: the registry of what people and firms said, the grants
+//! that follow from it, and a store that cannot read what it keeps.
+//!
+//! ```text
+//! POST /v1/ledger  → facts → grants ─┬→ snapshots, signed heads → POST /v1/feed
+//!                                    └→ standing of each batch ← POST /v1/batches → store
+//! POST /v1/reads   → log entry → envelopes with their wraps
+//! ```
+//!
+//! Promises:
+//! - Blind: no key here opens the body of a batch.
+//! - Default is deny: who connects has a certificate of the client authority
+//!   that says name, role and controller, and no request crosses controllers.
+//! - A withdrawal that was answered was committed, and no batch is committed on
+//!   its basis afterwards; whoever waits at the feed hears of it at once.
+//! - A read is logged before an envelope leaves.
+//! - Nothing personal is logged at any level: no identifier, no body, no key, no subject.
+
+pub mod authority;
+mod book;
+mod config;
+mod controller;
+mod deps;
+mod feed;
+mod identifier;
+mod ledger;
+mod refusal;
+mod release;
+mod routes;
+mod server;
+mod tls;
+
+pub use config::{Config, ConfigError, Controller, Databases, Gateway, KeyFiles, Listen, Tls};
+pub use deps::{ControllerDeps, Deps, LoadError};
+pub use tls::{Peer, PeerError, Role, TlsError, server_config};
+
+use controller::Controllers;
+use std::{error::Error, net::SocketAddr, sync::Arc};
+use thiserror::Error;
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use vernport_store::{Store, StoreError};
+use vernport_types::ControllerId;
+
+/// Why central did not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// A database cannot be used.
+    #[error("the store cannot be used")]
+    Store(#[from] StoreError),
+    /// The address cannot be bound.
+    #[error("{address} cannot be listened at; is another process there, or may this user not?")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What failed.
+        source: std::io::Error,
+    },
+    /// A stored entry cannot be read back.
+    #[error("the ledger of {controller} holds an entry that this version cannot read; update central")]
+    Ledger {
+        /// Whose ledger.
+        controller: ControllerId,
+    },
+    /// A gateway of the configuration cannot be enrolled.
+    #[error("the gateways that are configured for {controller} cannot be enrolled: {problem}")]
+    Enrol {
+        /// Whose gateways.
+        controller: ControllerId,
+        /// Why not.
+        problem: String,
+    },
+}
+
+/// A running central.
+#[derive(Debug)]
+pub struct Running {
+    /// Where it listens.
+    pub addr: SocketAddr,
+    task: JoinHandle<()>,
+}
+
+impl Running {
+    /// Waits until it has stopped: after its token was cancelled, open requests
+    /// ended and the databases were closed.
+    pub async fn stopped(self) {
+        if let Err(error) = self.task.await {
+            tracing::error!(error = chain(&error), "central ended otherwise than asked");
+        }
+    }
+}
+
+/// Starts central; returns when it listens and has read its ledgers.
+///
+/// # Errors
+/// [`StartError`].
+pub async fn run(
+    listen: Listen,
+    databases: &Databases,
+    deps: Deps,
+    shutdown: CancellationToken,
+) -> Result<Running, StartError> {
+    let store = Store::open(&databases.main, &databases.erasure, deps.master_key).await?;
+    let store = Arc::new(store);
+    let controllers =
+        Controllers::load(&store, deps.head_key, deps.clock, deps.controllers, &shutdown).await?;
+    let address = listen.address;
+    let broken = |source| StartError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(broken)?;
+    let addr = listener.local_addr().map_err(broken)?;
+    let acceptor = TlsAcceptor::from(Arc::new(deps.tls));
+    let router = routes::router(Arc::new(controllers), listen.request_timeout());
+    let task = tokio::spawn(async move {
+        server::serve(listener, acceptor, router, listen, shutdown).await;
+        store.close().await;
+    });
+    tracing::info!(%addr, "central serves");
+    Ok(Running { addr, task })
+}
+
+/// An error and all its causes in one line.
+pub fn chain(error: &dyn Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        line.push_str(": ");
+        line.push_str(&error.to_string());
+        cause = error.source();
+    }
+    line
+}

@@ -1,0 +1,144 @@
+//! The frozen forms of the contract. Where one of these fails, mend the code,
+//! not the file: gateways in the field speak this (decision note 0006).
+
+use serde::{Serialize, de::DeserializeOwned};
+use std::fmt::Debug;
+use vernport_api::{
+    Answer, BatchAnswer, BatchAnswers, Blob, Code, EntryResult, FeedNonce, FeedRequest, FindAnswer,
+    FindRequest, GatewayEffect, GoesOn, LedgerAnswer, LedgerEffect, Problem, ReadAnswer, ReadRequest, Status,
+    Stopped, batch,
+};
+use vernport_types::{
+    AssetId, BatchId, EntryHash, GrantId, Identifier, KeyId, LegalBasis, Reason, Slug, UtcMicros,
+};
+
+/// Both ways: the value is written as the file says, and the file is read as the value.
+fn frozen<T: Serialize + DeserializeOwned + PartialEq + Debug>(file: &str, value: &T) {
+    let written = serde_json::to_string_pretty(value).expect("plain data") + "\n";
+    assert_eq!(written, file);
+    assert_eq!(serde_json::from_str::<T>(file).expect("was written"), *value);
+}
+
+fn slug(text: &str) -> Slug {
+    text.parse().expect("a slug")
+}
+
+#[test]
+fn the_answers_are_these_words_for_ever() {
+    let words: Vec<&str> = Answer::ALL.iter().map(|answer| answer.code()).collect();
+    assert_eq!(words, ["committed", "duplicate", "refused-withdrawn", "parked-restricted", "retry"]);
+    let answers = (0..)
+        .zip(Answer::ALL)
+        .map(|(n, answer)| BatchAnswer { batch: BatchId::from_bytes([n; 16]), answer: *answer });
+    frozen(include_str!("../golden/answers.json"), &BatchAnswers { answers: answers.collect() });
+}
+
+#[test]
+fn the_body_of_batches_has_these_bytes() {
+    let mut encoder = batch::Encoder::default();
+    encoder.push(GrantId::from_bytes([0xA1; 16]), b"one").expect("fits");
+    encoder.push(GrantId::from_bytes([0xB2; 16]), b"three").expect("fits");
+    let body = encoder.finish();
+    let expected = [
+        "0002",                             // number of items
+        "a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1", // grant
+        "00000003",                         // length of the envelope
+        "6f6e65",                           // envelope
+        "b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2", // grant
+        "00000005",                         // length of the envelope
+        "7468726565",                       // envelope
+    ];
+    assert_eq!(hex::encode(&body), expected.concat());
+    let items = batch::decode(&body).expect("was written");
+    assert_eq!((items[1].grant, items[1].envelope), (GrantId::from_bytes([0xB2; 16]), &b"three"[..]));
+}
+
+#[test]
+fn the_feed_is_asked_like_this() {
+    let request = FeedRequest {
+        gateway: slug("westrum-bay-1"),
+        nonce: FeedNonce([0x0F; 16]),
+        known: Some([0xAB; 32]),
+        wait_ms: 5_000,
+    };
+    frozen(include_str!("../golden/feed-request.json"), &request);
+    let first = FeedRequest { known: None, ..request };
+    let written = serde_json::to_value(&first).expect("plain data");
+    assert_eq!(written["known"], serde_json::Value::Null);
+    assert_eq!(serde_json::from_value::<FeedRequest>(written).expect("was written"), first);
+}
+
+#[test]
+fn the_ledger_answers_like_this() {
+    let result = EntryResult {
+        external_ref: "withdrawal-17".into(),
+        entry: EntryHash::from_bytes([0xE1; 32]),
+        duplicate: false,
+    };
+    let effect = LedgerEffect {
+        stopped: vec![Stopped {
+            grant: GrantId::from_bytes([0xA1; 16]),
+            asset: AssetId::from_bytes([0xC3; 16]),
+            flow: slug("fleet-odometer"),
+            reason: Reason::ConsentWithdrawn,
+            since: UtcMicros(1_795_132_800_000_000),
+            gateways: vec![
+                GatewayEffect {
+                    gateway: slug("westrum-bay-1"),
+                    took_effect_at: Some(UtcMicros(1_795_132_800_040_000)),
+                    at_the_latest: UtcMicros(1_795_133_100_000_000),
+                },
+                GatewayEffect {
+                    gateway: slug("westrum-bay-2"),
+                    took_effect_at: None,
+                    at_the_latest: UtcMicros(1_795_133_100_000_000),
+                },
+            ],
+        }],
+        opened: vec![GrantId::from_bytes([0xA2; 16])],
+        goes_on: vec![GoesOn {
+            asset: AssetId::from_bytes([0xC3; 16]),
+            flow: slug("service-odometer"),
+            purpose: slug("service"),
+            basis: LegalBasis::Contract,
+        }],
+    };
+    frozen(include_str!("../golden/ledger-answer.json"), &LedgerAnswer { results: vec![result], effect });
+}
+
+#[test]
+fn reads_are_asked_and_answered_like_this() {
+    let request = ReadRequest {
+        controller: "DK-10628334".parse().expect("a controller"),
+        task: slug("repair-4711"),
+        recipient_key: KeyId::from_bytes([0x4B; 16]),
+        after: Some(41),
+        limit: 64,
+    };
+    frozen(include_str!("../golden/read-request.json"), &request);
+    let answer = ReadAnswer { envelopes: vec![Blob(vec![0, 0xFF, 0x10])], cursor: Some(42) };
+    frozen(include_str!("../golden/read-answer.json"), &answer);
+}
+
+#[test]
+fn assets_are_found_like_this() {
+    let identifier = Identifier::Vin("WDB9634031L738001".parse().expect("a VIN"));
+    frozen(include_str!("../golden/find-request.json"), &FindRequest { identifier });
+    let found = FindAnswer { asset: Some(AssetId::from_bytes([0xC3; 16])) };
+    frozen(include_str!("../golden/find-answer.json"), &found);
+}
+
+#[test]
+fn the_status_looks_like_this() {
+    let status = Status { api: vernport_api::VERSION, software: "0.1.0".into(), batches: 12 };
+    frozen(include_str!("../golden/status.json"), &status);
+}
+
+#[test]
+fn every_problem_has_its_document() {
+    let documents: Vec<Problem> =
+        Code::ALL.iter().map(|code| Problem::new(*code, "what was wrong, and how to mend it")).collect();
+    frozen(include_str!("../golden/problems.json"), &documents);
+    let at_item = Problem::new(Code::EnvelopeForged, "seal it anew").at_item(3);
+    assert_eq!(serde_json::to_value(&at_item).expect("plain data")["item"], 3);
+}

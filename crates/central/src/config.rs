@@ -1,0 +1,281 @@
+//! The configuration file of central: one TOML file, checked whole before any
+//! port is bound. Unknown keys are refused. Paths in it are relative to the
+//! file's folder. Secrets are never in it, only the names of their files.
+
+use serde::Deserialize;
+use std::{
+    collections::HashSet,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+use thiserror::Error;
+use vernport_crypto::{VerifyingKey, WrappingKey};
+use vernport_types::{ControllerId, Slug};
+
+/// The format that this program reads.
+const FORMAT: u16 = 1;
+
+/// Why a file is not a configuration.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{file}: cannot be read; check the name and that this user may read it")]
+    Read {
+        /// The file.
+        file: String,
+        /// What failed.
+        source: std::io::Error,
+    },
+    /// The text is not the TOML that is expected.
+    #[error("{file}:{line}: {problem}")]
+    Text {
+        /// The file.
+        file: String,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong and what is expected.
+        problem: String,
+    },
+    /// A value is outside of its range, or two do not fit together.
+    #[error("{file}: {key}: {remedy}")]
+    Value {
+        /// The file.
+        file: String,
+        /// Which key.
+        key: &'static str,
+        /// What is expected.
+        remedy: &'static str,
+    },
+}
+
+/// A checked configuration.
+///
+/// `listen` and `store` are what [`crate::run`] needs; the rest names the files
+/// that [`crate::Deps::load`] reads.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where central listens, and within which bounds.
+    pub listen: Listen,
+    /// The two databases.
+    pub store: Databases,
+    /// Certificates of the server.
+    pub tls: Tls,
+    /// Files of central's own keys.
+    pub keys: KeyFiles,
+    /// Folder of the signal catalogue.
+    pub signals: PathBuf,
+    /// The controllers that this central serves.
+    pub controllers: Vec<Controller>,
+}
+
+/// Where central listens, and within which bounds.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Listen {
+    /// Address and port; port 0 takes a free one.
+    pub address: SocketAddr,
+    /// How long a TLS handshake may take, in milliseconds, 100 to 60 000. Default 5 000.
+    #[serde(default = "default_handshake_timeout_ms")]
+    pub handshake_timeout_ms: u64,
+    /// How long a request may take from its head to its answer, in milliseconds,
+    /// 6 000 (above the feed's longest wait) to 300 000. Default 30 000.
+    #[serde(default = "default_request_timeout_ms")]
+    pub request_timeout_ms: u64,
+    /// Connections at a time, 1 to 65 536; more wait to be accepted. Default 256.
+    #[serde(default = "default_max_connections")]
+    pub max_connections: usize,
+}
+
+impl Listen {
+    /// The default bounds, at an address.
+    pub fn at(address: SocketAddr) -> Self {
+        Self {
+            address,
+            handshake_timeout_ms: default_handshake_timeout_ms(),
+            request_timeout_ms: default_request_timeout_ms(),
+            max_connections: default_max_connections(),
+        }
+    }
+
+    pub(crate) fn handshake_timeout(&self) -> Duration {
+        Duration::from_millis(self.handshake_timeout_ms)
+    }
+
+    pub(crate) fn request_timeout(&self) -> Duration {
+        Duration::from_millis(self.request_timeout_ms)
+    }
+}
+
+const fn default_handshake_timeout_ms() -> u64 {
+    5_000
+}
+
+const fn default_request_timeout_ms() -> u64 {
+    30_000
+}
+
+const fn default_max_connections() -> usize {
+    256
+}
+
+/// Certificates of the server, PEM.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// The server's certificate and those above it.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+    /// The authority that signs the certificates of gateways, registrars and recipients.
+    pub client_authority: PathBuf,
+}
+
+/// The two databases.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Databases {
+    /// URL of the main database, `sqlite://PATH`.
+    pub main: String,
+    /// URL of the database of the erasure keys: on other storage, with short backups.
+    pub erasure: String,
+}
+
+/// Files with central's own keys: 64 hexadecimal digits each.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyFiles {
+    /// Seed of the Ed25519 key that signs heads.
+    pub head: PathBuf,
+    /// Master key: wraps erasure keys, seals ledger entries.
+    pub master: PathBuf,
+}
+
+/// One controller.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Controller {
+    /// Its organisation number, `NO-…` or `DK-…`.
+    pub id: ControllerId,
+    /// Folder of its bundle.
+    pub bundle: PathBuf,
+    /// File of its identity key: 64 hexadecimal digits.
+    pub identity_key: PathBuf,
+    /// Public key of its recovery pair: 64 hexadecimal digits.
+    pub recovery_key: WrappingKey,
+    /// Gateways that central enrols when it starts, if the ledger does not say
+    /// the same already. Taking one out here does not end its enrolment.
+    #[serde(default, rename = "gateway")]
+    pub gateways: Vec<Gateway>,
+}
+
+/// A gateway to enrol.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gateway {
+    /// The common name in its certificate.
+    pub name: Slug,
+    /// The site it stands at.
+    pub site: Slug,
+    /// The station at the site.
+    pub station: Slug,
+    /// Its device key, public, which signs its envelopes: 64 hexadecimal digits.
+    pub device_key: VerifyingKey,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    format: u16,
+    listen: Listen,
+    tls: Tls,
+    store: Databases,
+    keys: KeyFiles,
+    signals: PathBuf,
+    #[serde(default, rename = "controller")]
+    controllers: Vec<Controller>,
+}
+
+impl Config {
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let file = path.display().to_string();
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Read { file: file.clone(), source })?;
+        Self::from_toml(&file, &text, path.parent().unwrap_or(Path::new("")))
+    }
+
+    /// Checks the text of a file whose relative paths begin at `folder`.
+    ///
+    /// # Errors
+    /// [`ConfigError::Text`] and [`ConfigError::Value`].
+    pub fn from_toml(file: &str, text: &str, folder: &Path) -> Result<Self, ConfigError> {
+        let raw: Raw = toml::from_str(text).map_err(|error| {
+            let before = &text[..error.span().map_or(0, |span| span.start.min(text.len()))];
+            ConfigError::Text {
+                file: file.into(),
+                line: 1 + before.matches('\n').count(),
+                problem: error.message().into(),
+            }
+        })?;
+        let refuse = |key, remedy| Err(ConfigError::Value { file: file.into(), key, remedy });
+        if raw.format != FORMAT {
+            return refuse("format", "this program reads format 1");
+        }
+        if !(100..=60_000).contains(&raw.listen.handshake_timeout_ms) {
+            return refuse("listen.handshake_timeout_ms", "give 100 to 60000");
+        }
+        if !(6_000..=300_000).contains(&raw.listen.request_timeout_ms) {
+            return refuse("listen.request_timeout_ms", "give 6000 to 300000");
+        }
+        if !(1..=65_536).contains(&raw.listen.max_connections) {
+            return refuse("listen.max_connections", "give 1 to 65536");
+        }
+        if raw.store.main == raw.store.erasure {
+            return refuse("store.erasure", "give the erasure keys a database of their own");
+        }
+        let mut seen = HashSet::new();
+        for controller in &raw.controllers {
+            if !seen.insert((&controller.id, None)) {
+                return refuse("controller.id", "list each controller once");
+            }
+            for gateway in &controller.gateways {
+                if !seen.insert((&controller.id, Some(&gateway.name))) {
+                    return refuse("controller.gateway.name", "list each gateway of a controller once");
+                }
+            }
+        }
+        Ok(Self::below(folder, raw))
+    }
+
+    fn below(folder: &Path, raw: Raw) -> Self {
+        let path = |path: PathBuf| folder.join(path);
+        let url = |url: String| match url.strip_prefix("sqlite://") {
+            Some(path) => format!("sqlite://{}", folder.join(path).display()),
+            None => url,
+        };
+        Self {
+            listen: raw.listen,
+            tls: Tls {
+                certificate: path(raw.tls.certificate),
+                key: path(raw.tls.key),
+                client_authority: path(raw.tls.client_authority),
+            },
+            store: Databases { main: url(raw.store.main), erasure: url(raw.store.erasure) },
+            keys: KeyFiles { head: path(raw.keys.head), master: path(raw.keys.master) },
+            signals: path(raw.signals),
+            controllers: raw
+                .controllers
+                .into_iter()
+                .map(|controller| Controller {
+                    bundle: path(controller.bundle),
+                    identity_key: path(controller.identity_key),
+                    ..controller
+                })
+                .collect(),
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! What central needs beside its settings: certificates, keys, rules. Made in
+//! memory by demo and tests, read from the files that a configuration names by
+//! the daemon.
+
+use crate::{
+    config::{Config, Controller, Gateway},
+    tls::{TlsError, server_config},
+};
+use rustls::{
+    ServerConfig,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+use thiserror::Error;
+use vernport_crypto::{IdentityKey, MasterKey, SigningKey, WrappingKey, Zeroizing};
+use vernport_policy::{Bundle, BundleError, Rules};
+use vernport_types::{BootMicros, Catalogue, CatalogueError, Clock, Stamp, TimeQuality, UtcMicros};
+
+/// The longest file that is read whole, in bytes.
+const MAX_FILE_BYTES: u64 = 1024 * 1024;
+
+/// Why what central needs is not there.
+#[derive(Debug, Error)]
+pub enum LoadError {
+    /// A file or folder cannot be read.
+    #[error("{}: cannot be read; check the name and that this user may read it", .file.display())]
+    Read {
+        /// The file or folder.
+        file: PathBuf,
+        /// What failed.
+        source: std::io::Error,
+    },
+    /// A file is far longer than it can be.
+    #[error("{}: longer than {MAX_FILE_BYTES} bytes; is it the right file?", .file.display())]
+    TooLong {
+        /// The file.
+        file: PathBuf,
+    },
+    /// A key file does not hold a key.
+    #[error("{}: not a key; a key file has 64 hexadecimal digits", .file.display())]
+    Key {
+        /// The file.
+        file: PathBuf,
+    },
+    /// A PEM file does not hold what it should.
+    #[error("{}: holds no {what} in PEM form", .file.display())]
+    Pem {
+        /// The file.
+        file: PathBuf,
+        /// What was looked for.
+        what: &'static str,
+        /// What failed.
+        source: rustls::pki_types::pem::Error,
+    },
+    /// Certificates and keys do not fit together.
+    #[error("the certificates under [tls] cannot be used")]
+    Tls(#[from] TlsError),
+    /// The signal catalogue is broken.
+    #[error("the signal catalogue cannot be used")]
+    Catalogue(#[from] CatalogueError),
+    /// A bundle is broken.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// A bundle is of another controller.
+    #[error("{}: the bundle is not of {controller}; name the right folder under [[controller]]", .folder.display())]
+    OtherController {
+        /// The folder of the bundle.
+        folder: PathBuf,
+        /// The controller of the configuration.
+        controller: String,
+    },
+}
+
+/// What central needs beside its settings.
+pub struct Deps {
+    /// The server's side of mutual TLS, as [`server_config`] makes it.
+    pub tls: ServerConfig,
+    /// Signs heads; gateways have its public half.
+    pub head_key: SigningKey,
+    /// Wraps erasure keys, seals ledger entries.
+    pub master_key: MasterKey,
+    /// The controllers that are served.
+    pub controllers: Vec<ControllerDeps>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// What central needs of one controller.
+pub struct ControllerDeps {
+    /// Its checked rules.
+    pub rules: Rules,
+    /// Makes blind indexes of identifiers.
+    pub identity_key: IdentityKey,
+    /// The public half of its recovery pair.
+    pub recovery_key: WrappingKey,
+    /// Gateways to enrol at the start.
+    pub gateways: Vec<Gateway>,
+}
+
+impl Deps {
+    /// Reads everything that a configuration names.
+    ///
+    /// # Errors
+    /// [`LoadError`] names the file and how to mend it.
+    pub fn load(config: &Config) -> Result<Self, LoadError> {
+        let catalogue = catalogue(&config.signals)?;
+        let controllers = config.controllers.iter().map(|controller| load_controller(controller, &catalogue));
+        Ok(Self {
+            tls: tls(config)?,
+            head_key: SigningKey::from_seed(key(&config.keys.head)?),
+            master_key: MasterKey::from_bytes(key(&config.keys.master)?),
+            controllers: controllers.collect::<Result<_, _>>()?,
+            clock: Arc::new(system_clock()),
+        })
+    }
+}
+
+fn load_controller(controller: &Controller, catalogue: &Catalogue) -> Result<ControllerDeps, LoadError> {
+    let file = controller.bundle.join("bundle.toml");
+    let bundle = Bundle::from_toml(&file.display().to_string(), &read(&file)?)?;
+    if *bundle.controller() != controller.id {
+        let (folder, controller) = (controller.bundle.clone(), controller.id.to_string());
+        return Err(LoadError::OtherController { folder, controller });
+    }
+    Ok(ControllerDeps {
+        rules: Rules::compile(&bundle, catalogue)?,
+        identity_key: IdentityKey::from_bytes(key(&controller.identity_key)?),
+        recovery_key: controller.recovery_key,
+        gateways: controller.gateways.clone(),
+    })
+}
+
+fn tls(config: &Config) -> Result<ServerConfig, LoadError> {
+    let pem = |file: &Path, what| {
+        let file = file.to_owned();
+        move |source| LoadError::Pem { file, what, source }
+    };
+    let files = &config.tls;
+    let chain = CertificateDer::pem_file_iter(&files.certificate)
+        .and_then(Iterator::collect)
+        .map_err(pem(&files.certificate, "certificate"))?;
+    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(pem(&files.key, "private key"))?;
+    let client_authority = CertificateDer::from_pem_file(&files.client_authority)
+        .map_err(pem(&files.client_authority, "certificate"))?;
+    Ok(server_config(chain, key, client_authority)?)
+}
+
+fn catalogue(folder: &Path) -> Result<Catalogue, LoadError> {
+    let broken = |source| LoadError::Read { file: folder.to_owned(), source };
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).map_err(broken)? {
+        let path = entry.map_err(broken)?.path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            files.push((path.display().to_string(), read(&path)?));
+        }
+    }
+    files.sort();
+    Ok(Catalogue::from_toml(files.iter().map(|(name, text)| (name.as_str(), text.as_str())))?)
+}
+
+fn key(file: &Path) -> Result<[u8; 32], LoadError> {
+    let text = Zeroizing::new(read(file)?);
+    let mut key = [0; 32];
+    hex::decode_to_slice(text.trim(), &mut key).map_err(|_| LoadError::Key { file: file.to_owned() })?;
+    Ok(key)
+}
+
+fn read(file: &Path) -> Result<String, LoadError> {
+    let broken = |source| LoadError::Read { file: file.to_owned(), source };
+    if fs::metadata(file).map_err(broken)?.len() > MAX_FILE_BYTES {
+        return Err(LoadError::TooLong { file: file.to_owned() });
+    }
+    fs::read_to_string(file).map_err(broken)
+}
+
+/// The machine's clock. Central's machines keep their time; what compares here is the wall clock.
+fn system_clock() -> impl Clock {
+    let start = std::time::Instant::now();
+    move || {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let boot = start.elapsed().as_micros();
+        Stamp {
+            wall: UtcMicros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX)),
+            boot: BootMicros(u64::try_from(boot).unwrap_or(u64::MAX)),
+            quality: TimeQuality::Synced,
+        }
+    }
+}

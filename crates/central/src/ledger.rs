@@ -1,0 +1,253 @@
+//! Recording entries: facts, grants, store and gateways move together, and the
+//! answer says what stopped where and what goes on.
+
+use crate::{
+    config::Gateway,
+    controller::{Computed, Controller, State, union},
+    feed::Awaited,
+    identifier,
+    refusal::Refusal,
+};
+use std::{collections::BTreeMap, time::Duration};
+use vernport_api::{
+    Code, EntryResult, GatewayEffect, GoesOn, LedgerAnswer, LedgerEffect, LedgerRequest, MAX_WAIT_MS, Stopped,
+};
+use vernport_crypto::BlindIndex;
+use vernport_policy::Snapshot;
+use vernport_registry::{
+    Actor, ActorRole, ENTRY_FORMAT, Entry, Event, GatewayEnrolled, Refused, StationRef, Touched,
+};
+use vernport_store::{Change, IdentifierRow, NewEntry, Place};
+use vernport_types::{AssetId, EntryHash, Slug, UtcMicros};
+
+/// Identifiers sealed to the controller, by blind index.
+type Sealed = BTreeMap<BlindIndex, Vec<u8>>;
+
+impl Controller {
+    /// Records entries, all or none of them.
+    pub(crate) async fn record(&self, asked: LedgerRequest) -> Result<LedgerAnswer, Refusal> {
+        let sealed = self.seal_identifiers(&asked)?;
+        let mut state = self.locked().await?;
+        let now = state.now(&*self.clock);
+        self.refresh(&mut state, &[], now).await?;
+        // What counts is when it stood in this ledger, whatever the sender wrote.
+        let entries: Vec<Entry> =
+            asked.entries.into_iter().map(|entry| Entry { recorded_at: now, ..entry }).collect();
+        admit(&state, &entries)?;
+
+        let mut change = Change::default();
+        let mut results = Vec::with_capacity(entries.len());
+        let mut touched = Touched::none();
+        state.is_stored = false;
+        for (at, entry) in entries.iter().enumerate() {
+            let applied = state.facts.apply(entry).map_err(|refused| refusal(&refused).at_item(at))?;
+            if !applied.duplicate {
+                state.note_place(entry);
+                note(&mut change, entry, applied.entry, &sealed);
+                touched = union(touched, applied.touched);
+            }
+            results.push(EntryResult {
+                external_ref: entry.external_ref.as_str().into(),
+                entry: applied.entry,
+                duplicate: applied.duplicate,
+            });
+        }
+        let computed = self.compute(&state, now, |_, asset| touched.includes(asset));
+        let effect = self.effect(&state, &computed, now);
+        self.adopt(&mut state, computed, change, now).await?;
+        state.is_stored = true;
+        let awaited = awaited(&state, &effect);
+        drop(state);
+        let wait = Duration::from_millis(asked.wait_ms.min(MAX_WAIT_MS).into());
+        Ok(LedgerAnswer { results, effect: self.in_effect(effect, &awaited, wait).await? })
+    }
+
+    /// Entries that enrol gateways of the configuration, for those that the
+    /// ledger does not know so.
+    pub(crate) fn enrolments(&self, state: &State, gateways: &[Gateway]) -> Vec<Entry> {
+        let now = self.clock.now().wall;
+        let known = |gateway: &Gateway| {
+            state.facts.enrolment(&gateway.name, now).is_some_and(|known| {
+                known.station == station(gateway) && known.device_key == gateway.device_key
+            })
+        };
+        let news = gateways.iter().filter(|gateway| !known(gateway)).map(|gateway| Entry {
+            format: ENTRY_FORMAT,
+            controller: self.id.clone(),
+            event: Event::GatewayEnrolled(GatewayEnrolled {
+                gateway: gateway.name.clone(),
+                station: station(gateway),
+                device_key: gateway.device_key,
+                pinned: None,
+            }),
+            actor: Actor { role: ActorRole::System, id: own_name() },
+            occurred_at: now,
+            recorded_at: now,
+            source: own_name(),
+            external_ref: format!("{} at {}", gateway.name, now.0).parse().expect("short and printable"),
+        });
+        news.collect()
+    }
+
+    fn seal_identifiers(&self, asked: &LedgerRequest) -> Result<Sealed, Refusal> {
+        let mut sealed = Sealed::new();
+        for named in &asked.identifiers {
+            let index = self.identity_key.index(named);
+            let is_of =
+                |entry: &Entry| matches!(&entry.event, Event::AssetIdentified(of) if of.index == index);
+            if !asked.entries.iter().any(is_of) {
+                let detail = "each identifier needs an asset-identified entry with its blind index";
+                return Err(Refusal::new(Code::BadRequest, detail));
+            }
+            let row = identifier::seal(&self.id, &self.recovery_key, &index, named)
+                .map_err(|_| Refusal::new(Code::Internal, "the controller's recovery key cannot be used"))?;
+            sealed.insert(index, row);
+        }
+        Ok(sealed)
+    }
+
+    /// What stops and what goes on, held against what the gateways knew before.
+    fn effect(&self, state: &State, computed: &Computed, now: UtcMicros) -> LedgerEffect {
+        let stopped = computed.changes.closed.iter().filter_map(|(id, reason)| {
+            let opening = &state.book.get(*id)?.opening;
+            let told = state.watches.iter().filter_map(|(gateway, watch)| {
+                let at_the_latest = watch.believes_until(watch.open(*id)?, now);
+                Some(GatewayEffect { gateway: gateway.clone(), took_effect_at: None, at_the_latest })
+            });
+            let mut gateways: Vec<_> = told.collect();
+            gateways.sort_by(|a, b| a.gateway.cmp(&b.gateway));
+            Some(Stopped {
+                grant: *id,
+                asset: opening.asset,
+                flow: opening.flow.clone(),
+                reason: *reason,
+                since: now,
+                gateways,
+            })
+        });
+        let stopped: Vec<Stopped> = stopped.collect();
+        let assets: Vec<AssetId> = stopped.iter().map(|stopped| stopped.asset).collect();
+        let goes_on = goes_on(&self.rules, computed.snapshots.iter().map(|(_, snapshot)| snapshot), &assets);
+        LedgerEffect { stopped, opened: computed.changes.newly_open.clone(), goes_on }
+    }
+
+    async fn in_effect(
+        &self,
+        mut effect: LedgerEffect,
+        awaited: &[Awaited],
+        wait: Duration,
+    ) -> Result<LedgerEffect, Refusal> {
+        let mut told: Vec<_> = effect.stopped.iter_mut().flat_map(|stopped| &mut stopped.gateways).collect();
+        self.await_effect(awaited, &mut told, wait).await?;
+        Ok(effect)
+    }
+}
+
+fn station(gateway: &Gateway) -> StationRef {
+    StationRef { site: gateway.site.clone(), station: gateway.station.clone() }
+}
+
+/// Under which name central itself says something.
+fn own_name() -> Slug {
+    "central".parse().expect("a slug")
+}
+
+/// Whether all entries may be written, one after the other. Changes nothing.
+fn admit(state: &State, entries: &[Entry]) -> Result<(), Refusal> {
+    if let [entry] = entries {
+        return state.facts.admit(entry).map(drop).map_err(|refused| refusal(&refused).at_item(0));
+    }
+    let mut trial = state.facts.clone();
+    for (at, entry) in entries.iter().enumerate() {
+        trial.apply(entry).map_err(|refused| refusal(&refused).at_item(at))?;
+    }
+    Ok(())
+}
+
+fn refusal(refused: &Refused) -> Refusal {
+    let code = match refused {
+        Refused::OtherController { .. } => Code::OtherController,
+        Refused::ReferenceTaken { .. } => Code::ExternalRefReused,
+        _ => Code::EntryRefused,
+    };
+    Refusal::new(code, crate::chain(refused))
+}
+
+/// What the store keeps of a new entry.
+fn note(change: &mut Change, entry: &Entry, hash: EntryHash, sealed: &Sealed) {
+    let mut assets: Vec<AssetId> = Vec::new();
+    let mut voids = None;
+    match &entry.event {
+        Event::AssetIdentified(identified) => {
+            assets.push(identified.asset);
+            change.identifiers.push(IdentifierRow {
+                index: identified.index,
+                asset: identified.asset,
+                valid_from: entry.occurred_at,
+                kind: identified.identifier_kind,
+                sealed: sealed.get(&identified.index).cloned(),
+            });
+        }
+        Event::IdentifierEnded(ended) => {
+            change.ended_identifiers.push((ended.index, ended.asset, entry.occurred_at));
+        }
+        Event::Linked(link) => assets.push(link.asset),
+        Event::OwnerChanged(sold) => assets.push(sold.asset),
+        Event::OrderOpened(order) => assets.extend(&order.assets),
+        Event::GatewayEnrolled(enrolled) => {
+            assets.extend(enrolled.pinned);
+            change.places.push(Place {
+                site: enrolled.station.site.clone(),
+                station: enrolled.station.station.clone(),
+                gateway: enrolled.gateway.clone(),
+                device_key: *enrolled.device_key.as_bytes(),
+            });
+        }
+        Event::Voided(voided) => voids = Some(voided.entry),
+        _ => {}
+    }
+    change.assets.extend(assets);
+    change.entries.push(NewEntry {
+        entry: hash,
+        kind: entry.event.kind().into(),
+        source: entry.source.clone(),
+        external_ref: entry.external_ref.as_str().into(),
+        recorded_at: entry.recorded_at,
+        json: entry.canonical().into_bytes(),
+        voids,
+    });
+}
+
+/// What still runs for these assets, each flow once.
+fn goes_on<'a>(
+    rules: &vernport_policy::Rules,
+    snapshots: impl Iterator<Item = &'a Snapshot>,
+    assets: &[AssetId],
+) -> Vec<GoesOn> {
+    let mut open: BTreeMap<(AssetId, Slug), GoesOn> = BTreeMap::new();
+    for grant in snapshots.flat_map(|snapshot| &snapshot.grants).filter(|grant| assets.contains(&grant.asset))
+    {
+        for opened in &grant.flows {
+            let Some(flow) = rules.find(&opened.flow) else { continue };
+            open.entry((grant.asset, opened.flow.clone())).or_insert_with(|| GoesOn {
+                asset: grant.asset,
+                flow: opened.flow.clone(),
+                purpose: flow.purpose.clone(),
+                basis: opened.basis,
+            });
+        }
+    }
+    open.into_values().collect()
+}
+
+/// The gateways whose word on the snapshot that holds now is worth waiting for.
+fn awaited(state: &State, effect: &LedgerEffect) -> Vec<Awaited> {
+    let told = effect.stopped.iter().flat_map(|stopped| &stopped.gateways);
+    let mut gateways: Vec<&Slug> = told.map(|told| &told.gateway).collect();
+    gateways.sort();
+    gateways.dedup();
+    let awaited = gateways.into_iter().filter_map(|gateway| {
+        Some(Awaited { gateway: gateway.clone(), version: state.watches.get(gateway)?.version() })
+    });
+    awaited.collect()
+}

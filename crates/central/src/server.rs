@@ -1,0 +1,107 @@
+//! The accept loop: connections within a bound, handshakes within a time,
+//! HTTP/2 with the caller's certificate handed to the routes.
+
+use crate::{chain, config::Listen, tls::Peer};
+use axum::{Extension, Router};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::{conn::auto, graceful::GracefulShutdown},
+    service::TowerToHyperService,
+};
+use std::{sync::Arc, time::Duration};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+    time::timeout,
+};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+
+/// Requests that one connection may have open at a time.
+const MAX_STREAMS: u32 = 32;
+/// The longest head of a request, in bytes.
+const MAX_HEAD_BYTES: u32 = 16 * 1024;
+/// How often a quiet connection is asked whether it is still there.
+const PING_EVERY: Duration = Duration::from_secs(20);
+/// How long it may take to answer that.
+const PING_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long open requests may go on when central stops.
+const DRAIN: Duration = Duration::from_secs(5);
+/// A pause after a failed accept (no file descriptors left, mostly).
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves until `shutdown`, then lets open requests end.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    acceptor: TlsAcceptor,
+    router: Router,
+    bounds: Listen,
+    shutdown: CancellationToken,
+) {
+    let places = Arc::new(Semaphore::new(bounds.max_connections));
+    let graceful = GracefulShutdown::new();
+    let mut connections = tokio::task::JoinSet::new();
+    loop {
+        let accepted = async {
+            let place = Arc::clone(&places).acquire_owned().await.expect("the semaphore is never closed");
+            (place, listener.accept().await)
+        };
+        let (place, accepted) = tokio::select! {
+            () = shutdown.cancelled() => break,
+            accepted = accepted => accepted,
+            Some(_ended) = connections.join_next() => continue,
+        };
+        let stream = match accepted {
+            Ok((stream, _address)) => stream,
+            Err(error) => {
+                tracing::warn!(error = chain(&error), "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let (acceptor, router, watcher) = (acceptor.clone(), router.clone(), graceful.watcher());
+        let handshake_timeout = bounds.handshake_timeout();
+        connections.spawn(async move {
+            let _place = place;
+            connection(stream, acceptor, router, watcher, handshake_timeout).await;
+        });
+    }
+    drop(listener);
+    let _ = timeout(DRAIN, graceful.shutdown()).await;
+    connections.shutdown().await;
+}
+
+async fn connection(
+    stream: TcpStream,
+    acceptor: TlsAcceptor,
+    router: Router,
+    watcher: hyper_util::server::graceful::Watcher,
+    handshake_timeout: Duration,
+) {
+    let stream = match timeout(handshake_timeout, acceptor.accept(stream)).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) => {
+            return tracing::warn!(error = chain(&error), "a client was refused at the handshake");
+        }
+        Err(_) => return tracing::warn!("a client did not finish its handshake in time"),
+    };
+    let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+    let peer = match certificate.map(|certificate| Peer::from_certificate(certificate)) {
+        Some(Ok(peer)) => peer,
+        Some(Err(error)) => return tracing::warn!(error = chain(&error), "a client was refused"),
+        None => return tracing::warn!("a client without a certificate was refused"),
+    };
+    let service = TowerToHyperService::new(router.layer(Extension(peer)));
+    let mut builder = auto::Builder::new(TokioExecutor::new()).http2_only();
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(MAX_STREAMS)
+        .max_header_list_size(MAX_HEAD_BYTES)
+        .keep_alive_interval(PING_EVERY)
+        .keep_alive_timeout(PING_TIMEOUT);
+    let served = watcher.watch(builder.serve_connection(TokioIo::new(stream), service).into_owned());
+    if let Err(error) = served.await {
+        tracing::debug!(error = chain(&*error), "a connection broke");
+    }
+}

@@ -1,0 +1,140 @@
+//! Mutual TLS: who may connect, and in which role.
+//!
+//! The subject of a client certificate says who its holder is: common name =
+//! name, organisational unit = role, organisation = controller id. What the
+//! authority signed is believed; a certificate that says anything else, or
+//! says one of them twice, is refused at the handshake's end.
+
+use rustls::{
+    RootCertStore, ServerConfig,
+    crypto::ring,
+    pki_types::{CertificateDer, PrivateKeyDer},
+    server::WebPkiClientVerifier,
+    version::TLS13,
+};
+use std::{str::FromStr, sync::Arc};
+use thiserror::Error;
+use vernport_types::{ControllerId, Slug};
+use x509_parser::prelude::{AttributeTypeAndValue, FromDer, X509Certificate, X509Name};
+
+/// Why there is no TLS configuration.
+#[derive(Debug, Error)]
+pub enum TlsError {
+    /// The authority's certificate is none.
+    #[error("the client authority is not a certificate that can sign others")]
+    Authority(#[source] rustls::Error),
+    /// The verifier cannot be built.
+    #[error("the client authority gives no verifier")]
+    Verifier(#[from] rustls::server::VerifierBuilderError),
+    /// Certificate and key of the server do not fit.
+    #[error("certificate and key of the server do not fit together")]
+    Server(#[source] rustls::Error),
+}
+
+/// What a client may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Delivers batches and follows the feed.
+    Gateway,
+    /// Records what people and firms said, looks up assets.
+    Registrar,
+    /// Reads what is sealed to it.
+    Recipient,
+}
+
+impl Role {
+    /// The organisational unit that says it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Gateway => "gateway",
+            Self::Registrar => "registrar",
+            Self::Recipient => "recipient",
+        }
+    }
+}
+
+impl FromStr for Role {
+    type Err = PeerError;
+
+    fn from_str(text: &str) -> Result<Self, PeerError> {
+        let known = [Self::Gateway, Self::Registrar, Self::Recipient];
+        known.into_iter().find(|role| role.as_str() == text).ok_or(PeerError::Subject("organisational unit"))
+    }
+}
+
+/// Who is at the other end of a connection, by its certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Peer {
+    /// Common name.
+    pub name: Slug,
+    /// Organisational unit.
+    pub role: Role,
+    /// Organisation.
+    pub controller: ControllerId,
+}
+
+/// Why a certificate names nobody.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum PeerError {
+    /// There is none, or it cannot be read.
+    #[error("the client certificate cannot be read")]
+    Unreadable,
+    /// A part of its subject is missing, there twice, or not of the expected form.
+    #[error(
+        "the client certificate needs one {0}: CN = name, OU = gateway, registrar or recipient, O = controller id"
+    )]
+    Subject(&'static str),
+}
+
+/// The server's side: TLS 1.3, HTTP/2, a certificate of the client authority required.
+///
+/// # Errors
+/// [`TlsError`].
+pub fn server_config(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+    client_authority: CertificateDer<'static>,
+) -> Result<ServerConfig, TlsError> {
+    let provider = Arc::new(ring::default_provider());
+    let mut roots = RootCertStore::empty();
+    roots.add(client_authority).map_err(TlsError::Authority)?;
+    let verifier =
+        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build()?;
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&TLS13])
+        .map_err(TlsError::Server)?
+        .with_client_cert_verifier(verifier)
+        .with_single_cert(chain, key)
+        .map_err(TlsError::Server)?;
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    Ok(config)
+}
+
+impl Peer {
+    /// Reads who the holder of a verified certificate is.
+    ///
+    /// # Errors
+    /// [`PeerError`].
+    pub fn from_certificate(certificate: &[u8]) -> Result<Self, PeerError> {
+        let (_, certificate) = X509Certificate::from_der(certificate).map_err(|_| PeerError::Unreadable)?;
+        let subject = certificate.subject();
+        Ok(Self {
+            name: only(subject, X509Name::iter_common_name, "common name")?,
+            role: only(subject, X509Name::iter_organizational_unit, "organisational unit")?,
+            controller: only(subject, X509Name::iter_organization, "organisation")?,
+        })
+    }
+}
+
+fn only<'a, T: FromStr, I: Iterator<Item = &'a AttributeTypeAndValue<'a>>>(
+    subject: &'a X509Name<'a>,
+    attributes: impl Fn(&'a X509Name<'a>) -> I,
+    part: &'static str,
+) -> Result<T, PeerError> {
+    let mut attributes = attributes(subject);
+    let (Some(attribute), None) = (attributes.next(), attributes.next()) else {
+        return Err(PeerError::Subject(part));
+    };
+    let text = attribute.as_str().map_err(|_| PeerError::Subject(part))?;
+    text.parse().map_err(|_| PeerError::Subject(part))
+}

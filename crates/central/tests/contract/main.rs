@@ -1,0 +1,9 @@
+//! The contract of central, seen from its clients: who may do what, what is
+//! committed and what is not, what a withdrawal does, what a read leaves behind.
+
+mod batches;
+mod common;
+mod connections;
+mod feed;
+mod ledger;
+mod reads;

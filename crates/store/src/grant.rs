@@ -1,0 +1,112 @@
+//! Grants in the store: each opening of a flow for an asset, whom it is about
+//! and which gateways were told of it.
+
+use crate::{GrantRow, Store, StoreError, Write, bytes, text};
+use std::collections::HashMap;
+use vernport_types::{AssetId, ControllerId, GrantId, Reason, SubjectId, UtcMicros};
+
+const TABLE: &str = "flow_grant";
+
+type Columns = (Vec<u8>, Vec<u8>, String, String, i64, Option<i64>, Option<String>);
+
+impl Store {
+    pub(crate) async fn load_grants(&self, controller: &ControllerId) -> Result<Vec<GrantRow>, StoreError> {
+        let rows: Vec<Columns> = sqlx::query_as(
+            "SELECT grant_id, asset, flow, opening, opened_at, closed_at, reason
+             FROM flow_grant WHERE controller = $1",
+        )
+        .bind(controller.as_str())
+        .fetch_all(&self.main)
+        .await?;
+        let subjects: Vec<(Vec<u8>, Vec<u8>)> =
+            sqlx::query_as("SELECT grant_id, subject FROM flow_grant_subject WHERE controller = $1")
+                .bind(controller.as_str())
+                .fetch_all(&self.main)
+                .await?;
+        let gateways: Vec<(Vec<u8>, String)> =
+            sqlx::query_as("SELECT grant_id, gateway FROM flow_grant_gateway WHERE controller = $1")
+                .bind(controller.as_str())
+                .fetch_all(&self.main)
+                .await?;
+        let mut grants: HashMap<Vec<u8>, GrantRow> = HashMap::with_capacity(rows.len());
+        for row in rows {
+            grants.insert(row.0.clone(), grant(row)?);
+        }
+        for (id, subject) in subjects {
+            if let Some(grant) = grants.get_mut(&id) {
+                grant.subjects.push(SubjectId::from_bytes(bytes(TABLE, &subject)?));
+            }
+        }
+        for (id, gateway) in gateways {
+            if let Some(grant) = grants.get_mut(&id) {
+                grant.gateways.push(text(TABLE, &gateway)?);
+            }
+        }
+        Ok(grants.into_values().collect())
+    }
+}
+
+fn grant(row: Columns) -> Result<GrantRow, StoreError> {
+    let (id, asset, flow, opening, opened_at, closed_at, reason) = row;
+    let closed = match (closed_at, reason.as_deref().map(Reason::from_code)) {
+        (None, None) => None,
+        (Some(at), Some(Some(reason))) => Some((UtcMicros(at), reason)),
+        _ => return Err(StoreError::Row { table: TABLE }),
+    };
+    Ok(GrantRow {
+        id: GrantId::from_bytes(bytes(TABLE, &id)?),
+        asset: AssetId::from_bytes(bytes(TABLE, &asset)?),
+        flow: text(TABLE, &flow)?,
+        opening,
+        opened_at: UtcMicros(opened_at),
+        closed,
+        subjects: Vec::new(),
+        gateways: Vec::new(),
+    })
+}
+
+impl Write<'_> {
+    /// Enters a new grant, or opens it again under the id it had.
+    pub(crate) async fn open_grant(
+        &mut self,
+        controller: &ControllerId,
+        grant: &GrantRow,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO flow_grant (controller, grant_id, asset, flow, opening, opened_at)
+             VALUES ($1, $2, $3, $4, $5, $6)
+             ON CONFLICT (controller, grant_id) DO UPDATE SET closed_at = NULL, reason = NULL",
+        )
+        .bind(controller.as_str())
+        .bind(&grant.id.as_bytes()[..])
+        .bind(&grant.asset.as_bytes()[..])
+        .bind(grant.flow.as_str())
+        .bind(&grant.opening)
+        .bind(grant.opened_at.0)
+        .execute(&mut *self.transaction)
+        .await?;
+        for subject in &grant.subjects {
+            sqlx::query(
+                "INSERT INTO flow_grant_subject (controller, subject, grant_id) VALUES ($1, $2, $3)
+                 ON CONFLICT DO NOTHING",
+            )
+            .bind(controller.as_str())
+            .bind(&subject.as_bytes()[..])
+            .bind(&grant.id.as_bytes()[..])
+            .execute(&mut *self.transaction)
+            .await?;
+        }
+        for gateway in &grant.gateways {
+            sqlx::query(
+                "INSERT INTO flow_grant_gateway (controller, gateway, grant_id) VALUES ($1, $2, $3)
+                 ON CONFLICT DO NOTHING",
+            )
+            .bind(controller.as_str())
+            .bind(gateway.as_str())
+            .bind(&grant.id.as_bytes()[..])
+            .execute(&mut *self.transaction)
+            .await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,106 @@
+//! Controllers, their sites, stations and gateways, and the numbers that must
+//! never be given twice: positions and head sequences.
+
+use crate::{Store, StoreError, Write};
+use vernport_types::{ControllerId, Slug};
+
+/// A gateway and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The site.
+    pub site: Slug,
+    /// The station at the site.
+    pub station: Slug,
+    /// The gateway at the station.
+    pub gateway: Slug,
+    /// The Ed25519 public key that signs its envelopes.
+    pub device_key: [u8; 32],
+}
+
+impl Store {
+    /// Makes sure that the controller is there.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn add_controller(&self, controller: &ControllerId) -> Result<(), StoreError> {
+        let mut write = self.write().await?;
+        sqlx::query(
+            "INSERT INTO controller (controller, next_position) VALUES ($1, 1) ON CONFLICT DO NOTHING",
+        )
+        .bind(controller.as_str())
+        .execute(&mut *write.transaction)
+        .await?;
+        write.commit().await
+    }
+
+    /// Takes the next `count` head sequences of a gateway; gives the first of
+    /// them. None of them is ever given again, also after a crash.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`], also where the gateway is not there.
+    pub async fn take_head_sequences(
+        &self,
+        controller: &ControllerId,
+        gateway: &Slug,
+        count: u32,
+    ) -> Result<u64, StoreError> {
+        let mut write = self.write().await?;
+        let (after,): (i64,) = sqlx::query_as(
+            "UPDATE gateway SET head_sequence = head_sequence + $3
+             WHERE controller = $1 AND gateway = $2 RETURNING head_sequence",
+        )
+        .bind(controller.as_str())
+        .bind(gateway.as_str())
+        .bind(i64::from(count))
+        .fetch_one(&mut *write.transaction)
+        .await?;
+        write.commit().await?;
+        u64::try_from(after - i64::from(count)).map_err(|_| StoreError::Row { table: "gateway" })
+    }
+}
+
+impl Write<'_> {
+    /// Enters a gateway with its site and station, or moves it there.
+    pub(crate) async fn place(&mut self, controller: &ControllerId, place: &Place) -> Result<(), StoreError> {
+        let (controller, site, station) = (controller.as_str(), place.site.as_str(), place.station.as_str());
+        sqlx::query("INSERT INTO site (controller, site) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+            .bind(controller)
+            .bind(site)
+            .execute(&mut *self.transaction)
+            .await?;
+        sqlx::query(
+            "INSERT INTO station (controller, site, station) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        )
+        .bind(controller)
+        .bind(site)
+        .bind(station)
+        .execute(&mut *self.transaction)
+        .await?;
+        sqlx::query(
+            "INSERT INTO gateway (controller, gateway, site, station, device_key, head_sequence)
+             VALUES ($1, $2, $3, $4, $5, 0)
+             ON CONFLICT (controller, gateway)
+             DO UPDATE SET site = excluded.site, station = excluded.station, device_key = excluded.device_key",
+        )
+        .bind(controller)
+        .bind(place.gateway.as_str())
+        .bind(site)
+        .bind(station)
+        .bind(&place.device_key[..])
+        .execute(&mut *self.transaction)
+        .await?;
+        Ok(())
+    }
+
+    /// Takes the next position of a controller. Positions order everything that it records.
+    pub(crate) async fn next_position(&mut self, controller: &ControllerId) -> Result<i64, StoreError> {
+        let (next,): (i64,) = sqlx::query_as(
+            "UPDATE controller SET next_position = next_position + 1
+             WHERE controller = $1 RETURNING next_position",
+        )
+        .bind(controller.as_str())
+        .fetch_one(&mut *self.transaction)
+        .await?;
+        Ok(next - 1)
+    }
+}

@@ -1,0 +1,145 @@
+//! Reads of sealed batches by recipients, logged before they are answered.
+
+use crate::{Store, StoreError, Write, batch::wraps_place, bytes};
+use sqlx::QueryBuilder;
+use vernport_types::{BatchId, ControllerId, EpochId, GrantId, KeyId, Slug, UtcMicros};
+
+/// A read.
+#[derive(Debug, Clone)]
+pub struct ReadQuery<'a> {
+    /// Whose data.
+    pub controller: &'a ControllerId,
+    /// Who reads.
+    pub recipient: &'a Slug,
+    /// For which task.
+    pub task: &'a Slug,
+    /// Wrapped to which of the recipient's keys.
+    pub key_id: KeyId,
+    /// For which purpose: that of the key.
+    pub purpose: &'a Slug,
+    /// Which flows serve that recipient and purpose; at least one.
+    pub flows: &'a [Slug],
+    /// Batches behind this position.
+    pub after: i64,
+    /// At most so many.
+    pub limit: u16,
+    /// When.
+    pub now: UtcMicros,
+}
+
+/// One batch that a read releases.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Released {
+    /// The envelope without its wraps.
+    pub without_wraps: Vec<u8>,
+    /// Its wraps.
+    pub wraps: Vec<u8>,
+}
+
+/// What a read releases.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Page {
+    /// The batches, in the order of their commits.
+    pub batches: Vec<Released>,
+    /// Where the page ended; none if there was nothing behind `after`.
+    pub last: Option<i64>,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    position: i64,
+    batch: Vec<u8>,
+    epoch: Vec<u8>,
+    grant_id: Vec<u8>,
+    envelope: Vec<u8>,
+    wraps: Vec<u8>,
+}
+
+impl Store {
+    /// Releases batches to a recipient; none if the key is not that
+    /// recipient's for that purpose, or was revoked. The log entry is durable
+    /// before this returns. Batches of erased epochs, overdue ones, and those
+    /// of a grant that `usable` says no to, are passed over.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then nothing was released.
+    pub async fn read(
+        &self,
+        query: &ReadQuery<'_>,
+        usable: impl Fn(GrantId) -> bool,
+    ) -> Result<Option<Page>, StoreError> {
+        let mut write = self.write().await?;
+        if !write.is_active(query).await? {
+            return Ok(None);
+        }
+        let rows: Vec<Row> = select(query).build_query_as().fetch_all(&mut *write.transaction).await?;
+        let mut page = Page { batches: Vec::with_capacity(rows.len()), last: None };
+        for row in rows {
+            page.last = Some(row.position);
+            if !usable(GrantId::from_bytes(bytes("epoch", &row.grant_id)?)) {
+                continue;
+            }
+            let epoch = EpochId::from_bytes(bytes("batch", &row.epoch)?);
+            let Some(key) = self.erasure_key(query.controller, epoch).await? else { continue };
+            let batch = BatchId::from_bytes(bytes("batch", &row.batch)?);
+            let wraps = key
+                .open(&wraps_place(query.controller, batch), &row.wraps)
+                .map_err(|_| StoreError::Row { table: "batch" })?;
+            page.batches.push(Released { without_wraps: row.envelope, wraps: wraps.to_vec() });
+        }
+        let position = write.next_position(query.controller).await?;
+        sqlx::query(
+            "INSERT INTO read_log (controller, position, recipient, task, key_id, purpose, read_at,
+                                   after_position, last_position, batches)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        )
+        .bind(query.controller.as_str())
+        .bind(position)
+        .bind(query.recipient.as_str())
+        .bind(query.task.as_str())
+        .bind(&query.key_id.as_bytes()[..])
+        .bind(query.purpose.as_str())
+        .bind(query.now.0)
+        .bind(query.after)
+        .bind(page.last.unwrap_or(query.after))
+        .bind(i64::try_from(page.batches.len()).unwrap_or(i64::MAX))
+        .execute(&mut *write.transaction)
+        .await?;
+        write.commit().await?;
+        Ok(Some(page))
+    }
+}
+
+impl Write<'_> {
+    async fn is_active(&mut self, query: &ReadQuery<'_>) -> Result<bool, StoreError> {
+        let (count,): (i64,) = sqlx::query_as(
+            "SELECT COUNT(*) FROM recipient_key
+             WHERE controller = $1 AND key_id = $2 AND recipient = $3 AND purpose = $4 AND revoked_at IS NULL",
+        )
+        .bind(query.controller.as_str())
+        .bind(&query.key_id.as_bytes()[..])
+        .bind(query.recipient.as_str())
+        .bind(query.purpose.as_str())
+        .fetch_one(&mut *self.transaction)
+        .await?;
+        Ok(count > 0)
+    }
+}
+
+fn select(query: &ReadQuery<'_>) -> QueryBuilder<sqlx::Sqlite> {
+    let mut select = QueryBuilder::new(
+        "SELECT batch.position, batch.batch, batch.epoch, epoch.grant_id, batch.envelope, batch.wraps
+         FROM batch JOIN epoch ON epoch.controller = batch.controller AND epoch.epoch = batch.epoch
+         WHERE batch.controller = ",
+    );
+    select.push_bind(query.controller.as_str().to_owned());
+    select.push(" AND batch.position > ").push_bind(query.after);
+    select.push(" AND batch.latest_due > ").push_bind(query.now.0);
+    select.push(" AND batch.flow IN (");
+    let mut flows = select.separated(", ");
+    for flow in query.flows {
+        flows.push_bind(flow.as_str().to_owned());
+    }
+    select.push(") ORDER BY batch.position LIMIT ").push_bind(i64::from(query.limit));
+    select
+}
