@@ -1,1 +1,52 @@
-//! The one adapter around rumqttc: tool readings in, fleet messages out.
+//! The one adapter around rumqttc: readings of workshop tools in, messages for
+//! fleet operators out.
+//!
+//! Promises:
+//! - In: a message is acknowledged only when the caller's decision is durable;
+//!   an acknowledgement never reaches another connection than its own.
+//! - Out: what is sent comes out of `Sealed<Storage>`, and only [`publisher`]
+//!   opens it; a message counts as delivered on its PUBACK and on nothing else;
+//!   nothing is kept for later, so that nothing is sent without being asked for.
+//! - Topics and payloads are frozen: [`topic`], [`tool_message`],
+//!   [`tool_result`], [`fleet_message`], the JSON Schemas in `schema/`, decision note 0010.
+//! - Only the status of a gateway is ever retained.
+//! - No input panics, every bound is a number, and no log line or error holds a
+//!   topic, a payload, a value or an identifier of a vehicle.
+//!
+//! Nothing else in the house imports rumqttc's client; how its five known
+//! failures are kept out is told in `wire`, `inbox` and `outbox`.
+
+pub mod acl;
+mod backoff;
+mod endpoint;
+pub mod fleet_message;
+mod fleet_value;
+mod inbox;
+mod limits;
+mod outbox;
+pub mod publisher;
+pub mod schema;
+mod shape;
+mod status;
+mod time;
+pub mod tool_message;
+pub mod tool_result;
+mod tools;
+pub mod topic;
+mod units;
+mod wire;
+
+pub use backoff::Backoff;
+pub use endpoint::{Endpoint, Protocol, UrlError};
+pub use fleet_message::{FleetContext, FleetMessage, sealed_message, value_message};
+pub use fleet_value::FleetValue;
+pub use inbox::{AckHandle, Inbox, InboxConfig, Message};
+pub use limits::ToolLimits;
+pub use outbox::{Outcome, Receipt};
+pub use publisher::{FleetLink, Numbers, PublishError, Publisher, PublisherConfig};
+pub use status::{LinkState, LinkStatus};
+pub use tool_message::{MessageKey, ToolMessage, ToolReading, VehicleRef};
+pub use tool_result::{Refused, ResultCode, ToolResult};
+pub use tools::{Inbound, ToolClient, ToolInbox};
+pub use topic::{Stream, ToolAddress};
+pub use wire::Cause;

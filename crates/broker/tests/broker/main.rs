@@ -1,0 +1,9 @@
+//! The broker against a client that does exactly what the test says: both
+//! versions, rights, sessions, bounds and faults.
+
+mod access;
+mod bounds;
+mod client;
+mod delivery;
+mod sessions;
+mod tls;

@@ -1,0 +1,192 @@
+//! The topics of vernport, built and read in one place (frozen, decision note 0010).
+//!
+//! ```text
+//! vernport/v1/tool/<site>/<station>/<tool>/reading      a tool's readings
+//! vernport/v1/tool/<site>/<station>/<tool>/result       the answer to each
+//! vernport/v1/fleet/<operator>/<purpose>/<alias>/<path> one released value; VSS path, dotted, one level
+//! vernport/v1/fleet/<operator>/<purpose>/<alias>/sealed one sealed batch
+//! vernport/v1/fleet/<operator>/<purpose>/<alias>/skipped  how many messages never came
+//! vernport/v1/fleet/<operator>/<purpose>/<alias>/delete   deletion notice, from central
+//! vernport/v1/fleet/<operator>/<purpose>/<alias>/deleted  its confirmation, from the operator
+//! vernport/v1/fleet/<operator>/roster                   aliases and fleet numbers, sealed
+//! vernport/v1/gateway/<gateway>/status                  retained; says nothing about a vehicle
+//! ```
+//!
+//! Levels are slugs, aliases are 32 hexadecimal digits: no level can hold a
+//! wildcard, a separator or a name.
+
+use std::{fmt, str::FromStr};
+use thiserror::Error;
+use vernport_types::{Slug, VehicleAlias};
+
+/// Where a tool stands: its place in the topics, and its identity.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ToolAddress {
+    /// The site.
+    pub site: Slug,
+    /// The station at the site.
+    pub station: Slug,
+    /// The tool at the station.
+    pub tool: Slug,
+}
+
+impl ToolAddress {
+    /// Where it publishes readings.
+    pub fn reading_topic(&self) -> String {
+        format!("vernport/v1/tool/{self}/reading")
+    }
+
+    /// Where it is answered.
+    pub fn result_topic(&self) -> String {
+        format!("vernport/v1/tool/{self}/result")
+    }
+
+    /// Reads the address out of a `…/reading` topic.
+    pub fn from_reading_topic(topic: &str) -> Option<Self> {
+        topic.strip_prefix("vernport/v1/tool/")?.strip_suffix("/reading")?.parse().ok()
+    }
+}
+
+impl fmt::Display for ToolAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.site, self.station, self.tool)
+    }
+}
+
+/// Why a text is not a tool's address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("a tool is written <site>/<station>/<tool>, each out of a-z, 0-9 and '-'")]
+pub struct AddressError;
+
+impl FromStr for ToolAddress {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        let mut levels = text.split('/').map(|level| level.parse().map_err(|_| AddressError));
+        let mut next = || levels.next().unwrap_or(Err(AddressError));
+        let address = Self { site: next()?, station: next()?, tool: next()? };
+        if levels.next().is_none() { Ok(address) } else { Err(AddressError) }
+    }
+}
+
+/// The filter of all tools' readings at one site, or at one station of it.
+pub fn readings_filter(site: &Slug, station: Option<&Slug>) -> String {
+    format!("vernport/v1/tool/{site}/{}/+/reading", station.map_or("+", Slug::as_str))
+}
+
+/// One vehicle of one operator for one purpose: the stream that `seq` counts.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Stream {
+    /// Who receives.
+    pub operator: Slug,
+    /// For what.
+    pub purpose: Slug,
+    /// What the vehicle is called towards this operator for this purpose.
+    pub vehicle: VehicleAlias,
+}
+
+impl Stream {
+    /// The topic of a released value: the path is one level, dots and all.
+    pub fn value_topic(&self, path: &str) -> String {
+        format!("{self}/{path}")
+    }
+
+    /// The topic of sealed batches.
+    pub fn sealed_topic(&self) -> String {
+        format!("{self}/sealed")
+    }
+
+    /// The topic that says how many messages never came.
+    pub fn skipped_topic(&self) -> String {
+        format!("{self}/skipped")
+    }
+
+    /// Reads a stream and the last level out of a fleet topic.
+    pub fn from_topic(topic: &str) -> Option<(Self, &str)> {
+        let mut levels = topic.strip_prefix("vernport/v1/fleet/")?.splitn(4, '/');
+        let stream = Self {
+            operator: levels.next()?.parse().ok()?,
+            purpose: levels.next()?.parse().ok()?,
+            vehicle: levels.next()?.parse().ok()?,
+        };
+        let last = levels.next()?;
+        (!last.is_empty() && !last.contains('/')).then_some((stream, last))
+    }
+}
+
+impl fmt::Display for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "vernport/v1/fleet/{}/{}/{}", self.operator, self.purpose, self.vehicle)
+    }
+}
+
+/// Everything an operator receives.
+pub fn operator_filter(operator: &Slug) -> String {
+    format!("vernport/v1/fleet/{operator}/#")
+}
+
+/// The retained status of a gateway.
+pub fn status_topic(gateway: &Slug) -> String {
+    format!("vernport/v1/gateway/{gateway}/status")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn slug(text: &str) -> Slug {
+        text.parse().expect("a slug")
+    }
+
+    #[test]
+    fn topics_keep_their_bytes() {
+        let tool: ToolAddress = "north/bay-1/scanner".parse().expect("an address");
+        assert_eq!(tool.reading_topic(), "vernport/v1/tool/north/bay-1/scanner/reading");
+        assert_eq!(tool.result_topic(), "vernport/v1/tool/north/bay-1/scanner/result");
+        assert_eq!(readings_filter(&tool.site, None), "vernport/v1/tool/north/+/+/reading");
+        assert_eq!(
+            readings_filter(&tool.site, Some(&tool.station)),
+            "vernport/v1/tool/north/bay-1/+/reading"
+        );
+        let stream = Stream {
+            operator: slug("fjord-freight"),
+            purpose: slug("service-planning"),
+            vehicle: VehicleAlias::from_bytes([0xA5; 16]),
+        };
+        let base =
+            "vernport/v1/fleet/fjord-freight/service-planning/a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5".to_owned();
+        let value = stream.value_topic("Vehicle.TraveledDistance");
+        assert_eq!(value, base.clone() + "/Vehicle.TraveledDistance");
+        assert_eq!(stream.sealed_topic(), base.clone() + "/sealed");
+        assert_eq!(stream.skipped_topic(), base + "/skipped");
+        assert_eq!(Stream::from_topic(&value), Some((stream, "Vehicle.TraveledDistance")));
+        assert_eq!(operator_filter(&slug("fjord-freight")), "vernport/v1/fleet/fjord-freight/#");
+        assert_eq!(status_topic(&slug("box-1")), "vernport/v1/gateway/box-1/status");
+    }
+
+    #[test]
+    fn a_topic_with_a_level_too_many_or_too_few_is_no_tool() {
+        for bad in [
+            "vernport/v1/tool/north/bay-1/reading",
+            "vernport/v1/tool/north/bay-1/scanner/x/reading",
+            "vernport/v1/tool/north/bay-1/+/reading",
+            "vernport/v1/tool/north/bay-1/scanner/result",
+            "vernport/v2/tool/north/bay-1/scanner/reading",
+        ] {
+            assert_eq!(ToolAddress::from_reading_topic(bad), None, "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_can_be_read_as_a_topic(text in "(vernport/v1/(tool|fleet)/)?.{0,60}(/reading)?") {
+            if let Some(tool) = ToolAddress::from_reading_topic(&text) {
+                prop_assert_eq!(tool.reading_topic(), text.clone());
+            }
+            if let Some((stream, last)) = Stream::from_topic(&text) {
+                prop_assert_eq!(stream.value_topic(last).to_lowercase(), text.to_lowercase());
+            }
+        }
+    }
+}
