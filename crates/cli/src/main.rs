@@ -1,3 +1,25 @@
-//! The vernport command.
+//! The `vernport` command: parses what was typed, sets up the log, runs it.
 
-fn main() {}
+use clap::Parser as _;
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+use vernport::args::Cli;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    // A person at a terminal reads the output of the command; the log is there when asked for.
+    let filter = EnvFilter::try_from_env("VERNPORT_LOG").unwrap_or_else(|_| EnvFilter::new("off"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    match vernport::run(Cli::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprint(&format!("vernport: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "the person at the terminal reads it")]
+fn eprint(line: &str) {
+    eprintln!("{line}");
+}

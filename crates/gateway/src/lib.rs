@@ -1,1 +1,48 @@
-//! vernport-gateway: from the bus to the sealed queue and onwards.
+//! vernport-gateway: from the bus to the sealed queue, and onwards.
+//!
+//! ```text
+//! sources ──┐                                            ┌─► deliver ─► central
+//! tools ────┼─► driver: pipeline (decode, visit, decide, │
+//!           │   minimise, gather) ─► unit ─► spool ──────┴─► publish ─► fleet's broker
+//! central ──┴─► feed: grants ─► table (holds) ▲ asked by all of them
+//! ```
+//!
+//! [`run`] starts the parts and joins them; each part is a file. The parts
+//! share the table of rules and grants, the spool and the counts, nothing else.
+
+mod clock;
+pub mod config;
+mod deliver;
+mod driver;
+mod feed;
+mod gather;
+mod holds;
+mod pipeline;
+mod publish;
+pub mod rules;
+mod running;
+pub mod secrets;
+mod status;
+mod tally;
+mod tools;
+
+pub use clock::SystemClock;
+pub use config::{Config, ConfigError};
+pub use gather::{Collector, GatherError};
+pub use running::{Deps, Running, StartError, run};
+pub use status::Status;
+pub use tally::{Row, Tally};
+
+use std::error::Error;
+
+/// An error and what caused it, in one line for the log.
+pub fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text += ": ";
+        text += &error.to_string();
+        cause = error.source();
+    }
+    text
+}

@@ -1,3 +1,71 @@
-//! vernport-gateway: from the bus to the sealed queue and onwards.
+//! The daemon: reads its configuration, logs, runs until it is told to stop.
 
-fn main() {}
+use anyhow::{Context as _, Result};
+use clap::{Parser, Subcommand};
+use std::{path::PathBuf, sync::Arc};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use vernport_canbus::VirtualBuses;
+use vernport_gateway::{Config, Deps, SystemClock, rules, secrets::Secrets};
+
+/// From the bus to the sealed queue, and onwards
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run until SIGTERM or SIGINT
+    Run {
+        /// The configuration (TOML)
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Read the configuration with its rules and keys as `run` would, and say what is wrong
+    CheckConfig {
+        /// The configuration (TOML)
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+}
+
+fn main() -> Result<()> {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("VERNPORT_LOG").unwrap_or_else(|_| "info".into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    match Cli::parse().command {
+        Command::Run { config } => run(&Config::load(&config)?),
+        Command::CheckConfig { config } => check(&Config::load(&config)?),
+    }
+}
+
+#[tokio::main]
+async fn run(config: &Config) -> Result<()> {
+    let stop = CancellationToken::new();
+    let deps = Deps { clock: Arc::new(SystemClock), buses: VirtualBuses::default() };
+    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be caught")?;
+    let running = vernport_gateway::run(config, deps, stop.clone()).await?;
+    tracing::info!(gateway = %config.gateway.name, "running");
+    tokio::select! {
+        () = stop.cancelled() => {}
+        _ = terminate.recv() => {}
+        interrupt = tokio::signal::ctrl_c() => interrupt.context("SIGINT cannot be caught")?,
+    }
+    tracing::info!("stopping");
+    running.stop().await;
+    Ok(())
+}
+
+fn check(config: &Config) -> Result<()> {
+    let catalogue = rules::load_catalogue(&config.rules.signals)?;
+    let rules = rules::load(&config.rules, &config.gateway.controller, &catalogue)?;
+    Secrets::load(&config.keys)?;
+    let (flows, signals) = (rules.flows().len(), catalogue.len());
+    #[expect(clippy::print_stdout, reason = "this is the answer that was asked for")]
+    {
+        println!("ok: bundle {} with {flows} flows, {signals} signals, {} buses", rules.name(), config.bus.len());
+    }
+    Ok(())
+}

@@ -1,0 +1,187 @@
+//! What can be typed after `vernport`.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+use vernport_types::Slug;
+
+/// The gate between a vehicle and everybody who wants its data.
+#[derive(Debug, Parser)]
+#[command(name = "vernport", version, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show the whole path: one truck visits a station of each of four controllers
+    Demo(Demo),
+    /// Send a capture through the whole path and show what its recipient can read
+    Replay(Replay),
+    /// Open a sealed batch with a recipient's key
+    Unseal(Unseal),
+    /// Open or close a work order at central
+    #[command(subcommand)]
+    Order(Order),
+    /// Say why a signal of a vehicle passes or does not: rule, clause, ledger entry
+    Explain(Explain),
+    /// Work on rules
+    #[command(subcommand)]
+    Bundle(Bundle),
+    /// Make certificates, keys and configurations for a developer's machine
+    Init(Init),
+}
+
+/// `vernport demo`.
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Print the summary as JSON alone on standard output; progress goes to standard error
+    #[arg(long)]
+    pub json: bool,
+    /// Keep everything running until Ctrl-C
+    #[arg(long)]
+    pub stay: bool,
+    /// Use the bundles below this folder instead of the shipped ones
+    #[arg(long, value_name = "DIR")]
+    pub bundles: Option<PathBuf>,
+}
+
+/// `vernport replay`.
+#[derive(Debug, Args)]
+pub struct Replay {
+    /// A log in candump's format
+    pub file: PathBuf,
+    /// Whose rules: a shipped bundle by name, or the folder of one
+    #[arg(long, value_name = "NAME")]
+    pub bundle: String,
+    /// Who said what before: assets, orders, consents (TOML)
+    #[arg(long, value_name = "FILE")]
+    pub world: Option<PathBuf>,
+    /// Which time frames bear: that of the replay, or that of the log
+    #[arg(long, value_enum, default_value_t = ReplayTime::Now)]
+    pub time: ReplayTime,
+    /// Open a work order for the vehicle on the bus before the replay starts
+    #[arg(long, value_enum)]
+    pub order: Option<ReplayOrder>,
+    /// Print the result as JSON alone on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Which time frames bear.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReplayTime {
+    /// That of the replay
+    Now,
+    /// That of the log
+    File,
+}
+
+/// Whether an order is assumed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReplayOrder {
+    /// One is open for the vehicle on the bus
+    Open,
+}
+
+/// `vernport unseal`.
+#[derive(Debug, Args)]
+pub struct Unseal {
+    /// A file with one envelope, as central gives it out
+    pub file: PathBuf,
+    /// The recipient's private key: a file of 64 hexadecimal digits
+    #[arg(long, value_name = "FILE")]
+    pub key: PathBuf,
+    /// The gateway's public key, to check the signature (64 hexadecimal digits)
+    #[arg(long, value_name = "HEX")]
+    pub signed_by: Option<String>,
+}
+
+/// How to reach central as the workshop's own system.
+#[derive(Debug, Args)]
+pub struct Registrar {
+    /// Folder that `vernport init --dev` made: certificates and the address of central
+    #[arg(long, value_name = "DIR", env = "VERNPORT_DEV")]
+    pub dev: PathBuf,
+    /// Whose registry: the name of a controller of that folder
+    #[arg(long, value_name = "NAME")]
+    pub controller: Slug,
+}
+
+/// `vernport order`.
+#[derive(Debug, Subcommand)]
+pub enum Order {
+    /// Hand-in: open a work order
+    Open {
+        /// How to reach central
+        #[command(flatten)]
+        registrar: Registrar,
+        /// The vehicle, by plate: country and number
+        #[arg(long, num_args = 2, value_names = ["COUNTRY", "NUMBER"], conflicts_with = "vin")]
+        plate: Option<Vec<String>>,
+        /// The vehicle, by VIN
+        #[arg(long)]
+        vin: Option<String>,
+        /// The station where it is handed in
+        #[arg(long)]
+        station: Slug,
+        /// When the order ends by itself, in hours
+        #[arg(long, default_value_t = 72)]
+        hours: u32,
+        /// The workshop's own number for the order
+        #[arg(long)]
+        reference: String,
+    },
+    /// Hand-back: close a work order
+    Close {
+        /// How to reach central
+        #[command(flatten)]
+        registrar: Registrar,
+        /// The order, as `open` printed it
+        order: vernport_types::OrderId,
+    },
+}
+
+/// `vernport explain`.
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// Whose rules: a shipped bundle by name, or the folder of one
+    #[arg(long, value_name = "NAME")]
+    pub bundle: String,
+    /// Who said what: assets, orders, consents (TOML)
+    #[arg(long, value_name = "FILE")]
+    pub world: PathBuf,
+    /// The vehicle, by its name in the world file; needed where that has several
+    #[arg(long)]
+    pub asset: Option<String>,
+    /// The VSS path; all signals of the catalogue without it
+    #[arg(long)]
+    pub signal: Option<String>,
+    /// When (RFC 3339); now without it
+    #[arg(long)]
+    pub at: Option<String>,
+}
+
+/// `vernport bundle`.
+#[derive(Debug, Subcommand)]
+pub enum Bundle {
+    /// Read bundles as a gateway would and say what is wrong with them
+    Check {
+        /// Folders of bundles
+        #[arg(required = true)]
+        folders: Vec<PathBuf>,
+    },
+}
+
+/// `vernport init`.
+#[derive(Debug, Args)]
+pub struct Init {
+    /// Make everything for one developer's machine in this folder
+    #[arg(long, value_name = "DIR")]
+    pub dev: PathBuf,
+    /// Use the bundles below this folder instead of the shipped ones
+    #[arg(long, value_name = "DIR")]
+    pub bundles: Option<PathBuf>,
+}

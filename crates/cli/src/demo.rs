@@ -1,0 +1,81 @@
+//! `vernport demo`: the same truck visits one station of each controller.
+//!
+//! Real parts over real sockets, all in this process and a temporary folder that
+//! is gone afterwards: central, a broker for the fleet operators, at each station
+//! a gateway, a virtual bus and a broker for its tools, and a subscriber outside.
+//! Each number shown comes from the part that it is about: from the stations what
+//! they released and withheld, from central what it keeps, from the subscriber
+//! what it received.
+
+mod report;
+mod subscriber;
+mod visit;
+
+use crate::{
+    args,
+    dev::DevController,
+    shipped,
+    stage::{Setting, Stage},
+};
+use anyhow::Result;
+pub(crate) use report::{ROWS_HEAD, rows};
+use report::Report;
+use std::sync::Arc;
+use subscriber::Subscriber;
+use vernport_gateway::SystemClock;
+
+/// Prints progress: to standard output, or to standard error where that belongs to the JSON.
+pub(crate) struct Progress {
+    to_stderr: bool,
+}
+
+impl Progress {
+    #[expect(clippy::print_stdout, clippy::print_stderr, reason = "this is what the demo shows")]
+    pub(crate) fn say(&self, text: &str) {
+        if self.to_stderr { eprintln!("{text}") } else { println!("{text}") }
+    }
+}
+
+/// Runs the demo.
+///
+/// # Errors
+/// If a bundle is broken, a part does not start or a state does not come.
+pub async fn run(args: &args::Demo) -> Result<()> {
+    let progress = Progress { to_stderr: args.json };
+    let folder = tempfile::tempdir()?;
+    let setting = Setting {
+        bundles: shipped::bundles(args.bundles.as_deref())?,
+        bus: "virtual:{name}".into(),
+        file_time: false,
+        clock: Arc::new(SystemClock),
+        brokers: true,
+    };
+    progress.say("vernport demo: one truck, one station of each controller\n");
+    let mut stage = Stage::set_up(folder.path(), setting).await?;
+    progress.say("central serves, the fleet's broker listens, keys and certificates are new and in memory or a temporary folder");
+    let controllers: Vec<DevController> = stage.dev.controller.clone();
+    for controller in &controllers {
+        stage.start_gateway(controller).await?;
+    }
+    let mut subscriber = Subscriber::start(&stage, &controllers)?;
+    subscriber.ready().await?;
+    for controller in &controllers {
+        visit::run(&stage, controller, &progress).await?;
+    }
+    let report = Report::gather(&stage, &controllers, &mut subscriber).await?;
+    if args.json {
+        report.print_json()?;
+    } else {
+        report.print();
+    }
+    if args.stay {
+        progress.say(&format!(
+            "\nEverything keeps running; the set is in {}. Ctrl-C ends it and removes it.",
+            folder.path().display()
+        ));
+        tokio::signal::ctrl_c().await?;
+    }
+    subscriber.stop().await;
+    stage.stop().await;
+    Ok(())
+}

@@ -1,0 +1,35 @@
+//! The `vernport` command, as a library: so that tests drive the same stage,
+//! set and commands as a person at the keyboard.
+
+pub mod args;
+pub mod bundle;
+pub mod demo;
+pub mod dev;
+pub mod explain;
+pub mod init;
+pub mod order;
+pub mod registrar;
+pub mod replay;
+pub mod shipped;
+pub mod show;
+pub mod stage;
+pub mod unseal;
+
+use anyhow::Result;
+use args::{Cli, Command};
+
+/// Carries out what was typed.
+///
+/// # Errors
+/// What `main` shows the person, with what to mend.
+pub async fn run(cli: Cli) -> Result<()> {
+    match cli.command {
+        Command::Demo(args) => demo::run(&args).await,
+        Command::Replay(args) => replay::run(&args).await,
+        Command::Unseal(args) => unseal::run(&args),
+        Command::Order(args) => order::run(args).await,
+        Command::Explain(args) => explain::run(&args),
+        Command::Bundle(args) => bundle::run(&args),
+        Command::Init(args) => init::run(&args),
+    }
+}

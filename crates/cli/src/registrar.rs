@@ -1,0 +1,170 @@
+//! Speaks to central as a controller's own system: records what people and firms
+//! said, looks up vehicles, fetches what is sealed to its recipients.
+
+use crate::dev::{Dev, DevController, DevRecipient};
+use anyhow::Result;
+use std::sync::Arc;
+use vernport_api::{LedgerAnswer, LedgerRequest, ReadRequest};
+use vernport_crypto::{IdentityKey, random};
+use vernport_registry::{AssetIdentified, Actor, ActorRole, Entry, ENTRY_FORMAT, Event, RecipientKeyActivated, Text};
+use vernport_seal::{Body, ReceivedEnvelope};
+use vernport_types::{AssetId, Clock, ControllerId, Identifier, Slug, UtcMicros};
+use vernport_uplink::{Client, Config};
+
+/// Envelopes asked for in one read.
+const READ_LIMIT: u16 = 64;
+
+/// One controller's system at the counter.
+pub struct Registrar {
+    client: Client,
+    controller: ControllerId,
+    clock: Arc<dyn Clock>,
+    /// The controller's identity key: identifiers leave here as blind indexes.
+    pub identity: IdentityKey,
+}
+
+impl Registrar {
+    /// Connects with the certificate of the set.
+    ///
+    /// # Errors
+    /// If a file of the set cannot be used.
+    pub fn new(dev: &Dev, controller: &DevController, clock: Arc<dyn Clock>) -> Result<Self> {
+        let tls = dev.client_tls(controller, "registrar").client()?;
+        let client = Client::new(&Config::new(&dev.central_url), tls)?;
+        let identity = dev.identity_key(controller)?;
+        Ok(Self { client, controller: controller.id.clone(), clock, identity })
+    }
+
+    /// Records one event that happens now.
+    ///
+    /// # Errors
+    /// If central cannot be reached or refuses it.
+    pub async fn say(&self, event: Event) -> Result<LedgerAnswer> {
+        self.say_as(event, &hex::encode(random::<12>())).await
+    }
+
+    /// The same, under a reference of the controller's own; said twice, it counts once.
+    ///
+    /// # Errors
+    /// As [`Self::say`], and if the reference is no short text.
+    pub async fn say_as(&self, event: Event, reference: &str) -> Result<LedgerAnswer> {
+        let entry = self.entry(event, self.clock.now().wall, reference.parse()?)?;
+        Ok(self.client.record(&request(vec![entry], Vec::new())).await?)
+    }
+
+    /// Enters a vehicle under a new id. Its identifier goes along to be kept sealed to the controller.
+    ///
+    /// # Errors
+    /// As [`Self::say`].
+    pub async fn enter_asset(&self, identifier: Identifier) -> Result<AssetId> {
+        let asset = AssetId::from_bytes(random());
+        let (identifier_kind, index) = (identifier.kind(), self.identity.index(&identifier));
+        let event = Event::AssetIdentified(AssetIdentified { asset, identifier_kind, index });
+        let reference: Text = hex::encode(random::<12>()).parse()?;
+        let entry = self.entry(event, self.clock.now().wall, reference)?;
+        self.client.record(&request(vec![entry], vec![identifier])).await?;
+        Ok(asset)
+    }
+
+    /// Records entries that were made elsewhere (a world file).
+    ///
+    /// # Errors
+    /// If central cannot be reached or refuses one of them.
+    pub async fn record(&self, entries: Vec<Entry>) -> Result<()> {
+        for part in entries.chunks(vernport_api::MAX_ENTRIES) {
+            self.client.record(&request(part.to_vec(), Vec::new())).await?;
+        }
+        Ok(())
+    }
+
+    /// Activates the keys of all recipients of the set.
+    ///
+    /// # Errors
+    /// As [`Self::say`], and if a key file cannot be read.
+    pub async fn activate_keys(&self, dev: &Dev, controller: &DevController) -> Result<()> {
+        for key in &controller.recipient {
+            let event = RecipientKeyActivated {
+                recipient: key.recipient.clone(),
+                purpose: key.purpose.clone(),
+                key: dev.opening_key(controller, key)?.wrapping_key(),
+            };
+            self.say(Event::RecipientKeyActivated(event)).await?;
+        }
+        Ok(())
+    }
+
+    /// The asset that bears an identifier now.
+    ///
+    /// # Errors
+    /// If central cannot be reached or refuses the question.
+    pub async fn find(&self, identifier: Identifier) -> Result<Option<AssetId>> {
+        Ok(self.client.find_asset(identifier).await?)
+    }
+
+    /// How many batches central keeps, of all controllers.
+    ///
+    /// # Errors
+    /// If central cannot be reached.
+    pub async fn stored_batches(&self) -> Result<u64> {
+        Ok(self.client.status().await?.batches)
+    }
+
+    fn entry(&self, event: Event, now: UtcMicros, external_ref: Text) -> Result<Entry> {
+        Ok(Entry {
+            format: ENTRY_FORMAT,
+            controller: self.controller.clone(),
+            event,
+            actor: Actor { role: ActorRole::Staff, id: "counter".parse()? },
+            occurred_at: now,
+            recorded_at: now,
+            source: "vernport-cli".parse()?,
+            external_ref,
+        })
+    }
+}
+
+/// The person at the counter is told at once; when it took effect at each gateway is asked for later.
+fn request(entries: Vec<Entry>, identifiers: Vec<Identifier>) -> LedgerRequest {
+    LedgerRequest { entries, identifiers, wait_ms: 0 }
+}
+
+/// Everything that one recipient can read for one purpose.
+///
+/// # Errors
+/// If central refuses the read, or an envelope is not whole, not signed by the
+/// controller's gateway, or does not open.
+pub async fn read_all(
+    dev: &Dev,
+    controller: &DevController,
+    recipient: &DevRecipient,
+    task: &str,
+) -> Result<Vec<(Vec<u8>, Body)>> {
+    let tls = dev.client_tls(controller, recipient.recipient.as_str()).client()?;
+    let client = Client::new(&Config::new(&dev.central_url), tls)?;
+    let key = dev.opening_key(controller, recipient)?;
+    let task: Slug = task.parse()?;
+    let mut read = Vec::new();
+    let mut after = None;
+    loop {
+        let request = ReadRequest {
+            controller: controller.id.clone(),
+            task: task.clone(),
+            recipient_key: recipient.key_id,
+            after,
+            limit: READ_LIMIT,
+        };
+        let answer = client.read(&request).await?;
+        let count = answer.envelopes.len();
+        for envelope in answer.envelopes {
+            let bytes = envelope.0;
+            let received = ReceivedEnvelope::parse(&bytes)?;
+            received.verify(&controller.device_key)?;
+            let body = received.open(&key)?;
+            read.push((bytes, body));
+        }
+        after = answer.cursor;
+        if count < usize::from(READ_LIMIT) || after.is_none() {
+            return Ok(read);
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! The gateway's one configuration file: read raw, checked once, then used.
+//!
+//! Unknown keys are refused. Paths are taken relative to the file. Secrets are
+//! named by path, never written in the file itself.
+
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+use thiserror::Error;
+use vernport_canbus::SourceUrl;
+use vernport_crypto::VerifyingKey;
+use vernport_types::{ControllerId, Slug};
+
+/// Why a configuration cannot be used. Says the file and how to mend it.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{}: cannot be read; check the path and its permissions", path.display())]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Not TOML, an unknown key, a missing key or a value of the wrong kind.
+    #[error("{}: {message}", path.display())]
+    Syntax {
+        /// Which file.
+        path: PathBuf,
+        /// Line, column and what is wrong.
+        message: String,
+    },
+    /// A value that cannot work.
+    #[error("{}: {key}: {message}", path.display())]
+    Value {
+        /// Which file.
+        path: PathBuf,
+        /// Which key.
+        key: &'static str,
+        /// What is wrong and how to mend it.
+        message: String,
+    },
+}
+
+/// The configuration, as written.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Version of this file's form. Must be 1.
+    pub format: u32,
+    /// Who this box is.
+    pub gateway: Identity,
+    /// Whose rules it follows.
+    pub rules: RulesFiles,
+    /// Where batches go and grants come from.
+    pub central: Central,
+    /// The box's own secrets.
+    pub keys: Keys,
+    /// The buses it reads. At least one, unless there is a tool listener. At most 8.
+    #[serde(default)]
+    pub bus: Vec<Bus>,
+    /// The broker on which workshop tools publish. None: no tools.
+    pub tools: Option<Mqtt>,
+    /// The broker on which fleet operators subscribe. None: topic messages wait in the spool.
+    pub fleet: Option<Mqtt>,
+    /// How readings are gathered.
+    #[serde(default)]
+    pub batch: Batch,
+    /// The durable queue.
+    #[serde(default)]
+    pub spool: Spool,
+}
+
+/// Who this box is.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Identity {
+    /// Name of this gateway; equal to the common name of its certificate.
+    pub name: Slug,
+    /// Controller it works for.
+    pub controller: ControllerId,
+    /// Site it stands at.
+    pub site: Slug,
+    /// Station within the site: a bay, or a vehicle for an on-board box.
+    pub station: Slug,
+    /// Folder of the spool; made if missing.
+    pub data_dir: PathBuf,
+}
+
+/// Whose rules it follows.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RulesFiles {
+    /// Folder with `bundle.toml` and `bundle.sig`.
+    pub bundle: PathBuf,
+    /// The controller's public bundle key, 64 hexadecimal digits.
+    pub bundle_key: VerifyingKey,
+    /// Folder with the signal catalogue (`*.toml`).
+    pub signals: PathBuf,
+}
+
+/// Where batches go and grants come from.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Central {
+    /// `https://host:port`.
+    pub url: String,
+    /// Certificate authority of central (PEM).
+    pub ca: PathBuf,
+    /// This gateway's certificate (PEM).
+    pub certificate: PathBuf,
+    /// Its private key (PEM).
+    pub key: PathBuf,
+    /// Public key that signs heads, 64 hexadecimal digits.
+    pub head_key: VerifyingKey,
+}
+
+/// The box's own secrets: files of 64 hexadecimal digits, readable by the owner only.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Keys {
+    /// Ed25519 seed that signs batches.
+    pub device: PathBuf,
+    /// Storage key of queued plaintext-topic messages.
+    pub storage: PathBuf,
+    /// The controller's identity key: links VINs to asset ids.
+    pub identity: PathBuf,
+}
+
+/// One bus.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bus {
+    /// `can:can0`, `candump:FILE` or `virtual:NAME`.
+    pub source: String,
+    /// Never send on this bus, not even read-only requests. Default true.
+    #[serde(default = "yes")]
+    pub listen_only: bool,
+    /// For a log: whether frames bear the log's time. Default false: the time at which they are read.
+    #[serde(default)]
+    pub file_time: bool,
+}
+
+/// A broker.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mqtt {
+    /// `mqtt://host:port` (plain, loopback only) or `mqtts://host:port`.
+    pub url: String,
+    /// Certificate authority of the broker (PEM); for `mqtts`.
+    pub ca: Option<PathBuf>,
+    /// Client certificate (PEM).
+    pub certificate: Option<PathBuf>,
+    /// Its private key (PEM).
+    pub key: Option<PathBuf>,
+    /// User name, where the broker asks for one.
+    pub user: Option<String>,
+    /// File with the password.
+    pub password_file: Option<PathBuf>,
+}
+
+/// How readings are gathered before they are sealed and queued.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Batch {
+    /// Most records of one flow in a batch. Default 512, at most 4096.
+    pub max_records: usize,
+    /// Longest that a reading waits in memory, in milliseconds. Default 1000.
+    /// This is what a power cut can take from a live bus.
+    pub max_wait_ms: u64,
+}
+
+impl Default for Batch {
+    fn default() -> Self {
+        Self { max_records: 512, max_wait_ms: 1000 }
+    }
+}
+
+/// The durable queue.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Spool {
+    /// Most bytes of sealed batches and messages, in MiB. Default 256.
+    pub max_mib: u64,
+}
+
+impl Default for Spool {
+    fn default() -> Self {
+        Self { max_mib: 256 }
+    }
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Most buses of one gateway.
+pub const MAX_BUSES: usize = 8;
+
+impl Config {
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    /// [`ConfigError`], with file, place and remedy.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Read { path: path.into(), source })?;
+        let mut config: Self = toml::from_str(&text)
+            .map_err(|e| ConfigError::Syntax { path: path.into(), message: e.to_string() })?;
+        config.resolve(path.parent().unwrap_or(Path::new("")));
+        config.check(path)?;
+        Ok(config)
+    }
+
+    fn resolve(&mut self, folder: &Path) {
+        let mut paths = vec![
+            &mut self.gateway.data_dir,
+            &mut self.rules.bundle,
+            &mut self.rules.signals,
+            &mut self.central.ca,
+            &mut self.central.certificate,
+            &mut self.central.key,
+            &mut self.keys.device,
+            &mut self.keys.storage,
+            &mut self.keys.identity,
+        ];
+        for mqtt in [&mut self.tools, &mut self.fleet].into_iter().flatten() {
+            paths.extend(mqtt.ca.iter_mut());
+            paths.extend(mqtt.certificate.iter_mut());
+            paths.extend(mqtt.key.iter_mut());
+            paths.extend(mqtt.password_file.iter_mut());
+        }
+        for path in paths {
+            *path = folder.join(&*path);
+        }
+        for bus in &mut self.bus {
+            if let Some(file) = bus.source.strip_prefix("candump:") {
+                bus.source = format!("candump:{}", folder.join(file).display());
+            }
+        }
+    }
+
+    fn check(&self, path: &Path) -> Result<(), ConfigError> {
+        let wrong = |key, message: &str| {
+            Err(ConfigError::Value { path: path.into(), key, message: message.into() })
+        };
+        if self.format != 1 {
+            return wrong("format", "this version reads format 1");
+        }
+        if self.bus.len() > MAX_BUSES {
+            return wrong("bus", "at most 8 buses; run a second gateway for more");
+        }
+        if self.bus.is_empty() && self.tools.is_none() {
+            return wrong("bus", "nothing to read; add a [[bus]] or a [tools] section");
+        }
+        for bus in &self.bus {
+            if let Err(error) = bus.source.parse::<SourceUrl>() {
+                return wrong("bus.source", &error.to_string());
+            }
+        }
+        if !(1..=4096).contains(&self.batch.max_records) {
+            return wrong("batch.max_records", "choose 1 to 4096");
+        }
+        if !(10..=60_000).contains(&self.batch.max_wait_ms) {
+            return wrong("batch.max_wait_ms", "choose 10 to 60000 milliseconds");
+        }
+        if !(1..=1_048_576).contains(&self.spool.max_mib) {
+            return wrong("spool.max_mib", "choose 1 to 1048576 MiB");
+        }
+        if !self.central.url.starts_with("https://") {
+            return wrong("central.url", "write https://host:port; central speaks TLS only");
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str) -> Result<Config, ConfigError> {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("gateway.toml");
+        std::fs::write(&path, text).expect("writable");
+        Config::load(&path)
+    }
+
+    #[test]
+    fn the_shipped_samples_are_valid() {
+        for sample in ["gateway.basic.toml", "gateway.full.toml"] {
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config").join(sample);
+            let config = Config::load(&path).expect(sample);
+            assert!(config.keys.device.starts_with(path.parent().expect("a folder")));
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_its_line() {
+        let sample = include_str!("../../../config/gateway.basic.toml");
+        let wrong = load(&sample.replace("[central]", "[central]\nurll = \"https://x\"")).expect_err("unknown key");
+        let text = wrong.to_string();
+        assert!(text.contains("urll") && text.contains("line"), "{text}");
+    }
+
+    #[test]
+    fn a_value_that_cannot_work_is_named_with_its_remedy() {
+        let sample = include_str!("../../../config/gateway.basic.toml");
+        let plain = load(&sample.replace("https://", "http://")).expect_err("plain HTTP");
+        assert!(plain.to_string().contains("central.url"), "{plain}");
+        let bus = load(&sample.replace("can:can0", "elm:tty")).expect_err("unknown source");
+        assert!(bus.to_string().contains("bus.source"), "{bus}");
+    }
+}

@@ -1,0 +1,264 @@
+//! From frames and tool messages to one unit for the spool: decode, visit,
+//! decide, minimise, gather. No I/O and no clock: the driver brings both.
+
+use crate::{
+    gather::{Collector, Flushed, Gather, Sealing},
+    holds::Holds,
+    tally::Tally,
+};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+use vernport_canbus::TimedFrame;
+use vernport_decode::{
+    PlanError,
+    visit::{Config as VisitConfig, Event, Visit},
+};
+use vernport_mqtt::{ToolMessage, VehicleRef};
+use vernport_policy::{FlowIndex, Outcomes, Sample, Sampler};
+use vernport_spool::{Cursor, Withheld};
+use vernport_types::{AssetId, Catalogue, Identification, Reading, Reason, Slug, Source, Stamp};
+
+/// Channels that one log may hold.
+const MAX_CHANNELS: usize = 8;
+
+/// One configured source.
+struct Input {
+    /// Its name in the spool's cursors.
+    name: String,
+    /// Whether it can be read again after a restart, from its first frame on.
+    replays: bool,
+    visits: Vec<Visit>,
+    /// Frames done with; the cursor.
+    frames: u64,
+    /// Frames of an earlier run: they rebuild the visit, and are not decided on again.
+    done_before: u64,
+}
+
+/// The pure part of a gateway. One thread drives it.
+pub(crate) struct Pipeline {
+    holds: Holds,
+    catalogue: Arc<Catalogue>,
+    inputs: Vec<Input>,
+    sampler: Sampler,
+    samples: Vec<Sample>,
+    withheld: BTreeMap<(Option<FlowIndex>, Reason), u64>,
+    gather: Gather,
+    outcomes: Outcomes,
+    tally: Arc<Mutex<Tally>>,
+    /// Whether a cursor moved since the last flush.
+    moved: bool,
+}
+
+impl Pipeline {
+    pub(crate) fn new(
+        holds: Holds,
+        catalogue: Arc<Catalogue>,
+        sealing: Sealing,
+        max_records: usize,
+        samples: Vec<Sample>,
+        tally: Arc<Mutex<Tally>>,
+    ) -> Self {
+        Self {
+            holds,
+            catalogue,
+            inputs: Vec::new(),
+            sampler: Sampler::from_samples(samples),
+            samples: Vec::new(),
+            withheld: BTreeMap::new(),
+            gather: Gather::new(sealing, max_records),
+            outcomes: Outcomes::new(),
+            tally,
+            moved: false,
+        }
+    }
+
+    /// Adds a source and gives its place. `done_before` frames of it were queued by an earlier run.
+    pub(crate) fn add_input(&mut self, name: String, replays: bool, done_before: u64) -> usize {
+        self.inputs.push(Input { name, replays, visits: Vec::new(), frames: 0, done_before });
+        self.inputs.len() - 1
+    }
+
+    /// Takes one frame of a source.
+    ///
+    /// # Errors
+    /// [`PlanError`] where the catalogue does not fit the decoder; nothing can be read then.
+    pub(crate) fn frame(&mut self, place: usize, timed: &TimedFrame, now: Stamp) -> Result<(), PlanError> {
+        let channel = usize::from(timed.bus).min(MAX_CHANNELS - 1);
+        let input = &mut self.inputs[place];
+        while input.visits.len() <= channel {
+            input.visits.push(Visit::new(&self.catalogue, VisitConfig::default())?);
+        }
+        input.frames += 1;
+        self.moved |= input.replays;
+        self.tally().frames += 1;
+        let holds = self.holds.clone();
+        self.with_events(place, channel, now, |visit, out| visit.push(&timed.frame, timed.at, &holds, &mut |event| out.push(event)));
+        Ok(())
+    }
+
+    /// Lets time pass on the live buses, after a change of grants too.
+    pub(crate) fn tick(&mut self, now: Stamp) {
+        let holds = self.holds.clone();
+        for place in 0..self.inputs.len() {
+            if self.inputs[place].replays {
+                continue;
+            }
+            for channel in 0..self.inputs[place].visits.len() {
+                self.with_events(place, channel, now, |visit, out| visit.tick(now, &holds, &mut |event| out.push(event)));
+            }
+        }
+        let table = self.holds.clone();
+        self.gather.end_epochs(now.boot, |grant| table.table().opening(grant).is_some());
+        self.sampler.make_room(now.wall, 64);
+    }
+
+    /// A source has ended at `last`, the time of its last frame: what still waits for an identification gets
+    /// the grace that silence gives, then the vehicle is gone.
+    pub(crate) fn end_input(&mut self, place: usize, last: Option<Stamp>, now: Stamp) {
+        let holds = self.holds.clone();
+        for channel in 0..self.inputs[place].visits.len() {
+            if let Some(last) = last {
+                let later = after(last, VisitConfig::default().vin_grace_micros + 1);
+                self.with_events(place, channel, now, |visit, out| visit.tick(later, &holds, &mut |event| out.push(event)));
+            }
+            self.with_events(place, channel, now, |visit, out| visit.detach(last.unwrap_or(now), &mut |event| out.push(event)));
+        }
+    }
+
+    /// Decides on a tool's readings; says whether the vehicle is known here.
+    pub(crate) fn tool(&mut self, tool: &Slug, message: &ToolMessage, now: Stamp) -> bool {
+        let asset = match &message.vehicle {
+            VehicleRef::Visit => self.present(),
+            VehicleRef::Identifier(identifier) => self.holds.find(identifier),
+            VehicleRef::Order(order) => self.holds.of_order(*order),
+        };
+        let Some(asset) = asset else { return false };
+        let collector = Collector::Tool(tool.clone());
+        for reading in &message.readings {
+            let at = Stamp { wall: reading.at, ..now };
+            let (signal, value) = (reading.signal, reading.value);
+            let identified_by = Identification::Tool;
+            let reading = Reading { asset, signal, value, at, source: Source::Tool, identified_by };
+            self.decide(&reading, &collector, now);
+        }
+        self.tally().tool_messages += 1;
+        true
+    }
+
+    /// The vehicle at the station, which a tool means by "this one": the only one recognised on its buses.
+    fn present(&self) -> Option<AssetId> {
+        let mut seen = self.inputs.iter().flat_map(|input| &input.visits).filter_map(Visit::recognised);
+        let (first, _) = seen.next()?;
+        seen.all(|(other, _)| other == first).then_some(first)
+    }
+
+    /// Whether there is something that wants to be queued now: a full batch, or an
+    /// old one.
+    pub(crate) fn wants_flush(&self, now: Stamp, max_wait_micros: u64) -> bool {
+        let old = |oldest: vernport_types::BootMicros| now.boot.0.saturating_sub(oldest.0) >= max_wait_micros;
+        self.gather.is_full() || self.gather.oldest().is_some_and(old)
+    }
+
+    /// Whether anything was done since the last flush that has to be durable.
+    pub(crate) fn has_work(&self) -> bool {
+        !self.gather.is_empty() || self.moved || !self.withheld.is_empty() || !self.samples.is_empty()
+    }
+
+    /// Seals what was gathered and gives it with cursors, counts and samples: one unit, to be queued whole.
+    pub(crate) fn flush(&mut self, now: Stamp) -> vernport_spool::Unit {
+        let holds = &self.holds;
+        let Flushed { mut unit, dropped, failed } =
+            self.gather.flush(now, |grant| holds.standing(grant, now));
+        {
+            let mut tally = self.tally();
+            for (release, reason, count) in dropped {
+                tracing::debug!(flow = release.flow().0, %reason, count, "releases were dropped before they were queued");
+                *tally.dropped.entry(reason).or_default() += count as u64;
+            }
+            for (error, count) in failed {
+                tracing::error!(error = crate::chain(&error), count, "releases could not be sealed");
+                tally.unsealed += count as u64;
+            }
+            tally.queued_batches += unit.batches.len() as u64;
+            tally.queued_messages += unit.topics.len() as u64;
+        }
+        for input in self.inputs.iter().filter(|input| input.replays && input.frames > input.done_before) {
+            unit.cursors.push(Cursor { source: input.name.clone(), position: input.frames });
+        }
+        unit.samples = std::mem::take(&mut self.samples);
+        let table = self.holds.table();
+        let rules = table.rules();
+        for ((flow, reason), count) in std::mem::take(&mut self.withheld) {
+            let flow = flow.map(|flow| rules.flow(flow).slug.clone());
+            unit.withheld.push(Withheld { controller: rules.controller().clone(), flow, reason, count });
+        }
+        self.moved = false;
+        unit
+    }
+
+    /// Runs one step of a visit and decides on what comes out of it.
+    fn with_events(
+        &mut self,
+        place: usize,
+        channel: usize,
+        now: Stamp,
+        step: impl FnOnce(&mut Visit, &mut Vec<Event>),
+    ) {
+        let mut events = Vec::new();
+        let input = &mut self.inputs[place];
+        step(&mut input.visits[channel], &mut events);
+        let rebuilding = input.replays && input.frames <= input.done_before;
+        let collector = Collector::Bus(u8::try_from(place).unwrap_or(u8::MAX));
+        for event in events {
+            self.event(event, &collector, rebuilding, now);
+        }
+    }
+
+    fn event(&mut self, event: Event, collector: &Collector, rebuilding: bool, now: Stamp) {
+        match event {
+            Event::Began { by, .. } => {
+                tracing::info!(?by, "a vehicle was recognised");
+                self.tally().visits += 1;
+            }
+            Event::Ended { why } => {
+                tracing::info!(?why, "a visit ended");
+                self.gather.end_visit();
+            }
+            _ if rebuilding => {}
+            Event::Reading(reading) => self.decide(&reading, collector, now),
+            Event::Unidentified { signal } => {
+                let mut tally = self.tally();
+                tally.unidentified += 1;
+                tally.withheld(signal, None, Reason::Unidentified);
+            }
+            Event::Rejected { code } => self.tally().rejected(code),
+        }
+    }
+
+    fn decide(&mut self, reading: &Reading, collector: &Collector, now: Stamp) {
+        self.holds.table().decide(reading, now, &mut self.sampler, &mut self.outcomes);
+        let mut tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
+        tally.readings += 1;
+        for release in self.outcomes.released() {
+            tally.released(release.signal(), release.flow(), release.how());
+            let grant = release.grant_id();
+            self.gather.push(*release, collector, now.boot, || self.holds.opened(grant));
+        }
+        for withheld in self.outcomes.withheld() {
+            tally.withheld(withheld.signal, withheld.flow, withheld.reason);
+            *self.withheld.entry((withheld.flow, withheld.reason)).or_default() += 1;
+        }
+        self.samples.extend_from_slice(self.outcomes.samples());
+    }
+
+    fn tally(&self) -> MutexGuard<'_, Tally> {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn after(stamp: Stamp, micros: u64) -> Stamp {
+    let wall = stamp.wall.plus_micros(i64::try_from(micros).unwrap_or(i64::MAX));
+    Stamp { wall, boot: vernport_types::BootMicros(stamp.boot.0.saturating_add(micros)), ..stamp }
+}

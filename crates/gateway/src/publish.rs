@@ -1,0 +1,131 @@
+//! From the spool to the fleet's broker: asks for each message whether it may be
+//! sent, publishes in order, and lets it go only on the broker's acknowledgement.
+
+use crate::{chain, holds::Holds, status::Shared};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use tokio_util::sync::CancellationToken;
+use vernport_mqtt::{FleetLink, Numbers, Outcome, PublishError, Publisher, Receipt};
+use vernport_policy::Standing;
+use vernport_spool::{Item, Page, Settlement, Spool, StoredTopic};
+use vernport_types::{Clock, Reason, Slug, UtcMicros};
+
+/// How many messages are looked at in one go, and how many bytes of them.
+const PAGE: Page = Page::front(64, 4 << 20);
+/// How often the spool is looked at when nobody rings.
+const IDLE: Duration = Duration::from_secs(5);
+/// What has waited for longer than this is marked as late.
+const LATE_MICROS: i64 = 60 * 1_000_000;
+
+pub(crate) struct Publish {
+    pub(crate) publisher: Publisher,
+    /// The fleet operators that the bundle names.
+    pub(crate) operators: BTreeSet<Slug>,
+    pub(crate) holds: Holds,
+    pub(crate) spool: Spool,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl Publish {
+    /// Publishes until shutdown.
+    pub(crate) async fn run(self, shutdown: CancellationToken) {
+        loop {
+            let link = tokio::select! {
+                () = shutdown.cancelled() => break,
+                link = self.publisher.link() => link,
+            };
+            let Some(link) = link else { break };
+            tokio::select! {
+                () = shutdown.cancelled() => break,
+                () = self.while_linked(&link) => {}
+            }
+        }
+        self.publisher.stop().await;
+    }
+
+    /// Publishes until a message is lost with its connection.
+    async fn while_linked(&self, link: &FleetLink) {
+        loop {
+            let rung = self.shared.queued.notified();
+            let mut sent = false;
+            for operator in &self.operators {
+                match self.round(link, operator).await {
+                    Some(any) => sent |= any,
+                    None => return,
+                }
+            }
+            if !sent {
+                tokio::select! {
+                    () = rung => {}
+                    () = tokio::time::sleep(IDLE) => {}
+                }
+            }
+        }
+    }
+
+    /// One page of one operator; whether there was anything, none when the connection is gone.
+    async fn round(&self, link: &FleetLink, operator: &Slug) -> Option<bool> {
+        let messages = match self.spool.next_topics(operator, PAGE).await {
+            Ok(messages) => messages,
+            Err(error) => {
+                tracing::error!(error = chain(&error), "the spool cannot be read");
+                return Some(false);
+            }
+        };
+        let any = !messages.is_empty();
+        let mut waiting: Vec<(Item, Receipt)> = Vec::with_capacity(messages.len());
+        let mut settled: Vec<(Item, Settlement)> = Vec::new();
+        for message in &messages {
+            let item = Item::Topic(message.message);
+            match self.begin(link, message).await {
+                Ok(receipt) => waiting.push((item, receipt)),
+                Err(settlement) => settled.push((item, settlement)),
+            }
+        }
+        let others = settled.len();
+        let mut published = 0;
+        let mut linked = true;
+        for (item, receipt) in waiting {
+            match receipt.outcome().await {
+                Outcome::Acknowledged => {
+                    published += 1;
+                    settled.push((item, Settlement::Delivered));
+                }
+                // What was lost or refused stays in the spool and goes again.
+                Outcome::Lost | Outcome::Refused => linked = false,
+            }
+        }
+        if !settled.is_empty()
+            && let Err(error) = self.spool.settle(settled, self.clock.now().wall).await
+        {
+            tracing::error!(error = chain(&error), "acknowledgements could not be noted; the messages go again");
+            return None;
+        }
+        self.shared.published(published);
+        self.shared.settled(others);
+        linked.then_some(any)
+    }
+
+    /// Publishes one message, or says what becomes of it instead.
+    async fn begin(&self, link: &FleetLink, message: &StoredTopic) -> Result<Receipt, Settlement> {
+        let now = self.clock.now();
+        match self.holds.standing(message.grant, now) {
+            Standing::Send => {}
+            Standing::Park(reason) => return Err(Settlement::Parked(reason)),
+            Standing::Destroy(reason) => return Err(Settlement::Destroyed(reason)),
+        }
+        let late = is_late(message.queued_at, now.wall);
+        let numbers = Numbers { seq: message.seq, skipped: message.skipped };
+        link.publish(&message.sealed, numbers, late, now.wall).await.map_err(|error| match error {
+            PublishError::Expired => Settlement::Destroyed(Reason::Overdue),
+            PublishError::Unreadable => {
+                tracing::error!(error = chain(&error), "a message is destroyed and counted as skipped");
+                Settlement::Destroyed(Reason::RuleBroken)
+            }
+        })
+    }
+}
+
+fn is_late(queued_at: UtcMicros, now: UtcMicros) -> bool {
+    now.0.saturating_sub(queued_at.0) > LATE_MICROS
+}

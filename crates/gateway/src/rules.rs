@@ -1,0 +1,115 @@
+//! The controller's rules as a gateway takes them: signed, checked, compiled.
+//!
+//! A gateway runs no bundle that is not signed by the controller's own key; a
+//! missing signature is refused like a wrong one.
+
+use crate::config::RulesFiles;
+use std::path::{Path, PathBuf};
+use thiserror::Error;
+use vernport_crypto::{Signature, SigningKey, VerifyError, VerifyingKey, sha256};
+use vernport_policy::{Bundle, BundleError, Rules};
+use vernport_types::{Catalogue, CatalogueError, ControllerId};
+
+/// Why there are no rules to run.
+#[derive(Debug, Error)]
+pub enum RulesError {
+    /// A file cannot be read.
+    #[error("{}: cannot be read; check the path", path.display())]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// There are no digits of a signature.
+    #[error("{}: not a signature; sign the bundle with the controller's key", path.display())]
+    SignatureForm {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// Somebody else signed it, or the bundle was changed afterwards.
+    #[error("{}: not signed by the controller's bundle key, or changed since", path.display())]
+    Signature {
+        /// Which file.
+        path: PathBuf,
+        /// What the check said.
+        source: VerifyError,
+    },
+    /// A broken catalogue.
+    #[error(transparent)]
+    Catalogue(#[from] CatalogueError),
+    /// A broken bundle.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// The rules of somebody else.
+    #[error("{}: is of controller {found}, the gateway works for {expected}", path.display())]
+    Controller {
+        /// Which file.
+        path: PathBuf,
+        /// Of the bundle.
+        found: ControllerId,
+        /// Of the configuration.
+        expected: ControllerId,
+    },
+}
+
+const TAG: &[u8] = b"vernport bundle v1\0";
+
+fn signed_bytes(text: &str) -> Vec<u8> {
+    [TAG, &sha256(text.as_bytes())].concat()
+}
+
+/// Signs the text of a `bundle.toml`, as the controller does.
+pub fn sign(key: &SigningKey, text: &str) -> Signature {
+    key.sign(&signed_bytes(text))
+}
+
+/// Checks the signature of a bundle's text.
+///
+/// # Errors
+/// [`VerifyError`].
+pub fn verify(key: &VerifyingKey, text: &str, signature: &Signature) -> Result<(), VerifyError> {
+    key.verify(&signed_bytes(text), signature)
+}
+
+/// Reads all `*.toml` of a folder as the signal catalogue.
+///
+/// # Errors
+/// [`RulesError::Read`] and [`RulesError::Catalogue`].
+pub fn load_catalogue(folder: &Path) -> Result<Catalogue, RulesError> {
+    let unread = |source| RulesError::Read { path: folder.into(), source };
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(unread)? {
+        let path = entry.map_err(unread)?.path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            files.push((path.display().to_string(), read(&path)?));
+        }
+    }
+    Ok(Catalogue::from_toml(files.iter().map(|(name, text)| (name.as_str(), text.as_str())))?)
+}
+
+/// Reads, verifies and compiles the bundle of `controller`.
+///
+/// # Errors
+/// [`RulesError`], with file and remedy.
+pub fn load(files: &RulesFiles, controller: &ControllerId, catalogue: &Catalogue) -> Result<Rules, RulesError> {
+    let path = files.bundle.join("bundle.toml");
+    let text = read(&path)?;
+    let signature_path = files.bundle.join("bundle.sig");
+    let signature: Signature = read(&signature_path)?
+        .trim_end()
+        .parse()
+        .map_err(|_| RulesError::SignatureForm { path: signature_path })?;
+    verify(&files.bundle_key, &text, &signature)
+        .map_err(|source| RulesError::Signature { path: path.clone(), source })?;
+    let rules = Rules::compile(&Bundle::from_toml(&path.display().to_string(), &text)?, catalogue)?;
+    if rules.controller() != controller {
+        let (found, expected) = (rules.controller().clone(), controller.clone());
+        return Err(RulesError::Controller { path, found, expected });
+    }
+    Ok(rules)
+}
+
+fn read(path: &Path) -> Result<String, RulesError> {
+    std::fs::read_to_string(path).map_err(|source| RulesError::Read { path: path.into(), source })
+}

@@ -1,0 +1,335 @@
+//! Starts the parts of a gateway and stops them again.
+
+use crate::{
+    Config, chain,
+    clock::boot_id,
+    config::{self, Mqtt},
+    deliver::Deliver,
+    driver::{Driver, Input, MAX_WAITING},
+    feed::Feed,
+    gather::Sealing,
+    holds::Holds,
+    pipeline::Pipeline,
+    publish::Publish,
+    rules::{self, RulesError},
+    secrets::{SecretError, Secrets},
+    status::{Shared, Status},
+    tools::Tools,
+};
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
+use thiserror::Error;
+use tokio::{sync::mpsc, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+use vernport_canbus::{FrameSource, OpenOptions, SourceUrl, Time, VirtualBuses};
+use vernport_crypto::{StorageKey, Zeroizing, sha256};
+use vernport_mqtt::{Endpoint, Publisher, PublisherConfig, ToolInbox, ToolLimits, UrlError};
+use vernport_policy::{Rules, Table};
+use vernport_spool::{Config as SpoolConfig, Spool};
+use vernport_types::{Catalogue, Clock, TimeQuality};
+use vernport_uplink::{Config as UplinkConfig, HeadGuard, SetupError, TlsError, TlsFiles, Uplink};
+
+/// What a gateway needs from outside beside its configuration.
+#[derive(Clone)]
+pub struct Deps {
+    /// What tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// The virtual buses of this process.
+    pub buses: VirtualBuses,
+}
+
+/// Why a gateway does not start. Nothing runs then.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// A folder cannot be made.
+    #[error("{}: cannot be made; check the path and its owner", path.display())]
+    Folder {
+        /// Which folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A secret cannot be used.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// There are no rules to run.
+    #[error(transparent)]
+    Rules(#[from] RulesError),
+    /// The spool does not open.
+    #[error("the spool does not open")]
+    Spool(#[from] vernport_spool::OpenError),
+    /// The spool cannot be read.
+    #[error("the spool cannot be read")]
+    SpoolRead(#[from] vernport_spool::ReadError),
+    /// Certificates cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// Central's address is none.
+    #[error(transparent)]
+    Central(#[from] SetupError),
+    /// A broker's address is none.
+    #[error("{section}.url: {source}")]
+    Broker {
+        /// Which section of the configuration.
+        section: &'static str,
+        /// What is wrong.
+        source: UrlError,
+    },
+    /// A broker's section lacks something.
+    #[error("[{section}]: {message}")]
+    BrokerFiles {
+        /// Which section of the configuration.
+        section: &'static str,
+        /// What to write.
+        message: &'static str,
+    },
+    /// A source does not open.
+    #[error("bus {source_url} does not open")]
+    Source {
+        /// Which source.
+        source_url: String,
+        /// What went wrong.
+        source: vernport_canbus::OpenError,
+    },
+}
+
+/// A running gateway. Dropped, it stops without waiting.
+#[derive(Debug)]
+pub struct Running {
+    shared: Arc<Shared>,
+    spool: Spool,
+    rules: Arc<Rules>,
+    catalogue: Arc<Catalogue>,
+    stop: CancellationToken,
+    /// The parts that stop first: they take in and send.
+    parts: JoinSet<()>,
+}
+
+impl Running {
+    /// How it is now.
+    ///
+    /// # Errors
+    /// If the spool cannot be read.
+    pub async fn status(&self) -> Result<Status, vernport_spool::ReadError> {
+        Ok(self.shared.read(self.spool.status().await?))
+    }
+
+    /// The rules that it runs.
+    pub fn rules(&self) -> &Arc<Rules> {
+        &self.rules
+    }
+
+    /// The catalogue that it reads by.
+    pub fn catalogue(&self) -> &Arc<Catalogue> {
+        &self.catalogue
+    }
+
+    /// Stops: queues what was read, closes the spool.
+    pub async fn stop(mut self) {
+        self.stop.cancel();
+        while self.parts.join_next().await.is_some() {}
+        self.spool.clone().close().await;
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+/// Starts a gateway inside the present tokio runtime. Logs and other sources that can wait are read
+/// when the first grants have come.
+///
+/// # Errors
+/// [`StartError`], with what to mend.
+pub async fn run(config: &Config, deps: Deps, stop: CancellationToken) -> Result<Running, StartError> {
+    let catalogue = Arc::new(rules::load_catalogue(&config.rules.signals)?);
+    let rules = Arc::new(rules::load(&config.rules, &config.gateway.controller, &catalogue)?);
+    let secrets = Secrets::load(&config.keys)?;
+    let storage_key = Arc::new(StorageKey::from_bytes(*secrets.storage.to_bytes()));
+    let tls = TlsFiles {
+        ca: config.central.ca.clone(),
+        certificate: config.central.certificate.clone(),
+        key: config.central.key.clone(),
+    };
+    let uplink = Uplink::new(&UplinkConfig::new(&config.central.url), config.gateway.name.clone(), tls.client()?)?;
+
+    let folder = &config.gateway.data_dir;
+    std::fs::create_dir_all(folder).map_err(|source| StartError::Folder { path: folder.clone(), source })?;
+    let spool = Spool::open(SpoolConfig::new(folder.join("spool.db"), config.spool.max_mib << 20)).await?;
+    let holds = Holds::new(Table::new(Arc::clone(&rules)), secrets.identity);
+    let shared = Arc::new(Shared::default());
+    let sealing = Sealing {
+        gateway: config.gateway.name.clone(),
+        place: format!("{}/{}", config.gateway.site, config.gateway.station),
+        rules: Arc::clone(&rules),
+        catalogue: Arc::clone(&catalogue),
+        catalogue_hash: sha256(&catalogue.normal_form()),
+        device: secrets.device,
+        storage: secrets.storage,
+        boot: boot_id(),
+    };
+    let samples = spool.samples().await?;
+    let mut pipeline = Pipeline::new(
+        holds.clone(),
+        Arc::clone(&catalogue),
+        sealing,
+        config.batch.max_records,
+        samples,
+        Arc::clone(&shared.tally),
+    );
+
+    let mut parts = JoinSet::new();
+    let (sender, inputs) = mpsc::channel(MAX_WAITING);
+    for (place, bus) in config.bus.iter().enumerate() {
+        let source = open_source(bus, &deps, &spool, &mut pipeline).await?;
+        let (sender, shared, stop) = (sender.clone(), Arc::clone(&shared), stop.clone());
+        parts.spawn(read_source(place, source, sender, shared, stop));
+    }
+    if let Some(section) = &config.tools {
+        let endpoint = endpoint("tools", section, config)?;
+        let (site, station) = (&config.gateway.site, &config.gateway.station);
+        let tools = Tools {
+            inbox: ToolInbox::start(endpoint, site, Some(station), ToolLimits::default()),
+            catalogue: Arc::clone(&catalogue),
+            spool: spool.clone(),
+            clock: Arc::clone(&deps.clock),
+            inputs: sender.clone(),
+            shared: Arc::clone(&shared),
+            storage: Arc::clone(&storage_key),
+        };
+        parts.spawn(tools.run(stop.clone()));
+    }
+    if let Some(section) = &config.fleet {
+        let endpoint = endpoint("fleet", section, config)?;
+        let operators: BTreeSet<_> =
+            rules.flows().iter().filter_map(|flow| Some(flow.deliver.topic.as_ref()?.operator.clone())).collect();
+        let publish = Publish {
+            publisher: Publisher::start(PublisherConfig::new(endpoint, config.gateway.name.clone()), storage_key),
+            operators,
+            holds: holds.clone(),
+            spool: spool.clone(),
+            clock: Arc::clone(&deps.clock),
+            shared: Arc::clone(&shared),
+        };
+        parts.spawn(publish.run(stop.clone()));
+    }
+    let deliver = Deliver {
+        uplink: uplink.clone(),
+        holds: holds.clone(),
+        spool: spool.clone(),
+        clock: Arc::clone(&deps.clock),
+        shared: Arc::clone(&shared),
+    };
+    parts.spawn(deliver.run(stop.clone()));
+    let feed = Feed {
+        uplink,
+        guard: HeadGuard::new(config.central.head_key, None),
+        holds,
+        spool: spool.clone(),
+        clock: Arc::clone(&deps.clock),
+        inputs: sender,
+        shared: Arc::clone(&shared),
+    };
+    parts.spawn(feed.run(stop.clone()));
+    let max_wait_micros = config.batch.max_wait_ms * 1000;
+    let driver = Driver::new(pipeline, spool.clone(), deps.clock, Arc::clone(&shared), max_wait_micros);
+    let stopping = stop.clone();
+    parts.spawn(async move {
+        if let Err(error) = driver.run(inputs, stopping.clone()).await {
+            tracing::error!(error = chain(&error), "the catalogue does not fit the decoder: the gateway stops");
+            stopping.cancel();
+        }
+    });
+    Ok(Running { shared, spool, rules, catalogue, stop, parts })
+}
+
+async fn open_source(
+    bus: &config::Bus,
+    deps: &Deps,
+    spool: &Spool,
+    pipeline: &mut Pipeline,
+) -> Result<(FrameSource, bool), StartError> {
+    let url: SourceUrl = bus.source.parse().expect("checked with the configuration");
+    let replays = matches!(url, SourceUrl::Candump(_));
+    let done_before = if replays { spool.cursor(&bus.source).await? } else { 0 };
+    pipeline.add_input(bus.source.clone(), replays, done_before);
+    let mut options = OpenOptions::new(Arc::clone(&deps.clock));
+    options.buses = deps.buses.clone();
+    if bus.file_time {
+        options.time = Time::File { quality: TimeQuality::Bounded };
+    }
+    let opened = vernport_canbus::open(&url, options).await;
+    let opened = opened.map_err(|source| StartError::Source { source_url: bus.source.clone(), source })?;
+    Ok((opened.source, replays))
+}
+
+/// Hands the frames of one source to the driver, in order. A log waits for the first grants.
+async fn read_source(
+    place: usize,
+    (mut source, replays): (FrameSource, bool),
+    sender: mpsc::Sender<Input>,
+    shared: Arc<Shared>,
+    stop: CancellationToken,
+) {
+    if replays {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = shared.first_head() => {}
+        }
+    }
+    let mut last = None;
+    loop {
+        let frame = tokio::select! {
+            () = stop.cancelled() => return,
+            frame = source.next() => frame,
+        };
+        let input = match frame {
+            Ok(Some(timed)) => {
+                last = Some(timed.at);
+                Input::Frame { place, timed }
+            }
+            Ok(None) => Input::Ended { place, last },
+            Err(error) => {
+                tracing::error!(error = chain(&error), "a bus cannot be read any more");
+                Input::Ended { place, last }
+            }
+        };
+        let ended = matches!(input, Input::Ended { .. });
+        tokio::select! {
+            () = stop.cancelled() => return,
+            sent = sender.send(input) => if sent.is_err() || ended { return },
+        }
+    }
+}
+
+fn endpoint(section: &'static str, mqtt: &Mqtt, config: &Config) -> Result<Endpoint, StartError> {
+    let tls = match (&mqtt.ca, &mqtt.certificate, &mqtt.key) {
+        (Some(ca), Some(certificate), Some(key)) => {
+            let files = TlsFiles { ca: ca.clone(), certificate: certificate.clone(), key: key.clone() };
+            Some(Arc::new(files.client()?))
+        }
+        (None, None, None) => None,
+        _ => {
+            let message = "ca, certificate and key belong together: write all three or none";
+            return Err(StartError::BrokerFiles { section, message });
+        }
+    };
+    let client = format!("vernport-{}-{section}", config.gateway.name);
+    let mut endpoint =
+        Endpoint::from_url(&mqtt.url, &client, tls).map_err(|source| StartError::Broker { section, source })?;
+    endpoint.keep_alive = Duration::from_secs(15);
+    match (&mqtt.user, &mqtt.password_file) {
+        (None, None) => Ok(endpoint),
+        (Some(user), Some(path)) => {
+            let text = std::fs::read_to_string(path)
+                .map_err(|source| SecretError::Read { path: path.clone(), source })?;
+            let text = Zeroizing::new(text);
+            Ok(endpoint.with_login(user, Zeroizing::new(text.trim_end().to_owned())))
+        }
+        _ => {
+            let message = "user and password_file belong together: write both or none";
+            Err(StartError::BrokerFiles { section, message })
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! How the gateway is: one place that its parts write to and operators read
+//! from. Holds times, counts and reasons; never a value or an identifier.
+
+use crate::tally::Tally;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
+use vernport_policy::Head;
+use vernport_spool::SpoolStatus;
+use vernport_types::Stamp;
+
+/// Written by the parts of one gateway.
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
+    pub(crate) tally: Arc<Mutex<Tally>>,
+    /// Rung when something was queued or resumed.
+    pub(crate) queued: Notify,
+    first_head: Notify,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct State {
+    head: Option<(Head, Stamp)>,
+    central_failures: u64,
+    delivered: u64,
+    published: u64,
+    settled: u64,
+    refused: u64,
+    waiting_for_room: bool,
+    sources_ended: usize,
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn head(&self, head: Head, received: Stamp) {
+        self.state().head = Some((head, received));
+        self.first_head.notify_waiters();
+    }
+
+    /// Waits until central was heard of once.
+    pub(crate) async fn first_head(&self) {
+        loop {
+            let heard = self.first_head.notified();
+            if self.state().head.is_some() {
+                return;
+            }
+            heard.await;
+        }
+    }
+
+    pub(crate) fn central_failed(&self) {
+        self.state().central_failures += 1;
+    }
+
+    /// Central committed so many batches.
+    pub(crate) fn delivered(&self, batches: usize) {
+        self.state().delivered += batches as u64;
+    }
+
+    /// The fleet's broker acknowledged so many messages.
+    pub(crate) fn published(&self, messages: usize) {
+        self.state().published += messages as u64;
+    }
+
+    /// So many batches or messages were parked or destroyed instead of sent.
+    pub(crate) fn settled(&self, items: usize) {
+        self.state().settled += items as u64;
+    }
+
+    /// A tool's message was refused.
+    pub(crate) fn refused(&self) {
+        self.state().refused += 1;
+    }
+
+    pub(crate) fn waiting_for_room(&self, waiting: bool) {
+        self.state().waiting_for_room = waiting;
+    }
+
+    pub(crate) fn source_ended(&self) {
+        self.state().sources_ended += 1;
+    }
+
+    pub(crate) fn read(&self, spool: SpoolStatus) -> Status {
+        let state = *self.state();
+        Status {
+            tally: self.tally.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            spool,
+            head: state.head,
+            central_failures: state.central_failures,
+            delivered_batches: state.delivered,
+            published_messages: state.published,
+            settled_items: state.settled,
+            refused_tool_messages: state.refused,
+            waiting_for_room: state.waiting_for_room,
+            sources_ended: state.sources_ended,
+        }
+    }
+}
+
+/// How the gateway is at one moment.
+#[derive(Debug, Clone)]
+pub struct Status {
+    /// What it has counted.
+    pub tally: Tally,
+    /// What waits.
+    pub spool: SpoolStatus,
+    /// The last head of central and when it came.
+    pub head: Option<(Head, Stamp)>,
+    /// Calls to central that failed.
+    pub central_failures: u64,
+    /// Batches that central has committed.
+    pub delivered_batches: u64,
+    /// Messages that the fleet's broker has acknowledged.
+    pub published_messages: u64,
+    /// Batches and messages that were parked or destroyed instead of sent.
+    pub settled_items: u64,
+    /// Tool messages that were refused.
+    pub refused_tool_messages: u64,
+    /// Whether reading stands still because nothing can be queued.
+    pub waiting_for_room: bool,
+    /// Sources that have ended (logs).
+    pub sources_ended: usize,
+}
+
+impl Status {
+    /// Whether everything that was read is queued, delivered and published: nothing waits that may be sent.
+    pub fn is_settled(&self) -> bool {
+        self.spool.batches_queued == 0 && self.spool.topics_queued == 0 && !self.waiting_for_room
+    }
+}
