@@ -25,4 +25,4 @@ pub use source::{
     Bus, Counters, FrameSink, FrameSource, OpenError, OpenOptions, ReadError, SendError, TimedFrame, open,
 };
 pub use url::{SourceUrl, UrlError};
-pub use virtual_bus::{AttachError, VirtualBuses, VirtualNode};
+pub use virtual_bus::{AttachError, VirtualBuses, VirtualNode, VirtualSender};

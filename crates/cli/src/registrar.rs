@@ -101,7 +101,7 @@ impl Registrar {
         Ok(self.client.find_asset(identifier).await?)
     }
 
-    /// How many batches central keeps, of all controllers.
+    /// How many batches central keeps of this controller.
     ///
     /// # Errors
     /// If central cannot be reached.

@@ -1,7 +1,7 @@
 //! How things look on a terminal: values, tables, times. Only for data that its
 //! recipient has opened.
 
-use comfy_table::{Table, presets::UTF8_HORIZONTAL_ONLY};
+use comfy_table::{Table, presets::NOTHING};
 use vernport_mqtt::FleetValue;
 use vernport_types::{UtcMicros, Value};
 
@@ -27,7 +27,7 @@ where
     C: IntoIterator<Item = String>,
 {
     let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_header(head.iter().copied());
+    table.load_style(NOTHING).set_header(head.iter().copied());
     for row in rows {
         table.add_row(row.into_iter().collect::<Vec<_>>());
     }

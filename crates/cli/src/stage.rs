@@ -150,7 +150,8 @@ impl Stage {
         if let Some(brokers) = &brokers {
             for name in &names {
                 let gateway = Principal::Gateway { gateway: dev::gateway_name(name)?, site: dev::site()? };
-                gateway_extra.insert(name.to_string(), brokers.sections(name, &gateway.to_string()));
+                let batch = "\n[batch]\nmax_wait_ms = 100\n";
+                gateway_extra.insert(name.to_string(), brokers.sections(name, &gateway.to_string()) + batch);
             }
         }
         let options = dev::Options {

@@ -1,15 +1,17 @@
 //! From the spool to central: asks for each batch whether it may be sent, sends,
-//! and lets it go only on central's commit.
+//! and lets it go only on central's commit. One batch that central cannot take
+//! holds up no other: what says `retry` is passed over until the next round, what
+//! is refused for its bytes goes into quarantine.
 
 use crate::{chain, holds::Holds, status::Shared};
 use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
-use vernport_api::Answer;
+use vernport_api::{Answer, Code};
 use vernport_crypto::random;
 use vernport_policy::Standing;
 use vernport_spool::{Item, Page, Settlement, Spool, StoredBatch};
 use vernport_types::{Clock, Reason};
-use vernport_uplink::{Backoff, SendError, Uplink};
+use vernport_uplink::{Backoff, CallError, SendError, Uplink};
 
 /// How many envelopes are looked at in one go, and how many bytes of them.
 const PAGE: Page = Page::front(64, 4 << 20);
@@ -33,11 +35,7 @@ impl Deliver {
         loop {
             let rung = self.shared.queued.notified();
             let pause = match self.round().await {
-                Ok(true) => {
-                    backoff.succeeded();
-                    continue;
-                }
-                Ok(false) => {
+                Ok(()) => {
                     backoff.succeeded();
                     IDLE
                 }
@@ -53,15 +51,29 @@ impl Deliver {
         }
     }
 
-    /// One page; false when there was nothing to send.
-    async fn round(&self) -> Result<bool, Failed> {
-        let batches = self.spool.next_batches(PAGE).await.map_err(|error| {
-            tracing::error!(error = chain(&error), "the spool cannot be read");
-            Failed { retry_after: None }
-        })?;
-        if batches.is_empty() {
-            return Ok(false);
+    /// Once through the queue, page by page. Fails at the end when a batch has to be tried again.
+    async fn round(&self) -> Result<(), Failed> {
+        let mut after = 0;
+        let mut retry = false;
+        loop {
+            let page = Page { after, ..PAGE };
+            let batches = self.spool.next_batches(page).await.map_err(|error| {
+                tracing::error!(error = chain(&error), "the spool cannot be read");
+                Failed { retry_after: None }
+            })?;
+            let Some(last) = batches.last().map(|batch| batch.row) else { break };
+            match self.page(batches).await? {
+                Went::Through => after = last,
+                Went::ThroughWithRetries => (after, retry) = (last, true),
+                // One of the page is in quarantine now; the others are read again.
+                Went::Blocked => {}
+            }
         }
+        if retry { Err(Failed { retry_after: None }) } else { Ok(()) }
+    }
+
+    /// Settles and sends one page.
+    async fn page(&self, batches: Vec<StoredBatch>) -> Result<Went, Failed> {
         let now = self.clock.now();
         let (sendable, held): (Vec<_>, Vec<_>) =
             batches.into_iter().partition(|batch| self.holds.standing(batch.grant, now) == Standing::Send);
@@ -72,20 +84,35 @@ impl Deliver {
             Standing::Send => (Item::Batch(batch.batch), Settlement::Parked(Reason::GrantStale)),
         });
         self.settle(held.collect()).await?;
-        if sendable.is_empty() {
-            return Ok(true);
+        let (mut rest, mut went) = (&sendable[..], Went::Through);
+        while !rest.is_empty() {
+            match self.send(rest).await? {
+                (_, Went::Blocked) => return Ok(Went::Blocked),
+                (done, Went::Through) => rest = &rest[done..],
+                (done, Went::ThroughWithRetries) => (rest, went) = (&rest[done..], Went::ThroughWithRetries),
+            }
         }
-        self.send(&sendable).await?;
-        Ok(true)
+        Ok(went)
     }
 
-    async fn send(&self, batches: &[StoredBatch]) -> Result<(), Failed> {
+    /// Sends as many as one call holds; how many that were.
+    async fn send(&self, batches: &[StoredBatch]) -> Result<(usize, Went), Failed> {
         let items: Vec<_> = batches.iter().map(|batch| (batch.grant, &batch.sealed)).collect();
-        let answers = self.uplink.send(&items).await.map_err(|error| {
-            self.shared.central_failed();
-            tracing::warn!(error = chain(&error), "batches wait: central did not take them");
-            Failed { retry_after: retry_after(&error) }
-        })?;
+        let answers = match self.uplink.send(&items).await {
+            Ok(answers) => answers,
+            Err(error) => {
+                self.shared.central_failed();
+                tracing::warn!(error = chain(&error), "batches wait: central did not take them");
+                let Some(item) = to_blame(&error).filter(|item| *item < batches.len()) else {
+                    return Err(Failed { retry_after: retry_after(&error) });
+                };
+                // Nothing of the call took effect.
+                tracing::error!(batch = %batches[item].batch, "a batch that central cannot take goes into quarantine");
+                self.settle(vec![(Item::Batch(batches[item].batch), Settlement::Quarantined)]).await?;
+                return Ok((0, Went::Blocked));
+            }
+        };
+        let answered = answers.len();
         let mut settlements = Vec::new();
         let mut retry = false;
         let mut delivered = 0;
@@ -108,7 +135,7 @@ impl Deliver {
         self.settle(settlements).await?;
         self.shared.delivered(delivered);
         self.shared.settled(others);
-        if retry { Err(Failed { retry_after: None }) } else { Ok(()) }
+        Ok((answered, if retry { Went::ThroughWithRetries } else { Went::Through }))
     }
 
     /// Central says that the basis is gone; the feed may have said why.
@@ -138,14 +165,39 @@ impl Deliver {
     }
 }
 
+/// How a page or a call went.
+enum Went {
+    /// Everything has its answer.
+    Through,
+    /// Everything has its answer, and some of them say: again.
+    ThroughWithRetries,
+    /// One batch was put into quarantine, and nothing else was sent.
+    Blocked,
+}
+
 /// A round that has to be tried again later; the cause was logged.
 struct Failed {
     retry_after: Option<Duration>,
 }
 
+/// The item that is refused for its bytes, and would be again.
+fn to_blame(error: &SendError) -> Option<usize> {
+    match error {
+        SendError::Envelope { item, .. } => Some(*item),
+        SendError::Call(CallError::Refused(problem)) => {
+            let of_bytes = matches!(
+                problem.code,
+                Code::EnvelopeMalformed | Code::EnvelopeForged | Code::EnvelopeNotOfGrant | Code::BatchIdReused
+            );
+            problem.item.filter(|_| of_bytes)
+        }
+        _ => None,
+    }
+}
+
 fn retry_after(error: &SendError) -> Option<Duration> {
     match error {
-        SendError::Call(vernport_uplink::CallError::Busy { retry_after, .. }) => *retry_after,
+        SendError::Call(CallError::Busy { retry_after, .. }) => *retry_after,
         _ => None,
     }
 }

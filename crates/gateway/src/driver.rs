@@ -163,6 +163,7 @@ impl Driver {
         if !self.queue(Arc::new(unit), shutdown).await {
             return false;
         }
+        self.shared.flushed();
         for (_, reply) in self.answers.drain(..) {
             // A tool that gave up waiting asks again, and is told that it was taken.
             let _ = reply.send(ToolOutcome::Durable);

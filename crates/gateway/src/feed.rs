@@ -71,7 +71,11 @@ impl Feed {
                 // The pipeline looks at its visits again; when it is gone, so are we.
                 let _ = self.inputs.send(Input::Grants).await;
             }
-            None => self.holds.refresh(&head, received)?,
+            None => {
+                self.holds.refresh(&head, received)?;
+                // What was parked because the last head was too old may go on.
+                self.settle().await;
+            }
         }
         self.shared.head(head, received);
         Ok(head.snapshot_hash)
@@ -95,10 +99,12 @@ impl Feed {
                 continue;
             }
             match self.spool.apply(held.grant, standing, now.wall).await {
-                Ok(items) => tracing::info!(?standing, items, "what waited was brought in line"),
+                Ok(items) => {
+                    tracing::info!(?standing, items, "what waited was brought in line");
+                    self.shared.queued.notify_waiters();
+                }
                 Err(error) => tracing::error!(error = chain(&error), "what waits could not be brought in line"),
             }
         }
-        self.shared.queued.notify_waiters();
     }
 }

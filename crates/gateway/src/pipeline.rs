@@ -224,6 +224,7 @@ impl Pipeline {
             }
             Event::Ended { why } => {
                 tracing::info!(?why, "a visit ended");
+                self.tally().visits_ended += 1;
                 self.gather.end_visit();
             }
             _ if rebuilding => {}
@@ -243,6 +244,7 @@ impl Pipeline {
         tally.readings += 1;
         for release in self.outcomes.released() {
             tally.released(release.signal(), release.flow(), release.how());
+            tally.gathered += 1;
             let grant = release.grant_id();
             self.gather.push(*release, collector, now.boot, || self.holds.opened(grant));
         }

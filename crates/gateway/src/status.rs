@@ -55,6 +55,11 @@ impl Shared {
         self.state().central_failures += 1;
     }
 
+    /// All that was gathered is in the spool.
+    pub(crate) fn flushed(&self) {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner).gathered = 0;
+    }
+
     /// Central committed so many batches.
     pub(crate) fn delivered(&self, batches: usize) {
         self.state().delivered += batches as u64;
@@ -128,6 +133,7 @@ pub struct Status {
 impl Status {
     /// Whether everything that was read is queued, delivered and published: nothing waits that may be sent.
     pub fn is_settled(&self) -> bool {
-        self.spool.batches_queued == 0 && self.spool.topics_queued == 0 && !self.waiting_for_room
+        let queued = self.spool.batches_queued + self.spool.topics_queued;
+        queued + self.tally.gathered == 0 && !self.waiting_for_room
     }
 }

@@ -28,8 +28,12 @@ pub struct Tally {
     pub readings: u64,
     /// Values dropped because nobody knew whose they were.
     pub unidentified: u64,
-    /// Visits that began.
+    /// Visits that began, or were recognised in another way.
     pub visits: u64,
+    /// Visits that ended.
+    pub visits_ended: u64,
+    /// Releases that wait in memory for the next flush.
+    pub gathered: u64,
     /// By signal and flow; no flow where none names the signal.
     pub rows: BTreeMap<(SignalId, Option<FlowIndex>), Row>,
     /// Bytes that did not become a value.
@@ -38,7 +42,7 @@ pub struct Tally {
     pub dropped: BTreeMap<Reason, u64>,
     /// Releases that could not be sealed.
     pub unsealed: u64,
-    /// Records queued for the store.
+    /// Batches queued for the store.
     pub queued_batches: u64,
     /// Messages queued for topics.
     pub queued_messages: u64,

@@ -75,10 +75,10 @@ impl Report {
                 }
             }
         }
-        let stored_batches = match controllers.first() {
-            Some(controller) => stage.registrar(controller)?.stored_batches().await?,
-            None => 0,
-        };
+        let mut stored_batches = 0;
+        for controller in controllers {
+            stored_batches += stage.registrar(controller)?.stored_batches().await?;
+        }
         let refused = other_key(stage, &opened)?;
         Ok(Self { stations, stored_batches, opened, received: subscriber.received(), refused })
     }

@@ -48,6 +48,8 @@ impl OnBus {
         self.now = until;
         let sent = self.sent;
         stage.wait_for(controller, "all frames taken", |status| status.tally.frames >= sent).await?;
+        // What may go on has gone before the next step changes what may.
+        stage.wait_for(controller, "everything sent", vernport_gateway::Status::is_settled).await?;
         Ok(())
     }
 }
@@ -91,6 +93,7 @@ pub(crate) async fn run(stage: &Stage, controller: &DevController, progress: &Pr
     }
 
     stage.say(controller, &registrar, Event::OrderClosed(OrderClosed { order })).await?;
+    stage.wait_for(controller, "vehicle handed back", |status| status.tally.visits_ended > 0).await?;
     bus.drive(2, stage, controller).await?;
     progress.say("  handed back: the order is closed, and nothing passes any more");
     Ok(())

@@ -1,6 +1,8 @@
 //! From a release to what the operator receives, byte by byte.
 
-use crate::world::{NOW, World, broker, endpoint, next, operator, quickly, soon, until, up};
+use crate::world::{
+    MONITOR, NOW, World, broker, endpoint, next, operator, quickly, soon, subscriber, until, up,
+};
 use vernport_mqtt::{FleetMessage, Inbox, InboxConfig, Numbers, Outcome};
 
 #[tokio::test]
@@ -81,12 +83,19 @@ async fn nothing_personal_is_retained_and_the_status_is() {
         soon(link.publish(&world.stored(1, 5000), Numbers { seq: 1, skipped: 0 }, false, NOW.wall)).await;
     assert_eq!(soon(receipt.expect("opens").outcome()).await, Outcome::Acknowledged);
 
-    // Who comes later finds the status and no value.
-    let late = operator(&broker).await;
-    drop(late);
-    assert_eq!(broker.totals().delivered, 0);
+    // Who comes later finds the status and no value, and then how the link ends.
+    let mut monitor = subscriber(&broker, MONITOR, "#").await;
+    let status = |payload: &str| format!(r#"{{"v":1,"gateway":"box-1","status":"{payload}"}}"#);
+    let online = next(&mut monitor).await;
+    assert_eq!((online.topic.as_str(), online.retained), ("vernport/v1/gateway/box-1/status", true));
+    assert_eq!(online.payload, status("online"));
     publisher.stop().await;
-    assert_eq!(broker.totals().published, 3);
+    assert_eq!(next(&mut monitor).await.payload, status("offline"));
+
+    let publisher = world.publisher(&broker, |_| {});
+    assert_eq!(next(&mut monitor).await.payload, status("online"));
+    drop(publisher);
+    assert_eq!(next(&mut monitor).await.payload, status("offline"));
 }
 
 #[tokio::test]
