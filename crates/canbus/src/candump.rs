@@ -64,6 +64,8 @@ pub(crate) struct Replay {
     skipped_lines: u64,
     channels: Vec<String>,
     play: Option<Play>,
+    /// The clock at the first frame that was handed out, and the frame's time in the log.
+    begun: Option<(Stamp, u64)>,
 }
 
 /// Where the log's time stands.
@@ -103,6 +105,7 @@ impl Replay {
             skipped_lines: 0,
             channels: Vec::new(),
             play: None,
+            begun: None,
         })
     }
 
@@ -212,10 +215,16 @@ impl Replay {
         }
     }
 
-    fn stamped(&self, heard: Heard) -> TimedFrame {
-        let at = match self.time {
-            Time::Now => self.clock.now(),
-            Time::File { quality } => {
+    fn stamped(&mut self, heard: Heard) -> TimedFrame {
+        let at = match (self.time, self.pace) {
+            (Time::Now, Pace::Recorded) => self.clock.now(),
+            (Time::Now, Pace::Unpaced) => {
+                let (begun, begun_micros) = *self.begun.get_or_insert((self.clock.now(), heard.elapsed_micros));
+                let since = heard.elapsed_micros - begun_micros;
+                let wall = begun.wall.plus_micros(i64::try_from(since).unwrap_or(i64::MAX));
+                Stamp { wall, boot: BootMicros(begun.boot.0.saturating_add(since)), quality: begun.quality }
+            }
+            (Time::File { quality }, _) => {
                 Stamp { wall: heard.wall, boot: BootMicros(heard.elapsed_micros), quality }
             }
         };

@@ -5,7 +5,9 @@ use vernport_types::TimeQuality;
 /// Which time a replayed frame gets. A live bus always gets the clock's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Time {
-    /// The clock's, when the frame is handed out.
+    /// As if it were heard now. Paced: the clock's, when the frame is handed out.
+    /// Unpaced: the clock's at the first frame that is handed out, and from then on the log's own intervals,
+    /// without which neither a silence nor a timeout of the log would show.
     #[default]
     Now,
     /// The log's. The boot clock starts at 0 with the first frame of the file

@@ -72,9 +72,12 @@ async fn frames_come_in_order_with_the_logs_time_and_a_number_for_each_channel()
 }
 
 #[tokio::test]
-async fn by_default_a_frame_gets_the_clocks_time() {
+async fn by_default_a_log_is_heard_from_now_on_in_its_own_intervals() {
     let frames = rest(&mut Log::of(THREE).open(OpenOptions::new(clock())).await).await;
-    assert!(frames.iter().all(|frame| frame.at == clock().now()));
+    let now = clock().now();
+    let since = |frame: &TimedFrame| (frame.at.wall.0 - now.wall.0, frame.at.boot.0 - now.boot.0);
+    assert_eq!(frames.iter().map(since).collect::<Vec<_>>(), [(0, 0), (200, 200), (200, 200)], "never back");
+    assert!(frames.iter().all(|frame| frame.at.quality == now.quality));
 }
 
 #[tokio::test]

@@ -18,8 +18,8 @@ use crate::{
     stage::{Setting, Stage},
 };
 use anyhow::Result;
-pub(crate) use report::{ROWS_HEAD, rows};
 use report::Report;
+pub(crate) use report::{ROWS_HEAD, rows};
 use std::sync::Arc;
 use subscriber::Subscriber;
 use vernport_gateway::SystemClock;

@@ -74,9 +74,11 @@ impl Dev {
     /// If there is none.
     pub fn load(dir: &Path) -> Result<Self> {
         let file = dir.join("dev.toml");
-        let text = fs::read_to_string(&file)
-            .with_context(|| format!("{}: cannot be read; make a set with `vernport init --dev DIR`", file.display()))?;
-        let dev: Self = toml::from_str(&text).with_context(|| format!("{}: not a set of this version", file.display()))?;
+        let text = fs::read_to_string(&file).with_context(|| {
+            format!("{}: cannot be read; make a set with `vernport init --dev DIR`", file.display())
+        })?;
+        let dev: Self = toml::from_str(&text)
+            .with_context(|| format!("{}: not a set of this version", file.display()))?;
         Ok(Self { dir: dir.to_path_buf(), ..dev })
     }
 
@@ -148,7 +150,8 @@ impl Dev {
         for controller in &self.controller {
             let file = self.gateway_config(controller);
             let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
-            fs::write(&file, text.replace(&self.central_url, url)).with_context(|| file.display().to_string())?;
+            fs::write(&file, text.replace(&self.central_url, url))
+                .with_context(|| file.display().to_string())?;
         }
         url.clone_into(&mut self.central_url);
         self.save()
@@ -156,7 +159,8 @@ impl Dev {
 
     fn save(&self) -> Result<()> {
         let file = self.dir.join("dev.toml");
-        fs::write(&file, toml::to_string(self)?).with_context(|| format!("{}: cannot be written", file.display()))
+        fs::write(&file, toml::to_string(self)?)
+            .with_context(|| format!("{}: cannot be written", file.display()))
     }
 }
 
@@ -181,7 +185,11 @@ pub struct Options {
 /// If a bundle is broken (with file, line and remedy) or a file cannot be written.
 pub fn make(dir: &Path, options: &Options) -> Result<Dev> {
     let dir = &std::path::absolute(dir)?;
-    anyhow::ensure!(!dir.join("dev.toml").exists(), "{}: holds a set already; remove it or name another folder", dir.display());
+    anyhow::ensure!(
+        !dir.join("dev.toml").exists(),
+        "{}: holds a set already; remove it or name another folder",
+        dir.display()
+    );
     folder(&dir.join("tls"))?;
     folder(&dir.join("central"))?;
     folder(&dir.join("signals"))?;
@@ -228,9 +236,13 @@ fn make_controller(
     let rules = Rules::compile(&Bundle::from_toml(&format!("{name}/bundle.toml"), text)?, catalogue)?;
     let bundle_key = SigningKey::generate();
     write(&bundle_dir.join("bundle.toml"), text)?;
-    write(&bundle_dir.join("bundle.sig"), &format!("{}\n", vernport_gateway::rules::sign(&bundle_key, text)))?;
+    write(
+        &bundle_dir.join("bundle.sig"),
+        &format!("{}\n", vernport_gateway::rules::sign(&bundle_key, text)),
+    )?;
     secret(&keys.join("bundle.key"), &bundle_key.seed())?;
-    let (device, identity, recovery) = (SigningKey::generate(), IdentityKey::generate(), OpeningKey::generate());
+    let (device, identity, recovery) =
+        (SigningKey::generate(), IdentityKey::generate(), OpeningKey::generate());
     secret(&keys.join("device.key"), &device.seed())?;
     secret(&keys.join("storage.key"), &Zeroizing::new(random()))?;
     secret(&keys.join("identity.key"), &identity.to_bytes())?;
@@ -252,7 +264,10 @@ fn make_controller(
     for recipient in &controller.recipient {
         credential(&tls, recipient.recipient.as_str(), &issue(&recipient.recipient, Role::Recipient)?)?;
     }
-    write(&folder_of.join("gateway.toml"), &gateway_toml(dev, &controller, bundle_key.verifying_key(), options))?;
+    write(
+        &folder_of.join("gateway.toml"),
+        &gateway_toml(dev, &controller, bundle_key.verifying_key(), options),
+    )?;
     write!(
         central,
         "\n[[controller]]\nid = \"{id}\"\nbundle = \"{name}/bundle\"\nidentity_key = \"{name}/keys/identity.key\"\n\
@@ -324,7 +339,12 @@ master = "central/master.key"
     )
 }
 
-fn gateway_toml(dev: &Dev, controller: &DevController, bundle_key: VerifyingKey, options: &Options) -> String {
+fn gateway_toml(
+    dev: &Dev,
+    controller: &DevController,
+    bundle_key: VerifyingKey,
+    options: &Options,
+) -> String {
     let DevController { name, id, site, station, gateway, .. } = controller;
     let file_time = if options.file_time { "file_time = true\n" } else { "" };
     format!(

@@ -8,13 +8,16 @@ use std::{collections::HashMap, sync::Arc};
 use vernport_crypto::{IdentityKey, OpeningKey, SigningKey, sha256};
 use vernport_gateway::SystemClock;
 use vernport_policy::{
-    Bundle, GrantId, Head, Opening, Outcomes, Rules, Sampler, Snapshot, SnapshotFor, StationRef, Table, Tables,
-    snapshot,
+    Bundle, GrantId, Head, Opening, Outcomes, Rules, Sampler, Snapshot, SnapshotFor, StationRef, Table,
+    Tables, snapshot,
 };
-use vernport_registry::{Facts, world::World};
+use vernport_registry::{
+    Actor, ActorRole, ENTRY_FORMAT, Entry, Event, Facts, RecipientKeyActivated, world::World,
+};
 use vernport_types::{
-    AssetId, BootMicros, Catalogue, Clock as _, Fault, FaultState, Identification, Label, Number, Position, Reading,
-    Signal, SignalId, Slug, Source, Stamp, TimeQuality, TroubleCode, UtcMicros, Value, ValueKind, VehicleAlias,
+    AssetId, BootMicros, Catalogue, Clock as _, Fault, FaultState, Identification, Label, Number, Position,
+    Reading, Signal, SignalId, Slug, Source, Stamp, TimeQuality, TroubleCode, UtcMicros, Value, ValueKind,
+    VehicleAlias,
 };
 
 /// Ids made from what they name: the same on every run.
@@ -43,16 +46,42 @@ pub fn run(args: &args::Explain) -> Result<()> {
     let (file, text) = shipped::bundle_text(&args.bundle)?;
     let rules = Arc::new(Rules::compile(&Bundle::from_toml(&file, &text)?, &catalogue)?);
     let now = match &args.at {
-        Some(at) => UtcMicros(at.parse::<jiff::Timestamp>().context("--at: write 2026-11-20T09:30:00Z")?.as_microsecond()),
+        Some(at) => UtcMicros(
+            at.parse::<jiff::Timestamp>().context("--at: write 2026-11-20T09:30:00Z")?.as_microsecond(),
+        ),
         None => SystemClock.now().wall,
     };
     let file = args.world.display().to_string();
     let text = std::fs::read_to_string(&args.world).with_context(|| format!("{file}: cannot be read"))?;
     let world = World::from_toml(&file, &text)?;
-    let facts = world.facts(rules.controller(), &IdentityKey::from_bytes([0; 32]), now)?;
+    let mut facts = world.facts(rules.controller(), &IdentityKey::from_bytes([0; 32]), now)?;
+    give_keys(&mut facts, &rules, now)?;
     let asset = asset(args, &world)?;
     let signals = signals(args, &catalogue)?;
     print(&explain(&rules, &catalogue, &facts, asset, &signals, now)?);
+    Ok(())
+}
+
+/// Recipients have keys: a world file cannot name any, and rules are what is asked about.
+fn give_keys(facts: &mut Facts, rules: &Rules, now: UtcMicros) -> Result<()> {
+    for (n, flow) in rules.flows().iter().enumerate() {
+        let event = Event::RecipientKeyActivated(RecipientKeyActivated {
+            recipient: flow.recipient.clone(),
+            purpose: flow.purpose.clone(),
+            key: OpeningKey::generate().wrapping_key(),
+        });
+        let at = now.plus_seconds(-1);
+        facts.apply(&Entry {
+            format: ENTRY_FORMAT,
+            controller: rules.controller().clone(),
+            event,
+            actor: Actor { role: ActorRole::System, id: "explain".parse()? },
+            occurred_at: at,
+            recorded_at: at,
+            source: "explain".parse()?,
+            external_ref: format!("key-{n}").parse()?,
+        })?;
+    }
     Ok(())
 }
 
@@ -114,9 +143,10 @@ fn explain(
         table.decide(&reading, here, &mut sampler, &mut outcomes);
         for released in outcomes.released() {
             let flow = rules.flow(released.flow());
-            let entries: Vec<String> = table.opening(released.grant_id()).map_or_else(Vec::new, |(_, opened)| {
-                opened.rests_on.iter().map(|entry| entry.to_string()[..8].to_owned()).collect()
-            });
+            let entries: Vec<String> =
+                table.opening(released.grant_id()).map_or_else(Vec::new, |(_, opened)| {
+                    opened.rests_on.iter().map(|entry| entry.to_string()[..8].to_owned()).collect()
+                });
             let clause = flow.clauses.join(" ");
             rows.push([
                 signal.path.to_string(),

@@ -30,7 +30,10 @@ pub fn run(args: &args::Init) -> Result<()> {
          start central:     vernport-central run --config {dir}/central.toml\n"
     );
     for controller in &dev.controller {
-        text += &format!("start a gateway:   vernport-gateway run --config {dir}/{}/gateway.toml\n", controller.name);
+        text += &format!(
+            "start a gateway:   vernport-gateway run --config {dir}/{}/gateway.toml\n",
+            controller.name
+        );
     }
     text += &format!(
         "open an order:     vernport order open --dev {dir} --controller {} --plate NO AB12345 --station bay-1 --reference 1017\n",

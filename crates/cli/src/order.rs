@@ -1,10 +1,6 @@
 //! `vernport order open|close`: hand-in and hand-back at the counter.
 
-use crate::{
-    args,
-    dev::Dev,
-    registrar::Registrar,
-};
+use crate::{args, dev::Dev, registrar::Registrar};
 use anyhow::{Context as _, Result, bail};
 use std::sync::Arc;
 use vernport_crypto::random;

@@ -6,7 +6,9 @@ use anyhow::Result;
 use std::sync::Arc;
 use vernport_api::{LedgerAnswer, LedgerRequest, ReadRequest};
 use vernport_crypto::{IdentityKey, random};
-use vernport_registry::{AssetIdentified, Actor, ActorRole, Entry, ENTRY_FORMAT, Event, RecipientKeyActivated, Text};
+use vernport_registry::{
+    Actor, ActorRole, AssetIdentified, ENTRY_FORMAT, Entry, Event, RecipientKeyActivated, Text,
+};
 use vernport_seal::{Body, ReceivedEnvelope};
 use vernport_types::{AssetId, Clock, ControllerId, Identifier, Slug, UtcMicros};
 use vernport_uplink::{Client, Config};

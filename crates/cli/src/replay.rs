@@ -63,14 +63,16 @@ pub async fn run(args: &args::Replay) -> Result<()> {
 pub async fn replay(args: &args::Replay, folder: &Path) -> Result<(Replayed, Stage)> {
     let mut assumed = Vec::new();
     let log = Log::read(&args.file)?;
-    let clock: Arc<dyn Clock> = match args.time {
-        ReplayTime::Now => Arc::new(SystemClock),
+    let (first, last) = log.span.context("the log has no frame")?;
+    let starts_at = match args.time {
+        // The log's last frame is heard about now.
+        ReplayTime::Now => SystemClock.now().wall.plus_micros(first.0 - last.0),
         ReplayTime::File => {
-            let first = log.first.context("the log has no frame")?;
             assumed.push(format!("the time is that of the log, from {}", show::time(first)));
-            Arc::new(LogClock::new(first.plus_seconds(-LEAD_SECONDS)))
+            first.plus_seconds(-LEAD_SECONDS)
         }
     };
+    let clock: Arc<dyn Clock> = Arc::new(LogClock::new(starts_at));
     let (_, text) = shipped::bundle_text(&args.bundle)?;
     let file = std::path::absolute(&args.file)?;
     let setting = Setting {
@@ -99,7 +101,10 @@ pub async fn replay(args: &args::Replay, folder: &Path) -> Result<(Replayed, Sta
         serve_notice(&stage, &controller, &registrar, &args.bundle, &mut assumed).await?;
     }
     stage.start_gateway(&controller).await?;
-    let done = |status: &Status| status.sources_ended > 0 && status.is_settled();
+    // There are no brokers here, so what is for topics stays in the spool.
+    let done = |status: &Status| {
+        status.sources_ended > 0 && status.spool.batches_queued + status.tally.gathered == 0
+    };
     let status = stage.wait_for(&controller, "log read and delivered", done).await?;
     let mut opened = BTreeMap::new();
     for recipient in &controller.recipient {
@@ -114,7 +119,8 @@ pub async fn replay(args: &args::Replay, folder: &Path) -> Result<(Replayed, Sta
 fn assumed_world(args: &args::Replay, log: &Log, assumed: &mut Vec<String>) -> String {
     let mut text = "format = 1\n".to_owned();
     if args.order != Some(ReplayOrder::Open) {
-        assumed.push("no world file and no --order open: nobody has said anything, so nothing may pass".into());
+        assumed
+            .push("no world file and no --order open: nobody has said anything, so nothing may pass".into());
         return text;
     }
     text += "[[asset]]\nname = \"vehicle\"\nsince = \"-30d\"\n";
@@ -123,7 +129,8 @@ fn assumed_world(args: &args::Replay, log: &Log, assumed: &mut Vec<String>) -> S
             text += &format!("vin = \"{}\"\n", vin.expose());
             assumed.push("the vehicle is entered under the VIN that it says on the bus".into());
         }
-        None => assumed.push("the vehicle says no VIN that can be read; the order says which one stands there".into()),
+        None => assumed
+            .push("the vehicle says no VIN that can be read; the order says which one stands there".into()),
     }
     assumed.push("one work order is open for it; nobody is linked to it and nobody has consented".into());
     text + "[[event]]\ntime = \"-30s\"\nkind = \"order-opened\"\norder = \"replay\"\nassets = [\"vehicle\"]\nstation = \"main/bay-1\"\n"
@@ -138,7 +145,8 @@ async fn serve_notice(
 ) -> Result<()> {
     let catalogue = shipped::catalogue();
     let (file, text) = shipped::bundle_text(bundle)?;
-    let rules = vernport_policy::Rules::compile(&vernport_policy::Bundle::from_toml(&file, &text)?, &catalogue)?;
+    let rules =
+        vernport_policy::Rules::compile(&vernport_policy::Bundle::from_toml(&file, &text)?, &catalogue)?;
     for notice in rules.notices() {
         let served = NoticeServed {
             notice: notice.version.as_str().parse()?,
@@ -156,7 +164,8 @@ async fn serve_notice(
 
 /// What is known of a log before it is replayed.
 struct Log {
-    first: Option<UtcMicros>,
+    /// Times of the first and of the latest frame.
+    span: Option<(UtcMicros, UtcMicros)>,
     vin: Option<Vin>,
 }
 
@@ -166,9 +175,10 @@ impl Log {
         let text = String::from_utf8_lossy(&text);
         let mut decoder = Decoder::new(&shipped::catalogue(), vernport_decode::Config::default())?;
         decoder.set_identify(true);
-        let (mut first, mut vin) = (None, None);
+        let (mut span, mut vin) = (None, None);
         for line in text.lines().filter_map(|line| candump::parse(line).ok()) {
-            let start = *first.get_or_insert(line.time);
+            let (start, latest) = *span.get_or_insert((line.time, line.time));
+            span = Some((start, latest.max(line.time)));
             let boot = BootMicros(u64::try_from(line.time.0 - start.0).unwrap_or(0));
             let at = Stamp { wall: line.time, boot, quality: TimeQuality::Bounded };
             decoder.push(&line.frame, at, &mut |decoded| {
@@ -177,7 +187,7 @@ impl Log {
                 }
             });
         }
-        Ok(Self { first, vin })
+        Ok(Self { span, vin })
     }
 }
 

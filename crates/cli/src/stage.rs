@@ -93,9 +93,12 @@ impl Brokers {
     fn sections(&self, name: &Slug, gateway: &str) -> String {
         let section = |title, broker: &Broker| {
             let addr = broker.addr();
-            format!("\n[{title}]\nurl = \"mqtt://{addr}\"\nuser = \"{gateway}\"\npassword_file = \"keys/broker.password\"\n")
+            format!(
+                "\n[{title}]\nurl = \"mqtt://{addr}\"\nuser = \"{gateway}\"\npassword_file = \"keys/broker.password\"\n"
+            )
         };
-        section("fleet", &self.fleet) + &self.tools.get(name).map(|broker| section("tools", broker)).unwrap_or_default()
+        section("fleet", &self.fleet)
+            + &self.tools.get(name).map(|broker| section("tools", broker)).unwrap_or_default()
     }
 
     async fn stop(self) {
@@ -218,7 +221,9 @@ impl Stage {
     /// # Errors
     /// If it was not started.
     pub fn gateway(&self, controller: &DevController) -> Result<&vernport_gateway::Running> {
-        self.gateways.get(&controller.name).with_context(|| format!("the gateway of {} is not running", controller.name))
+        self.gateways
+            .get(&controller.name)
+            .with_context(|| format!("the gateway of {} is not running", controller.name))
     }
 
     /// The controller's own system at the counter.
@@ -260,7 +265,12 @@ impl Stage {
     ///
     /// # Errors
     /// If central refuses it, or the gateway does not hear of it within 20 s.
-    pub async fn say(&self, controller: &DevController, registrar: &Registrar, event: Event) -> Result<LedgerAnswer> {
+    pub async fn say(
+        &self,
+        controller: &DevController,
+        registrar: &Registrar,
+        event: Event,
+    ) -> Result<LedgerAnswer> {
         let before = self.gateway(controller)?.status().await?.head.map(|(head, _)| head);
         let result = registrar.say(event).await?;
         // Another snapshot is in effect; or two heads have come since, the second of which was asked for

@@ -13,11 +13,13 @@ use vernport_seal::{Body, ReceivedEnvelope};
 /// # Errors
 /// If it is no envelope, is not signed by the named gateway or is for another key.
 pub fn run(args: &args::Unseal) -> Result<()> {
-    let bytes = std::fs::read(&args.file).with_context(|| format!("{}: cannot be read", args.file.display()))?;
+    let bytes =
+        std::fs::read(&args.file).with_context(|| format!("{}: cannot be read", args.file.display()))?;
     let envelope =
         ReceivedEnvelope::parse(&bytes).with_context(|| format!("{}: no envelope", args.file.display()))?;
     if let Some(signer) = &args.signed_by {
-        let signer: VerifyingKey = signer.parse().context("--signed-by: a public key has 64 hexadecimal digits")?;
+        let signer: VerifyingKey =
+            signer.parse().context("--signed-by: a public key has 64 hexadecimal digits")?;
         envelope.verify(&signer)?;
     }
     let key = OpeningKey::from_bytes(*vernport_gateway::secrets::read_key(&args.key)?);

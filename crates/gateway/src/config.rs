@@ -240,9 +240,8 @@ impl Config {
     }
 
     fn check(&self, path: &Path) -> Result<(), ConfigError> {
-        let wrong = |key, message: &str| {
-            Err(ConfigError::Value { path: path.into(), key, message: message.into() })
-        };
+        let wrong =
+            |key, message: &str| Err(ConfigError::Value { path: path.into(), key, message: message.into() });
         if self.format != 1 {
             return wrong("format", "this version reads format 1");
         }
@@ -296,7 +295,8 @@ mod tests {
     #[test]
     fn an_unknown_key_is_refused_with_its_line() {
         let sample = include_str!("../../../config/gateway.basic.toml");
-        let wrong = load(&sample.replace("[central]", "[central]\nurll = \"https://x\"")).expect_err("unknown key");
+        let wrong =
+            load(&sample.replace("[central]", "[central]\nurll = \"https://x\"")).expect_err("unknown key");
         let text = wrong.to_string();
         assert!(text.contains("urll") && text.contains("line"), "{text}");
     }

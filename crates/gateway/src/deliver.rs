@@ -151,7 +151,10 @@ impl Deliver {
             return Ok(());
         }
         self.spool.settle(items, self.clock.now().wall).await.map(drop).map_err(|error| {
-            tracing::error!(error = chain(&error), "what central answered could not be noted; it is asked again");
+            tracing::error!(
+                error = chain(&error),
+                "what central answered could not be noted; it is asked again"
+            );
             Failed { retry_after: None }
         })
     }
@@ -187,7 +190,10 @@ fn to_blame(error: &SendError) -> Option<usize> {
         SendError::Call(CallError::Refused(problem)) => {
             let of_bytes = matches!(
                 problem.code,
-                Code::EnvelopeMalformed | Code::EnvelopeForged | Code::EnvelopeNotOfGrant | Code::BatchIdReused
+                Code::EnvelopeMalformed
+                    | Code::EnvelopeForged
+                    | Code::EnvelopeNotOfGrant
+                    | Code::BatchIdReused
             );
             problem.item.filter(|_| of_bytes)
         }

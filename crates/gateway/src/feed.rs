@@ -42,7 +42,9 @@ impl Feed {
                     backoff.succeeded();
                     match self.apply(feed).await {
                         Ok(hash) => known = Some(hash),
-                        Err(error) => tracing::error!(error = chain(&error), "a state of central cannot be used"),
+                        Err(error) => {
+                            tracing::error!(error = chain(&error), "a state of central cannot be used")
+                        }
                     }
                 }
                 Err(error) => {
@@ -103,7 +105,9 @@ impl Feed {
                     tracing::info!(?standing, items, "what waited was brought in line");
                     self.shared.queued.notify_waiters();
                 }
-                Err(error) => tracing::error!(error = chain(&error), "what waits could not be brought in line"),
+                Err(error) => {
+                    tracing::error!(error = chain(&error), "what waits could not be brought in line")
+                }
             }
         }
     }

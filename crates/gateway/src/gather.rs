@@ -5,6 +5,7 @@
 //! [`Unit`] that the spool takes whole or not at all.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use thiserror::Error;
 use vernport_audit::Leaf;
 use vernport_crypto::{SigningKey, StorageKey, WrappingKey, random};
@@ -16,10 +17,8 @@ use vernport_seal::{
 };
 use vernport_spool::{QueuedBatch, QueuedTopic, Stream, Unit};
 use vernport_types::{
-    BatchId, BootId, BootMicros, Catalogue, EpochId, MessageId, OrderId, Reason, Slug, Stamp,
-    UtcMicros,
+    BatchId, BootId, BootMicros, Catalogue, EpochId, MessageId, OrderId, Reason, Slug, Stamp, UtcMicros,
 };
-use std::sync::Arc;
 
 /// The longest that one data key is used.
 const EPOCH_MICROS: u64 = 24 * 3600 * 1_000_000;
@@ -142,7 +141,8 @@ impl Gather {
         opened: impl FnOnce() -> Option<Opened>,
     ) {
         let (grant, visit) = (released.grant_id(), self.visit);
-        let same = |group: &Group| group.grant == grant && group.visit == visit && group.collector == *collector;
+        let same =
+            |group: &Group| group.grant == grant && group.visit == visit && group.collector == *collector;
         let place = self.pending.iter().position(same).unwrap_or_else(|| {
             let (collector, opened) = (collector.clone(), opened());
             self.pending.push(Group { grant, visit, collector, opened, released: Vec::new() });
@@ -175,7 +175,8 @@ impl Gather {
 
     /// Ends the epochs that `keep` does not name, and those that have lasted a day.
     pub(crate) fn end_epochs(&mut self, now: BootMicros, keep: impl Fn(GrantId) -> bool) {
-        self.epochs.retain(|(grant, _), epoch| keep(*grant) && now.0.saturating_sub(epoch.begun.0) < EPOCH_MICROS);
+        self.epochs
+            .retain(|(grant, _), epoch| keep(*grant) && now.0.saturating_sub(epoch.begun.0) < EPOCH_MICROS);
     }
 
     /// Seals all that waits. `may_go` says for each opening whether its releases
@@ -236,8 +237,11 @@ impl Gather {
             }
         }
         let Some(topic) = &flow.deliver.topic else { return Ok(()) };
-        let stream =
-            Stream { operator: topic.operator.clone(), purpose: flow.purpose.clone(), alias: opened.grant.alias };
+        let stream = Stream {
+            operator: topic.operator.clone(),
+            purpose: flow.purpose.clone(),
+            alias: opened.grant.alias,
+        };
         let fleet = Fleet { sealing, flow: &flow, stream: &stream, latest_due, at: now.wall, grant };
         match topic.payload {
             Payload::Plain => {
@@ -249,8 +253,14 @@ impl Gather {
                 for batch in released.chunks(self.max_records) {
                     let id = BatchId::from_bytes(random());
                     let context = context.clone();
-                    let sealed =
-                        epoch.sealer.seal(&sealing.device, id, latest_due, context, batch, &sealing.catalogue);
+                    let sealed = epoch.sealer.seal(
+                        &sealing.device,
+                        id,
+                        latest_due,
+                        context,
+                        batch,
+                        &sealing.catalogue,
+                    );
                     fleet.sealed(&sealed.map_err(error)?, unit)?;
                 }
             }
@@ -337,7 +347,8 @@ impl Fleet<'_> {
             delete_by: self.latest_due,
             expiry,
         };
-        let sealed = render(&fleet).map_err(|source| GatherError::Topic { flow: self.flow.slug.clone(), source })?;
+        let sealed =
+            render(&fleet).map_err(|source| GatherError::Topic { flow: self.flow.slug.clone(), source })?;
         unit.leaves.push(Leaf::for_message(random(), sealed.as_bytes()));
         let controller = self.sealing.rules.controller().clone();
         let (grant, stream) = (self.grant, self.stream.clone());

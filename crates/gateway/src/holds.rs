@@ -56,7 +56,9 @@ impl Holds {
             }
         }
         if applied.other_bundle {
-            tracing::warn!("central computes its grants from another bundle: nothing is open until both have one");
+            tracing::warn!(
+                "central computes its grants from another bundle: nothing is open until both have one"
+            );
         }
         for (_, wider) in applied.refused {
             tracing::warn!(error = %wider, "an opening goes beyond the bundle and is not believed");

@@ -33,7 +33,8 @@ enum Command {
 }
 
 fn main() -> Result<()> {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("VERNPORT_LOG").unwrap_or_else(|_| "info".into());
+    let filter =
+        tracing_subscriber::EnvFilter::try_from_env("VERNPORT_LOG").unwrap_or_else(|_| "info".into());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     match Cli::parse().command {
         Command::Run { config } => run(&Config::load(&config)?),
@@ -65,7 +66,11 @@ fn check(config: &Config) -> Result<()> {
     let (flows, signals) = (rules.flows().len(), catalogue.len());
     #[expect(clippy::print_stdout, reason = "this is the answer that was asked for")]
     {
-        println!("ok: bundle {} with {flows} flows, {signals} signals, {} buses", rules.name(), config.bus.len());
+        println!(
+            "ok: bundle {} with {flows} flows, {signals} signals, {} buses",
+            rules.name(),
+            config.bus.len()
+        );
     }
     Ok(())
 }

@@ -92,9 +92,12 @@ impl Pipeline {
         }
         input.frames += 1;
         self.moved |= input.replays;
-        self.tally().frames += 1;
         let holds = self.holds.clone();
-        self.with_events(place, channel, now, |visit, out| visit.push(&timed.frame, timed.at, &holds, &mut |event| out.push(event)));
+        self.with_events(place, channel, now, |visit, out| {
+            visit.push(&timed.frame, timed.at, &holds, &mut |event| out.push(event));
+        });
+        // Counted when it is done with, so that who waits for the count finds what came of it.
+        self.tally().frames += 1;
         Ok(())
     }
 
@@ -106,7 +109,9 @@ impl Pipeline {
                 continue;
             }
             for channel in 0..self.inputs[place].visits.len() {
-                self.with_events(place, channel, now, |visit, out| visit.tick(now, &holds, &mut |event| out.push(event)));
+                self.with_events(place, channel, now, |visit, out| {
+                    visit.tick(now, &holds, &mut |event| out.push(event))
+                });
             }
         }
         let table = self.holds.clone();
@@ -121,9 +126,13 @@ impl Pipeline {
         for channel in 0..self.inputs[place].visits.len() {
             if let Some(last) = last {
                 let later = after(last, VisitConfig::default().vin_grace_micros + 1);
-                self.with_events(place, channel, now, |visit, out| visit.tick(later, &holds, &mut |event| out.push(event)));
+                self.with_events(place, channel, now, |visit, out| {
+                    visit.tick(later, &holds, &mut |event| out.push(event))
+                });
             }
-            self.with_events(place, channel, now, |visit, out| visit.detach(last.unwrap_or(now), &mut |event| out.push(event)));
+            self.with_events(place, channel, now, |visit, out| {
+                visit.detach(last.unwrap_or(now), &mut |event| out.push(event))
+            });
         }
     }
 

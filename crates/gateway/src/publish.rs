@@ -98,7 +98,10 @@ impl Publish {
         if !settled.is_empty()
             && let Err(error) = self.spool.settle(settled, self.clock.now().wall).await
         {
-            tracing::error!(error = chain(&error), "acknowledgements could not be noted; the messages go again");
+            tracing::error!(
+                error = chain(&error),
+                "acknowledgements could not be noted; the messages go again"
+            );
             return None;
         }
         self.shared.published(published);

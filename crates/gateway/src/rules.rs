@@ -92,7 +92,11 @@ pub fn load_catalogue(folder: &Path) -> Result<Catalogue, RulesError> {
 ///
 /// # Errors
 /// [`RulesError`], with file and remedy.
-pub fn load(files: &RulesFiles, controller: &ControllerId, catalogue: &Catalogue) -> Result<Rules, RulesError> {
+pub fn load(
+    files: &RulesFiles,
+    controller: &ControllerId,
+    catalogue: &Catalogue,
+) -> Result<Rules, RulesError> {
     let path = files.bundle.join("bundle.toml");
     let text = read(&path)?;
     let signature_path = files.bundle.join("bundle.sig");

@@ -152,7 +152,8 @@ pub async fn run(config: &Config, deps: Deps, stop: CancellationToken) -> Result
         certificate: config.central.certificate.clone(),
         key: config.central.key.clone(),
     };
-    let uplink = Uplink::new(&UplinkConfig::new(&config.central.url), config.gateway.name.clone(), tls.client()?)?;
+    let uplink =
+        Uplink::new(&UplinkConfig::new(&config.central.url), config.gateway.name.clone(), tls.client()?)?;
 
     let folder = &config.gateway.data_dir;
     std::fs::create_dir_all(folder).map_err(|source| StartError::Folder { path: folder.clone(), source })?;
@@ -202,10 +203,16 @@ pub async fn run(config: &Config, deps: Deps, stop: CancellationToken) -> Result
     }
     if let Some(section) = &config.fleet {
         let endpoint = endpoint("fleet", section, config)?;
-        let operators: BTreeSet<_> =
-            rules.flows().iter().filter_map(|flow| Some(flow.deliver.topic.as_ref()?.operator.clone())).collect();
+        let operators: BTreeSet<_> = rules
+            .flows()
+            .iter()
+            .filter_map(|flow| Some(flow.deliver.topic.as_ref()?.operator.clone()))
+            .collect();
         let publish = Publish {
-            publisher: Publisher::start(PublisherConfig::new(endpoint, config.gateway.name.clone()), storage_key),
+            publisher: Publisher::start(
+                PublisherConfig::new(endpoint, config.gateway.name.clone()),
+                storage_key,
+            ),
             operators,
             holds: holds.clone(),
             spool: spool.clone(),
@@ -237,7 +244,10 @@ pub async fn run(config: &Config, deps: Deps, stop: CancellationToken) -> Result
     let stopping = stop.clone();
     parts.spawn(async move {
         if let Err(error) = driver.run(inputs, stopping.clone()).await {
-            tracing::error!(error = chain(&error), "the catalogue does not fit the decoder: the gateway stops");
+            tracing::error!(
+                error = chain(&error),
+                "the catalogue does not fit the decoder: the gateway stops"
+            );
             stopping.cancel();
         }
     });
@@ -316,8 +326,8 @@ fn endpoint(section: &'static str, mqtt: &Mqtt, config: &Config) -> Result<Endpo
         }
     };
     let client = format!("vernport-{}-{section}", config.gateway.name);
-    let mut endpoint =
-        Endpoint::from_url(&mqtt.url, &client, tls).map_err(|source| StartError::Broker { section, source })?;
+    let mut endpoint = Endpoint::from_url(&mqtt.url, &client, tls)
+        .map_err(|source| StartError::Broker { section, source })?;
     endpoint.keep_alive = Duration::from_secs(15);
     match (&mqtt.user, &mqtt.password_file) {
         (None, None) => Ok(endpoint),

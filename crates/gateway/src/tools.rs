@@ -1,7 +1,11 @@
 //! Workshop tools: their messages come in, are checked, decided on, and are
 //! answered only when the outcome is durable.
 
-use crate::{chain, driver::{Input, ToolOutcome}, status::Shared};
+use crate::{
+    chain,
+    driver::{Input, ToolOutcome},
+    status::Shared,
+};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;

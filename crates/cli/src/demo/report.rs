@@ -50,11 +50,16 @@ struct Station {
 
 impl Report {
     /// Waits until nothing is on its way any more, and asks everybody.
-    pub(crate) async fn gather(stage: &Stage, controllers: &[DevController], subscriber: &mut Subscriber) -> Result<Self> {
+    pub(crate) async fn gather(
+        stage: &Stage,
+        controllers: &[DevController],
+        subscriber: &mut Subscriber,
+    ) -> Result<Self> {
         let mut stations = Vec::new();
         let mut published = 0;
         for controller in controllers {
-            let status = stage.wait_for(controller, "everything sent", vernport_gateway::Status::is_settled).await?;
+            let status =
+                stage.wait_for(controller, "everything sent", vernport_gateway::Status::is_settled).await?;
             published += status.published_messages;
             let gateway = stage.gateway(controller)?;
             let rows = rows(&status.tally, gateway.rules(), gateway.catalogue());
@@ -71,7 +76,12 @@ impl Report {
         for controller in controllers {
             for recipient in &controller.recipient {
                 for (envelope, body) in read_all(&stage.dev, controller, recipient, "demo").await? {
-                    opened.push(Opened { controller: controller.clone(), recipient: recipient.clone(), envelope, body });
+                    opened.push(Opened {
+                        controller: controller.clone(),
+                        recipient: recipient.clone(),
+                        envelope,
+                        body,
+                    });
                 }
             }
         }
@@ -238,7 +248,13 @@ fn body(body: &Body) -> String {
         let first = body.records.iter().find(of)?;
         let count = body.records.iter().filter(of).count();
         let value = show::value(first.value, &signal.unit);
-        Some([signal.path.clone(), count.to_string(), value, signal.minimiser.clone(), first.source.to_string()])
+        Some([
+            signal.path.clone(),
+            count.to_string(),
+            value,
+            signal.minimiser.clone(),
+            first.source.to_string(),
+        ])
     });
     text += &show::table(&["signal", "records", "the first of them", "minimised", "source"], rows);
     text

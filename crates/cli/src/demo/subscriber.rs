@@ -8,7 +8,9 @@ use std::{
 };
 use tokio::{sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
-use vernport_mqtt::{FleetMessage, Inbox, InboxConfig, LinkState, LinkStatus, Stream, topic::operator_filter};
+use vernport_mqtt::{
+    FleetMessage, Inbox, InboxConfig, LinkState, LinkStatus, Stream, topic::operator_filter,
+};
 use vernport_types::{MessageId, Slug};
 
 /// What all operators together have received.
@@ -60,7 +62,8 @@ impl Subscriber {
         let mut operators: BTreeSet<Slug> = BTreeSet::new();
         for controller in controllers {
             let flows = stage.gateway(controller)?.rules().flows();
-            operators.extend(flows.iter().filter_map(|flow| Some(flow.deliver.topic.as_ref()?.operator.clone())));
+            operators
+                .extend(flows.iter().filter_map(|flow| Some(flow.deliver.topic.as_ref()?.operator.clone())));
         }
         let received = Arc::new(Mutex::new(Received::default()));
         let (stop, mut tasks, mut links) = (CancellationToken::new(), JoinSet::new(), Vec::new());
@@ -88,7 +91,9 @@ impl Subscriber {
     /// Waits until all are subscribed.
     pub(crate) async fn ready(&mut self) -> Result<()> {
         for link in &mut self.links {
-            link.wait_for(|status| status.state == LinkState::Up).await.context("a subscriber has stopped")?;
+            link.wait_for(|status| status.state == LinkState::Up)
+                .await
+                .context("a subscriber has stopped")?;
         }
         Ok(())
     }

@@ -72,7 +72,9 @@ pub(crate) async fn run(stage: &Stage, controller: &DevController, progress: &Pr
     bus.drive(1, stage, controller).await?;
     stage.wait_for(controller, "vehicle recognised", |status| status.tally.visits > 0).await?;
     bus.drive(6, stage, controller).await?;
-    progress.say("  order opened at the counter; the truck says its VIN, which is compared here and goes nowhere");
+    progress.say(
+        "  order opened at the counter; the truck says its VIN, which is compared here and goes nowhere",
+    );
 
     let consents = consent(stage, controller, &registrar, &world).await?;
     bus.drive(3, stage, controller).await?;
@@ -89,7 +91,8 @@ pub(crate) async fn run(stage: &Stage, controller: &DevController, progress: &Pr
     }
     bus.drive(3, stage, controller).await?;
     if !consents.is_empty() {
-        progress.say("  consent withdrawn with the receipt code: those flows close at once, the others go on");
+        progress
+            .say("  consent withdrawn with the receipt code: those flows close at once, the others go on");
     }
 
     stage.say(controller, &registrar, Event::OrderClosed(OrderClosed { order })).await?;
@@ -100,7 +103,12 @@ pub(crate) async fn run(stage: &Stage, controller: &DevController, progress: &Pr
 }
 
 /// Records what was there before, and the keys of the recipients.
-async fn before(stage: &Stage, controller: &DevController, registrar: &Registrar, world: &World) -> Result<()> {
+async fn before(
+    stage: &Stage,
+    controller: &DevController,
+    registrar: &Registrar,
+    world: &World,
+) -> Result<()> {
     let now = stage.clock.now().wall;
     registrar.record(world.entries(&controller.id, &registrar.identity, now)?).await?;
     // The first version of the notice is published and served; a later one is not yet.
@@ -158,7 +166,10 @@ async fn consent(
     let rules = Arc::clone(stage.gateway(controller)?.rules());
     let mut receipts = Vec::new();
     for form in rules.forms() {
-        let flow = rules.flows().iter().find(|flow| flow.purpose == form.purpose && flow.recipient == form.recipient);
+        let flow = rules
+            .flows()
+            .iter()
+            .find(|flow| flow.purpose == form.purpose && flow.recipient == form.recipient);
         for role in flow.map_or(&[][..], |flow| &flow.roles) {
             let receipt = ReceiptCode::from_bytes(random());
             let (language, text) = form.texts.iter().next().context("a form has a text")?;
