@@ -4,7 +4,14 @@
 use super::Progress;
 use crate::{dev::DevController, registrar::Registrar, stage::Stage};
 use anyhow::{Context as _, Result};
-use std::sync::Arc;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+use tokio::task::JoinHandle;
 use vernport_canbus::VirtualSender;
 use vernport_crypto::random;
 use vernport_mqtt::{Outcome, ToolAddress, ToolClient, acl::Principal};
@@ -13,7 +20,7 @@ use vernport_registry::{
     WithdrawalScope, world::World,
 };
 use vernport_sim::{J1939Fault, Truck, TruckConfig};
-use vernport_types::{AssetId, BootMicros, OrderId, Position, SubjectId, UtcMicros};
+use vernport_types::{AssetId, BootMicros, CanFrame, CanId, OrderId, Position, SubjectId, UtcMicros};
 
 /// What is known at each controller before the truck comes: the vehicle, its people, the notice.
 const WORLD: &str = include_str!("world.toml");
@@ -23,18 +30,58 @@ pub(crate) const ODOMETER_M: u64 = 412_345_675;
 pub(crate) const VIN: &str = "YV2RT40A8KB123456";
 
 const SECOND: u64 = 1_000_000;
+const IDLE: Duration = Duration::from_millis(500);
 const DAY_SECONDS: i64 = 86_400;
 
 /// The truck on the bus of one station. Its own time is driven from here, so that each
 /// phase has the same frames in every run.
 struct OnBus {
     truck: Truck,
-    wire: VirtualSender,
+    wire: Wire,
     now: BootMicros,
-    sent: u64,
+    /// Ends the idle frames with the visit.
+    _idle: AbortOnDrop,
+}
+
+/// The truck's end of the bus; counts what it sends.
+#[derive(Clone)]
+struct Wire {
+    sender: VirtualSender,
+    sent: Arc<AtomicU64>,
+}
+
+impl Wire {
+    fn send(&self, frame: &CanFrame) {
+        self.sent.fetch_add(1, Ordering::SeqCst);
+        self.sender.send(frame);
+    }
+}
+
+struct AbortOnDrop(JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 impl OnBus {
+    /// Attaches a truck. A running truck is never silent: while the demo waits, a frame that
+    /// says nothing (EEC1, all values "not available") keeps the visit alive.
+    fn attach(truck: Truck, sender: VirtualSender) -> Result<Self> {
+        let wire = Wire { sender, sent: Arc::default() };
+        let nothing = CanId::extended(0x0CF0_0400).and_then(|id| CanFrame::data_frame(id, &[0xFF; 8]));
+        let nothing = nothing.context("a frame of eight bytes")?;
+        let idle = wire.clone();
+        let task = tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(IDLE).await;
+                idle.send(&nothing);
+            }
+        });
+        Ok(Self { truck, wire, now: BootMicros(0), _idle: AbortOnDrop(task) })
+    }
+
     /// Lets the truck send for so many seconds of its own time, and waits until the gateway has taken it all.
     async fn drive(&mut self, seconds: u64, stage: &Stage, controller: &DevController) -> Result<()> {
         let until = BootMicros(self.now.0 + seconds * SECOND);
@@ -42,11 +89,10 @@ impl OnBus {
             self.now = self.truck.next_due();
             for frame in self.truck.on_tick(self.now) {
                 self.wire.send(&frame);
-                self.sent += 1;
             }
         }
         self.now = until;
-        let sent = self.sent;
+        let sent = self.wire.sent.load(Ordering::SeqCst);
         stage.wait_for(controller, "all frames taken", |status| status.tally.frames >= sent).await?;
         // What may go on has gone before the next step changes what may.
         stage.wait_for(controller, "everything sent", vernport_gateway::Status::is_settled).await?;
@@ -64,7 +110,7 @@ pub(crate) async fn run(stage: &Stage, controller: &DevController, progress: &Pr
 
     let clock = Arc::clone(&stage.clock);
     let node = stage.buses.attach(&controller.name, clock)?;
-    let mut bus = OnBus { truck: truck()?, wire: node.sender(), now: BootMicros(0), sent: 0 };
+    let mut bus = OnBus::attach(truck()?, node.sender())?;
     bus.drive(2, stage, controller).await?;
     progress.say("  the truck stands at bay-1 and talks; nobody has opened an order: nothing may be read");
 
