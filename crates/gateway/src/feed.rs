@@ -43,7 +43,7 @@ impl Feed {
                     match self.apply(feed).await {
                         Ok(hash) => known = Some(hash),
                         Err(error) => {
-                            tracing::error!(error = chain(&error), "a state of central cannot be used")
+                            tracing::error!(error = chain(&error), "a state of central cannot be used");
                         }
                     }
                 }
@@ -106,7 +106,7 @@ impl Feed {
                     self.shared.queued.notify_waiters();
                 }
                 Err(error) => {
-                    tracing::error!(error = chain(&error), "what waits could not be brought in line")
+                    tracing::error!(error = chain(&error), "what waits could not be brought in line");
                 }
             }
         }

@@ -82,7 +82,9 @@ impl Holds {
         let snapshot = table.snapshot()?;
         let flow = table.rules().find(&opened.flow)?;
         let recipients: Vec<_> = snapshot.keys_for(&flow.recipient, &flow.purpose).copied().collect();
-        (!recipients.is_empty()).then(|| ())?;
+        if recipients.is_empty() {
+            return None;
+        }
         Some(Opened {
             grant: opened.clone(),
             order: of.order,

@@ -110,7 +110,7 @@ impl Pipeline {
             }
             for channel in 0..self.inputs[place].visits.len() {
                 self.with_events(place, channel, now, |visit, out| {
-                    visit.tick(now, &holds, &mut |event| out.push(event))
+                    visit.tick(now, &holds, &mut |event| out.push(event));
                 });
             }
         }
@@ -127,11 +127,11 @@ impl Pipeline {
             if let Some(last) = last {
                 let later = after(last, VisitConfig::default().vin_grace_micros + 1);
                 self.with_events(place, channel, now, |visit, out| {
-                    visit.tick(later, &holds, &mut |event| out.push(event))
+                    visit.tick(later, &holds, &mut |event| out.push(event));
                 });
             }
             self.with_events(place, channel, now, |visit, out| {
-                visit.detach(last.unwrap_or(now), &mut |event| out.push(event))
+                visit.detach(last.unwrap_or(now), &mut |event| out.push(event));
             });
         }
     }

@@ -59,7 +59,7 @@ pub struct SnapshotFor {
     pub at: StationRef,
     /// The controller's recovery key.
     pub recovery: WrappingKey,
-    /// Openings that are over and may still have batches on the way, each with its [`closing_reason`].
+    /// Openings that are over and may still have batches on the way, each with its [`crate::closing_reason`].
     pub closed: Vec<ClosedGrant>,
 }
 

@@ -23,6 +23,7 @@ mod period;
 mod released;
 mod rules;
 mod sampler;
+mod standing;
 mod table;
 
 pub use bundle::Bundle;
@@ -37,6 +38,7 @@ pub use period::{Period, PeriodError};
 pub use released::{How, Outcomes, Released, Withheld};
 pub use rules::{Form, Notice, Recipient, Rules};
 pub use sampler::{Sample, SampleKey, Sampler};
-pub use table::{Applied, ApplyError, Standing, Table};
+pub use standing::{Applied, ApplyError, Standing};
+pub use table::Table;
 pub use vernport_registry::{Role, StationRef};
 pub use vernport_types::GrantId;

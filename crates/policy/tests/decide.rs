@@ -8,7 +8,7 @@ use std::{collections::HashMap, fmt::Write, sync::Arc};
 use vernport_crypto::OpeningKey;
 use vernport_policy::{
     Believe, Bundle, ClosedGrant, FlowGrant, FlowIndex, Grant, GrantId, Head, How, Minimiser, Outcomes,
-    Rules, Sampler, Sampling, Snapshot, Standing, Table, no_wider,
+    Rules, Sample, Sampler, Sampling, Snapshot, Standing, Table, no_wider,
 };
 use vernport_types::{
     AssetId, BootMicros, Catalogue, EntryHash, Fate, Identification, Label, LegalBasis, Number, OrderId,
@@ -138,7 +138,8 @@ fn drawn_grant() -> impl Strategy<Value = DrawnGrant> {
     ]
 }
 
-type DrawnAssets = Vec<(bool, Vec<DrawnGrant>)>;
+/// By asset: its order, 0 for none, and its flows.
+type DrawnAssets = Vec<(u8, Vec<DrawnGrant>)>;
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -149,7 +150,7 @@ enum Step {
 }
 
 fn steps(flows: usize) -> impl Strategy<Value = Vec<(Step, i64, i64, u8)>> {
-    let assets = prop::collection::vec((any::<bool>(), prop::collection::vec(drawn_grant(), flows)), 3);
+    let assets = prop::collection::vec((0..3_u8, prop::collection::vec(drawn_grant(), flows)), 3);
     let step = prop_oneof![
         2 => assets.prop_map(Step::Apply),
         1 => Just(Step::Refresh),
@@ -190,7 +191,7 @@ fn snapshot(rules: &Rules, drawn: &DrawnAssets, head_at: UtcMicros) -> Snapshot 
         let mut grant = Grant {
             asset: asset_id(asset),
             identifiers: Vec::new(),
-            order: order.then(|| OrderId::from_bytes([7; 16])),
+            order: (*order > 0).then(|| OrderId::from_bytes([*order; 16])),
             flows: Vec::new(),
             closed: Vec::new(),
         };
@@ -277,14 +278,15 @@ impl Naive<'_> {
         if usize::from(reading.signal.0) >= self.catalogue.len() {
             return vec![withheld(None, Reason::UnknownSignal)];
         }
+        // The mask of open flows was asked for, too, whatever the signal.
+        if now.quality != TimeQuality::Unset && self.has_grant(reading.asset) {
+            self.see(now);
+        }
         let rules = self.rules;
         let named: Vec<_> =
             rules.flows().iter().filter(|f| f.signals.iter().any(|(s, _)| *s == reading.signal)).collect();
         if named.is_empty() {
             return vec![withheld(None, Reason::NoPurpose)];
-        }
-        if now.quality != TimeQuality::Unset && self.has_grant(reading.asset) {
-            self.see(now);
         }
         named
             .into_iter()
@@ -517,7 +519,7 @@ fn one_flow(purpose: usize, lease_s: Option<u32>, until_s: i64) -> (Table, Head,
     let parsed = Bundle::from_toml("drawn.toml", &bundle(&[flow])).expect("a bundle");
     let rules = Arc::new(Rules::compile(&parsed, &signals()).expect("rules"));
     let open = DrawnGrant::Open { until_s, lease_s, wrong_basis: false, over: false };
-    let snapshot = snapshot(&rules, &vec![(true, vec![open])], NOON);
+    let snapshot = snapshot(&rules, &vec![(1, vec![open])], NOON);
     let head = Head { era: 1, sequence: 1, at: NOON, nonce: [0; 16], snapshot_hash: snapshot.hash() };
     let mut table = Table::new(rules);
     let applied = table.apply(snapshot.clone(), &head, stamp(0, 100)).expect("it names the snapshot");
@@ -587,30 +589,59 @@ fn what_is_ambiguous_identifies_nobody_and_opens_nothing() {
     assert_eq!(table.apply(twice, &named, stamp(0, 102)), Err(vernport_policy::ApplyError::AssetTwice));
 }
 
+/// A table with one flow that samples, and a way to read the same signal at a time.
+struct Sampled {
+    table: Table,
+    out: Outcomes,
+}
+
+impl Sampled {
+    fn new(sample: usize) -> Self {
+        let flow = DrawnFlow { purpose: 1, weakest: 0, sample, time: false, minimisers: [1, 0, 0, 0, 0] };
+        let parsed = Bundle::from_toml("drawn.toml", &bundle(&[flow])).expect("a bundle");
+        let rules = Arc::new(Rules::compile(&parsed, &signals()).expect("rules"));
+        let mut sampled = Self { table: Table::new(rules), out: Outcomes::new() };
+        sampled.order(1);
+        sampled
+    }
+
+    fn order(&mut self, order: u8) {
+        let open = DrawnGrant::Open { until_s: 3_600, lease_s: None, wrong_basis: false, over: false };
+        let snapshot = snapshot(self.table.rules(), &vec![(order, vec![open])], NOON);
+        let head = Head { era: 1, sequence: 1, at: NOON, nonce: [0; 16], snapshot_hash: snapshot.hash() };
+        self.table.apply(snapshot, &head, stamp(0, 1)).expect("it names the snapshot");
+    }
+
+    fn decide(&mut self, sampler: &mut Sampler, now: Stamp) -> (usize, Vec<Sample>) {
+        let reading = Reading {
+            asset: asset_id(0),
+            signal: SignalId(0),
+            value: value(0),
+            at: now,
+            source: Source::Tool,
+            identified_by: Identification::BusVin,
+        };
+        self.table.decide(&reading, now, sampler, &mut self.out);
+        (self.out.released().len(), self.out.samples().to_vec())
+    }
+}
+
+#[test]
+fn a_sample_per_order_is_taken_once_in_each_order() {
+    let (mut sampled, mut sampler) = (Sampled::new(1), Sampler::default());
+    assert_eq!(sampled.decide(&mut sampler, stamp(0, 1)).0, 1);
+    assert_eq!(sampled.decide(&mut sampler, stamp(3_000, 2)).0, 0);
+    sampled.order(2);
+    assert_eq!(sampled.decide(&mut sampler, stamp(3_100, 3)).0, 1);
+    sampled.order(1);
+    assert_eq!(sampled.decide(&mut sampler, stamp(3_200, 4)).0, 0, "that order had its sample");
+}
+
 /// A restart takes no extra sample: what the spool kept counts.
 #[test]
 fn a_sample_counts_across_a_restart() {
-    let flow = DrawnFlow { purpose: 1, weakest: 0, sample: 2, time: false, minimisers: [1, 0, 0, 0, 0] };
-    let parsed = Bundle::from_toml("drawn.toml", &bundle(&[flow])).expect("a bundle");
-    let rules = Arc::new(Rules::compile(&parsed, &signals()).expect("rules"));
-    let open = DrawnGrant::Open { until_s: 3_600, lease_s: None, wrong_basis: false, over: false };
-    let snapshot = snapshot(&rules, &vec![(true, vec![open])], NOON);
-    let head = Head { era: 1, sequence: 1, at: NOON, nonce: [0; 16], snapshot_hash: snapshot.hash() };
-    let mut table = Table::new(rules);
-    table.apply(snapshot, &head, stamp(0, 1)).expect("it names the snapshot");
-    let reading = |now| Reading {
-        asset: asset_id(0),
-        signal: SignalId(0),
-        value: value(0),
-        at: now,
-        source: Source::Tool,
-        identified_by: Identification::BusVin,
-    };
-    let mut out = Outcomes::new();
-    let mut decide = |sampler: &mut Sampler, now| {
-        table.decide(&reading(now), now, sampler, &mut out);
-        (out.released().len(), out.samples().to_vec())
-    };
+    let mut sampled = Sampled::new(2);
+    let mut decide = |sampler: &mut Sampler, now| sampled.decide(sampler, now);
     let (released, kept) = decide(&mut Sampler::default(), stamp(0, 1));
     assert_eq!((released, kept.len()), (1, 1));
     let mut restarted = Sampler::from_samples(kept);

@@ -165,13 +165,18 @@ fn an_expired_consent_closes_as_a_withdrawn_one() {
     assert_eq!(coaching.believe.lease_seconds, Some(300));
     assert!(coaching.believe.until <= NOON.plus_seconds(30 * DAY));
     let opening = coaching.id;
-    world.later(30 * DAY);
+    world.later(29 * DAY);
     world.say(Event::OrderOpened(vernport_registry::OrderOpened::new(
         vernport_types::OrderId::from_bytes([0x0E; 16]),
         TRUCK,
         world::bay(),
         world.now,
     )));
+    let grant = world.grant().expect("an asset of interest");
+    let coaching = grant.flows.iter().find(|flow| flow.flow == id("eco-coaching")).expect("open");
+    assert_eq!(coaching.believe.until, NOON.plus_seconds(30 * DAY));
+    assert_eq!(coaching.believe.ends_as, Reason::ConsentExpired);
+    world.later(DAY);
     assert_eq!(world.closed("eco-coaching"), Some(Reason::ConsentExpired));
     assert_eq!(sending(&world, opening), Err(Reason::ConsentExpired));
 }

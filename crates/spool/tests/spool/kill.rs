@@ -111,7 +111,7 @@ async fn a_killed_process_loses_nothing_that_it_acknowledged() {
     let place = Place::new();
     for round in 0..20_u32 {
         let mut child = Command::new(std::env::current_exe().expect("this test"))
-            .args(["kill::child", "--exact", "--ignored", "--nocapture", "--test-threads=1"])
+            .args(["kill::child", "--exact", "--nocapture", "--test-threads=1"])
             .env(CHILD, place.path())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -150,7 +150,6 @@ async fn a_killed_process_loses_nothing_that_it_acknowledged() {
 
 /// The process that is killed; does nothing as an ordinary test.
 #[tokio::test]
-#[ignore = "started by a_killed_process_loses_nothing_that_it_acknowledged"]
 async fn child() {
     let Ok(path) = std::env::var(CHILD) else { return };
     let spool = Spool::open(Config::new(Path::new(&path), 64 << 20)).await.expect("opens");
