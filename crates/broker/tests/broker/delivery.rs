@@ -216,3 +216,20 @@ async fn many_messages_keep_their_order() {
     tokio::join!(sending, hearing);
     until(|| broker.totals().acknowledged, 500).await;
 }
+
+/// Found in use: of more answers than one write holds, the one too many was lost.
+#[tokio::test]
+async fn every_message_of_a_burst_is_acknowledged() {
+    let broker = broker().await;
+    let (mut publisher, _) = connect(&broker, "a", "p", How::default()).await;
+    for _ in 0..20 {
+        let mut burst = bytes::BytesMut::new();
+        for n in 1..=60 {
+            publish(n, "open/x", "").write(&mut burst, None).expect("a valid packet");
+        }
+        publisher.write(&burst).await;
+        for n in 1..=60 {
+            publisher.acked(n).await;
+        }
+    }
+}
