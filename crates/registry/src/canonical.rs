@@ -49,7 +49,13 @@ fn write_object(members: &Map<String, Value>, text: &mut String) {
 
 /// RFC 8785, 3.2.2.2; the JSON library writes strings that way.
 fn write_string(string: &str, text: &mut String) {
-    text.push_str(&Value::from(string).to_string());
+    if string.bytes().any(|b| b < 0x20 || b == b'"' || b == b'\\') {
+        text.push_str(&Value::from(string).to_string());
+    } else {
+        text.push('"');
+        text.push_str(string);
+        text.push('"');
+    }
 }
 
 #[cfg(test)]

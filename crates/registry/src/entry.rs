@@ -84,14 +84,15 @@ impl Entry {
         EntryHash::from_bytes(sha256(self.canonical().as_bytes()))
     }
 
-    /// SHA-256 of the canonical text without `recorded_at`: equal for a request
-    /// and its repetition.
-    pub(crate) fn statement(&self) -> [u8; 32] {
+    /// The entry's name, and SHA-256 of the canonical text without `recorded_at`:
+    /// equal for a request and its repetition.
+    pub(crate) fn name_and_statement(&self) -> (EntryHash, [u8; 32]) {
         let mut json = self.to_json();
+        let name = EntryHash::from_bytes(sha256(canonical(&json).as_bytes()));
         if let Some(members) = json.as_object_mut() {
             members.remove("recorded_at");
         }
-        sha256(canonical(&json).as_bytes())
+        (name, sha256(canonical(&json).as_bytes()))
     }
 
     pub(crate) fn to_json(&self) -> Value {

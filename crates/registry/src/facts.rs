@@ -111,7 +111,7 @@ impl Facts {
         if let Some(first) = self.admit(entry)? {
             return Ok(Applied { entry: first, duplicate: true, touched: Touched::none() });
         }
-        Ok(self.file(entry))
+        Ok(self.file(entry, entry.name_and_statement()))
     }
 
     /// Takes an entry that the ledger already holds, written by this version or
@@ -122,11 +122,11 @@ impl Facts {
     /// [`Refused`] if it is of another controller or of a format that cannot be read.
     pub fn replay(&mut self, entry: &Entry) -> Result<Applied, Refused> {
         self.own(entry)?;
-        let hash = entry.hash();
-        if self.log.contains_key(&hash) {
-            return Ok(Applied { entry: hash, duplicate: true, touched: Touched::none() });
+        let named = entry.name_and_statement();
+        if self.log.contains_key(&named.0) {
+            return Ok(Applied { entry: named.0, duplicate: true, touched: Touched::none() });
         }
-        Ok(self.file(entry))
+        Ok(self.file(entry, named))
     }
 
     /// Whether an entry was voided, and when that was recorded.
@@ -153,14 +153,13 @@ impl Facts {
     }
 
     /// Files an entry under what it is about.
-    fn file(&mut self, entry: &Entry) -> Applied {
-        let hash = entry.hash();
+    fn file(&mut self, entry: &Entry, (hash, statement): (EntryHash, [u8; 32])) -> Applied {
         self.log.insert(hash, About::of(&entry.event));
         self.references
             .entry(entry.source.clone())
             .or_default()
             .entry(entry.external_ref.clone())
-            .or_insert(Reference { entry: hash, statement: entry.statement() });
+            .or_insert(Reference { entry: hash, statement });
         self.file_event(&entry.event, &Filed::of(entry, hash));
         Applied { entry: hash, duplicate: false, touched: self.touched_by(&hash) }
     }

@@ -84,7 +84,7 @@ impl Facts {
         entry.check()?;
         let before = self.references.get(&entry.source).and_then(|refs| refs.get(&entry.external_ref));
         if let Some(first) = before {
-            return if first.statement == entry.statement() {
+            return if first.statement == entry.name_and_statement().1 {
                 Ok(Some(first.entry))
             } else {
                 Err(Refused::ReferenceTaken { origin: entry.source.clone(), first: first.entry })

@@ -1,0 +1,8 @@
+//! What follows from a ledger, told as small worlds.
+
+mod consents;
+mod rights;
+#[path = "../samples/mod.rs"]
+mod samples;
+mod told;
+mod vehicles;
