@@ -87,8 +87,10 @@ pub struct GatewayEffect {
     pub gateway: Slug,
     /// When the gateway told that it had applied the closing; none if it has not yet.
     pub took_effect_at: Option<UtcMicros>,
-    /// When it stops by itself at the latest, because it may not believe the grant any longer.
-    pub at_the_latest: UtcMicros,
+    /// When it stops by itself at the latest, because it may not believe the
+    /// grant any longer. None where the grant was closed before in a way that
+    /// let its batches go on: there only hearing of it stops them.
+    pub at_the_latest: Option<UtcMicros>,
 }
 
 /// A flow that goes on for an asset, and why it may.

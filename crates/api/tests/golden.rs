@@ -86,13 +86,9 @@ fn the_ledger_answers_like_this() {
                 GatewayEffect {
                     gateway: slug("westrum-bay-1"),
                     took_effect_at: Some(UtcMicros(1_795_132_800_040_000)),
-                    at_the_latest: UtcMicros(1_795_133_100_000_000),
+                    at_the_latest: Some(UtcMicros(1_795_133_100_000_000)),
                 },
-                GatewayEffect {
-                    gateway: slug("westrum-bay-2"),
-                    took_effect_at: None,
-                    at_the_latest: UtcMicros(1_795_133_100_000_000),
-                },
+                GatewayEffect { gateway: slug("westrum-bay-2"), took_effect_at: None, at_the_latest: None },
             ],
         }],
         opened: vec![GrantId::from_bytes([0xA2; 16])],

@@ -34,7 +34,7 @@ pub(crate) struct Known {
     pub(crate) opening: Opening,
     opened_at: UtcMicros,
     closed: Option<(UtcMicros, Reason)>,
-    gateways: BTreeSet<Slug>,
+    pub(crate) gateways: BTreeSet<Slug>,
 }
 
 impl Known {

@@ -309,8 +309,8 @@ impl Controller {
                     error.into()
                 }
             })?;
-            state.is_stored = true;
         }
+        state.is_stored = true;
         state.keys = keys;
         state.book.adopt(changes, now);
         state.refreshed_at = now;

@@ -55,7 +55,6 @@ impl Controller {
         let computed = self.compute(&state, now, |_, asset| touched.includes(asset));
         let effect = self.effect(&state, &computed, now);
         self.adopt(&mut state, computed, change, now).await?;
-        state.is_stored = true;
         let awaited = awaited(&state, &effect);
         drop(state);
         let wait = Duration::from_millis(asked.wait_ms.min(MAX_WAIT_MS).into());
@@ -109,13 +108,14 @@ impl Controller {
     /// What stops and what goes on, held against what the gateways knew before.
     fn effect(&self, state: &State, computed: &Computed, now: UtcMicros) -> LedgerEffect {
         let stopped = computed.changes.closed.iter().filter_map(|(id, reason)| {
-            let opening = &state.book.get(*id)?.opening;
-            let told = state.watches.iter().filter_map(|(gateway, watch)| {
-                let at_the_latest = watch.believes_until(watch.open(*id)?, now);
-                Some(GatewayEffect { gateway: gateway.clone(), took_effect_at: None, at_the_latest })
+            let known = state.book.get(*id)?;
+            let opening = &known.opening;
+            let gateways = known.gateways.iter().map(|gateway| {
+                let watch = state.watches.get(gateway);
+                let believed = watch.and_then(|watch| Some(watch.believes_until(watch.open(*id)?, now)));
+                GatewayEffect { gateway: gateway.clone(), took_effect_at: None, at_the_latest: believed }
             });
-            let mut gateways: Vec<_> = told.collect();
-            gateways.sort_by(|a, b| a.gateway.cmp(&b.gateway));
+            let gateways = gateways.collect();
             Some(Stopped {
                 grant: *id,
                 asset: opening.asset,

@@ -126,7 +126,7 @@ impl Commit<'_> {
         match closed.map(Reason::fate) {
             None | Some(Fate::Send) => {}
             Some(Fate::Park) => return Ok(Answer::ParkedRestricted),
-            Some(Fate::Destroy) => {},
+            Some(Fate::Destroy) => return Ok(Answer::RefusedWithdrawn),
         }
         let Some(Some(key)) = self.keys.get(&item.epoch) else { return Ok(Answer::RefusedWithdrawn) };
         if item.latest_due <= self.now {

@@ -8,7 +8,7 @@ use vernport_api::{Answer, Code};
 use vernport_crypto::SigningKey;
 use vernport_seal::EnvelopeHeader;
 use vernport_testkit::pki::Role;
-use vernport_types::{GrantId, UtcMicros};
+use vernport_types::{GrantId, Reason, UtcMicros};
 
 const BODY: &[u8] = b"sealed bytes of at least a tag's length";
 
@@ -149,7 +149,12 @@ async fn an_order_that_ended_lets_go_what_was_read_before_until_the_consent_is_w
     central.say(json!({"kind": "order-closed", "order": ORDER})).await;
     assert_eq!(central.deliver(&[(speed, &central.world.batch("speed"))]).await, [Answer::Committed]);
     let scope = json!({"subject": {"subject": DRIVER}});
-    central.say(json!({"kind": "consent-withdrawn", "scope": scope, "method": "web"})).await;
+    let answer = central.say(json!({"kind": "consent-withdrawn", "scope": scope, "method": "web"})).await;
+    let [stopped] = &answer.effect.stopped[..] else { panic!("one grant is over for another reason now") };
+    assert_eq!((stopped.grant, stopped.reason), (speed, Reason::ConsentWithdrawn));
+    assert_eq!((stopped.gateways.len(), stopped.gateways[0].at_the_latest), (2, None));
+    let told = central.snapshot().await.closed;
+    assert!(told.iter().any(|over| over.id == speed && over.reason == Reason::ConsentWithdrawn));
     assert_eq!(central.deliver(&[(speed, &central.world.batch("speed"))]).await, [Answer::RefusedWithdrawn]);
 }
 
@@ -175,8 +180,9 @@ async fn a_consent_that_runs_out_after_the_order_ended_stops_what_is_still_queue
     let queued = central.world.batch("speed");
     let late = EnvelopeHeader { latest_due: UtcMicros(i64::MAX), ..central.world.header("speed") };
     let late = central.world.envelope(&late, BODY);
+    central.world.advance_seconds(86_400 - 1);
     assert_eq!(central.deliver(&[(speed, &queued)]).await, [Answer::Committed]);
-    central.world.advance_seconds(86_400);
+    central.world.advance_seconds(1);
     assert_eq!(central.deliver(&[(speed, &late)]).await, [Answer::RefusedWithdrawn]);
 }
 

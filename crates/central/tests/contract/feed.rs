@@ -1,6 +1,6 @@
 //! What a gateway hears, when, and how it can tell that it is fresh.
 
-use crate::common::{ASSET, CONTROLLER, GATEWAY, World, client, open_flow, refused, with_visit};
+use crate::common::{ASSET, CONTROLLER, GATEWAY, ORDER, World, client, open_flow, refused, with_visit};
 use serde_json::json;
 use std::time::{Duration, Instant};
 use vernport_api::{Code, PATH_FEED};
@@ -93,6 +93,15 @@ async fn an_order_ends_by_itself_and_an_ended_enrolment_leaves_nothing_open() {
     };
     assert!(snapshot.closed.iter().any(|closed| reason(Reason::OrderNotOpen)(&closed)));
 
+    // A clock set back reopens nothing, and no head bears an earlier time.
+    let ended_at = central.world.now();
+    central.world.advance_seconds(-3_600);
+    let heard = central.feed_as(&central.gateway(), GATEWAY, None, 0).await;
+    assert_eq!(
+        (heard.snapshot.expect("asked without one").grants, heard.head.head.at),
+        (Vec::new(), ended_at)
+    );
+
     let central = with_visit().await;
     central.say(json!({"kind": "enrolment-ended", "gateway": GATEWAY})).await;
     let snapshot = central.snapshot().await;
@@ -100,6 +109,26 @@ async fn an_order_ends_by_itself_and_an_ended_enrolment_leaves_nothing_open() {
     let spare = client(&central.world.ca, "bay-1-spare", Role::Gateway, CONTROLLER);
     let there = central.feed_as(&spare, "bay-1-spare", None, 0).await.snapshot.expect("asked without one");
     assert!(open_flow(&there, "odometer").is_some(), "the other gateway of the station goes on");
+}
+
+#[tokio::test]
+async fn a_gateway_that_came_later_is_told_of_the_end_of_what_it_knew() {
+    let central = World::new().start().await;
+    let mut visit = central.world.visit();
+    let spare = visit.iter().position(|entry| entry["event"]["gateway"] == "bay-1-spare").expect("there");
+    let spare = visit.remove(spare);
+    central.ledger(visit).await;
+    let odometer = central.grant("odometer").await;
+    central.ledger(vec![spare]).await;
+    let client = client(&central.world.ca, "bay-1-spare", Role::Gateway, CONTROLLER);
+    let snapshot = central.feed_as(&client, "bay-1-spare", None, 0).await.snapshot.expect("enrolled");
+    assert_eq!(open_flow(&snapshot, "odometer").expect("open").id, odometer);
+    let central = {
+        central.say(json!({"kind": "order-closed", "order": ORDER})).await;
+        central.restart().await
+    };
+    let snapshot = central.feed_as(&client, "bay-1-spare", None, 0).await.snapshot.expect("enrolled");
+    assert!(snapshot.closed.iter().any(|over| over.id == odometer && over.reason == Reason::OrderNotOpen));
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use crate::common::{
     with_visit,
 };
 use serde_json::{Value, json};
+use sqlx::{ConnectOptions as _, Connection as _, sqlite::SqliteConnectOptions};
 use std::fs;
 use vernport_api::{Code, FindAnswer, LedgerAnswer, PATH_FIND_ASSET, PATH_LEDGER};
 use vernport_central::Gateway;
@@ -52,6 +53,20 @@ async fn entries_of_a_request_are_recorded_together_or_not_at_all() {
 }
 
 #[tokio::test]
+async fn an_entry_that_could_not_be_stored_is_not_in_force_and_can_be_sent_again() {
+    let central = with_visit().await;
+    let file = SqliteConnectOptions::new().filename(central.world.folder.path().join("main.db"));
+    let mut other = file.connect().await.expect("connects");
+    let held = other.begin_with("BEGIN IMMEDIATE").await.expect("free");
+    let asked = json!({"entries": [central.world.entry(withdrawal())]});
+    refused(central.post(&central.registrar(), PATH_LEDGER, &asked).await, Code::Busy).await;
+    held.rollback().await.expect("nothing was written");
+    central.grant("speed").await;
+    let answer: LedgerAnswer = taken(central.post(&central.registrar(), PATH_LEDGER, &asked).await).await;
+    assert_eq!((answer.results[0].duplicate, answer.effect.stopped.len()), (false, 1));
+}
+
+#[tokio::test]
 async fn a_withdrawal_says_where_it_took_effect_or_by_when_and_what_goes_on() {
     let central = with_visit().await;
     let spare = client(&central.world.ca, "bay-1-spare", Role::Gateway, CONTROLLER);
@@ -77,7 +92,7 @@ async fn a_withdrawal_says_where_it_took_effect_or_by_when_and_what_goes_on() {
     let [told, silent] = &stopped.gateways[..] else { panic!("two gateways had the grant") };
     assert_eq!((told.gateway.as_str(), told.took_effect_at), (GATEWAY, Some(central.world.now())));
     assert_eq!((silent.gateway.as_str(), silent.took_effect_at), ("bay-1-spare", None));
-    assert_eq!(silent.at_the_latest, spare_head_at.plus_seconds(300));
+    assert_eq!(silent.at_the_latest, Some(spare_head_at.plus_seconds(300)));
     let [goes_on] = &answer.effect.goes_on[..] else { panic!("the contract goes on") };
     assert_eq!((goes_on.flow.as_str(), goes_on.basis), ("odometer", LegalBasis::Contract));
 }
@@ -92,7 +107,7 @@ async fn a_silent_gateway_is_not_waited_for_and_after_a_restart_counts_as_just_h
     let gateways = &answer.effect.stopped[0].gateways;
     assert_eq!(gateways.len(), 2);
     for gateway in gateways {
-        let expected = (None, central.world.now().plus_seconds(300));
+        let expected = (None, Some(central.world.now().plus_seconds(300)));
         assert_eq!((gateway.took_effect_at, gateway.at_the_latest), expected);
     }
 }

@@ -1,9 +1,8 @@
 //! Consents: given, renewed, withdrawn, expired, voided.
 
-use crate::samples::{EIGHT, slug};
+use crate::samples::{self, EIGHT, slug};
 use crate::told::*;
-use vernport_crypto::IdentityKey;
-use vernport_registry::{world::World, *};
+use vernport_registry::*;
 use vernport_types::*;
 
 #[test]

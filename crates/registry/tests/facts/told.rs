@@ -1,6 +1,6 @@
 //! A truck, two people, and what is told of them.
 
-use crate::samples::{EIGHT, slug};
+use crate::samples::{self, EIGHT, slug};
 use vernport_crypto::IdentityKey;
 use vernport_registry::{world::World, *};
 use vernport_types::*;

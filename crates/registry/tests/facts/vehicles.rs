@@ -1,9 +1,8 @@
 //! Orders, people and identifiers of vehicles.
 
-use crate::samples::{EIGHT, slug};
+use crate::samples::{self, EIGHT, slug};
 use crate::told::*;
-use vernport_crypto::IdentityKey;
-use vernport_registry::{world::World, *};
+use vernport_registry::*;
 use vernport_types::*;
 
 #[test]
