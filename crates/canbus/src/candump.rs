@@ -219,7 +219,8 @@ impl Replay {
         let at = match (self.time, self.pace) {
             (Time::Now, Pace::Recorded) => self.clock.now(),
             (Time::Now, Pace::Unpaced) => {
-                let (begun, begun_micros) = *self.begun.get_or_insert((self.clock.now(), heard.elapsed_micros));
+                let (begun, begun_micros) =
+                    *self.begun.get_or_insert((self.clock.now(), heard.elapsed_micros));
                 let since = heard.elapsed_micros - begun_micros;
                 let wall = begun.wall.plus_micros(i64::try_from(since).unwrap_or(i64::MAX));
                 Stamp { wall, boot: BootMicros(begun.boot.0.saturating_add(since)), quality: begun.quality }

@@ -34,8 +34,15 @@ pub(crate) enum Input {
         /// The frame.
         timed: TimedFrame,
     },
-    /// A source has ended; the time of its last frame.
-    Ended { place: usize, last: Option<Stamp> },
+    /// A source has ended: a log for good, a bus until it is back.
+    Ended {
+        /// The source.
+        place: usize,
+        /// The time of its last frame.
+        last: Option<Stamp>,
+        /// Whether it never comes back.
+        for_good: bool,
+    },
     /// A tool's message.
     Tool {
         /// Which tool.
@@ -125,9 +132,9 @@ impl Driver {
         let now = self.clock.now();
         match input {
             Input::Frame { place, timed } => self.pipeline.frame(place, &timed, now)?,
-            Input::Ended { place, last } => {
+            Input::Ended { place, last, for_good } => {
                 self.pipeline.end_input(place, last, now);
-                self.ended += 1;
+                self.ended += usize::from(for_good);
             }
             Input::Tool { tool, id, message, reply } => self.tool(tool, id, &message, reply, now),
             Input::Grants => self.pipeline.tick(now),

@@ -22,6 +22,7 @@ mod publish;
 pub mod rules;
 mod running;
 pub mod secrets;
+mod source;
 mod status;
 mod tally;
 mod tools;

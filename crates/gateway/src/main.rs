@@ -49,13 +49,14 @@ async fn run(config: &Config) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be caught")?;
     let running = vernport_gateway::run(config, deps, stop.clone()).await?;
     tracing::info!(gateway = %config.gateway.name, "running");
-    tokio::select! {
-        () = stop.cancelled() => {}
-        _ = terminate.recv() => {}
-        interrupt = tokio::signal::ctrl_c() => interrupt.context("SIGINT cannot be caught")?,
-    }
+    let broken = tokio::select! {
+        () = stop.cancelled() => true,
+        _ = terminate.recv() => false,
+        interrupt = tokio::signal::ctrl_c() => interrupt.map(|()| false).context("SIGINT cannot be caught")?,
+    };
     tracing::info!("stopping");
     running.stop().await;
+    anyhow::ensure!(!broken, "a part of the gateway cannot go on; the log says which and why");
     Ok(())
 }
 

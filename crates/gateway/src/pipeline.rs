@@ -119,12 +119,12 @@ impl Pipeline {
         self.sampler.make_room(now.wall, 64);
     }
 
-    /// A source has ended at `last`, the time of its last frame: what still waits for an identification gets
-    /// the grace that silence gives, then the vehicle is gone.
+    /// A source has ended at `last`, the time of its last frame, and the vehicle is gone. After a log,
+    /// time goes on: what still waits for an identification gets the grace that silence would give it.
     pub(crate) fn end_input(&mut self, place: usize, last: Option<Stamp>, now: Stamp) {
         let holds = self.holds.clone();
         for channel in 0..self.inputs[place].visits.len() {
-            if let Some(last) = last {
+            if let Some(last) = last.filter(|_| self.inputs[place].replays) {
                 let later = after(last, VisitConfig::default().vin_grace_micros + 1);
                 self.with_events(place, channel, now, |visit, out| {
                     visit.tick(later, &holds, &mut |event| out.push(event));

@@ -3,9 +3,9 @@
 use crate::{
     Config, chain,
     clock::boot_id,
-    config::{self, Mqtt},
+    config::Mqtt,
     deliver::Deliver,
-    driver::{Driver, Input, MAX_WAITING},
+    driver::{Driver, MAX_WAITING},
     feed::Feed,
     gather::Sealing,
     holds::Holds,
@@ -13,6 +13,7 @@ use crate::{
     publish::Publish,
     rules::{self, RulesError},
     secrets::{SecretError, Secrets},
+    source::Source,
     status::{Shared, Status},
     tools::Tools,
 };
@@ -20,12 +21,12 @@ use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 use thiserror::Error;
 use tokio::{sync::mpsc, task::JoinSet};
 use tokio_util::sync::CancellationToken;
-use vernport_canbus::{FrameSource, OpenOptions, SourceUrl, Time, VirtualBuses};
+use vernport_canbus::VirtualBuses;
 use vernport_crypto::{StorageKey, Zeroizing, sha256};
 use vernport_mqtt::{Endpoint, Publisher, PublisherConfig, ToolInbox, ToolLimits, UrlError};
 use vernport_policy::{Rules, Table};
 use vernport_spool::{Config as SpoolConfig, Spool};
-use vernport_types::{Catalogue, Clock, TimeQuality};
+use vernport_types::{Catalogue, Clock};
 use vernport_uplink::{Config as UplinkConfig, HeadGuard, SetupError, TlsError, TlsFiles, Uplink};
 
 /// What a gateway needs from outside beside its configuration.
@@ -183,9 +184,8 @@ pub async fn run(config: &Config, deps: Deps, stop: CancellationToken) -> Result
     let mut parts = JoinSet::new();
     let (sender, inputs) = mpsc::channel(MAX_WAITING);
     for (place, bus) in config.bus.iter().enumerate() {
-        let source = open_source(bus, &deps, &spool, &mut pipeline).await?;
-        let (sender, shared, stop) = (sender.clone(), Arc::clone(&shared), stop.clone());
-        parts.spawn(read_source(place, source, sender, shared, stop));
+        let source = Source::open(place, bus, &deps, &spool, &mut pipeline).await?;
+        parts.spawn(source.run(sender.clone(), Arc::clone(&shared), stop.clone()));
     }
     if let Some(section) = &config.tools {
         let endpoint = endpoint("tools", section, config)?;
@@ -252,65 +252,6 @@ pub async fn run(config: &Config, deps: Deps, stop: CancellationToken) -> Result
         }
     });
     Ok(Running { shared, spool, rules, catalogue, stop, parts })
-}
-
-async fn open_source(
-    bus: &config::Bus,
-    deps: &Deps,
-    spool: &Spool,
-    pipeline: &mut Pipeline,
-) -> Result<(FrameSource, bool), StartError> {
-    let url: SourceUrl = bus.source.parse().expect("checked with the configuration");
-    let replays = matches!(url, SourceUrl::Candump(_));
-    let done_before = if replays { spool.cursor(&bus.source).await? } else { 0 };
-    pipeline.add_input(bus.source.clone(), replays, done_before);
-    let mut options = OpenOptions::new(Arc::clone(&deps.clock));
-    options.buses = deps.buses.clone();
-    if bus.file_time {
-        options.time = Time::File { quality: TimeQuality::Bounded };
-    }
-    let opened = vernport_canbus::open(&url, options).await;
-    let opened = opened.map_err(|source| StartError::Source { source_url: bus.source.clone(), source })?;
-    Ok((opened.source, replays))
-}
-
-/// Hands the frames of one source to the driver, in order. A log waits for the first grants.
-async fn read_source(
-    place: usize,
-    (mut source, replays): (FrameSource, bool),
-    sender: mpsc::Sender<Input>,
-    shared: Arc<Shared>,
-    stop: CancellationToken,
-) {
-    if replays {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = shared.first_head() => {}
-        }
-    }
-    let mut last = None;
-    loop {
-        let frame = tokio::select! {
-            () = stop.cancelled() => return,
-            frame = source.next() => frame,
-        };
-        let input = match frame {
-            Ok(Some(timed)) => {
-                last = Some(timed.at);
-                Input::Frame { place, timed }
-            }
-            Ok(None) => Input::Ended { place, last },
-            Err(error) => {
-                tracing::error!(error = chain(&error), "a bus cannot be read any more");
-                Input::Ended { place, last }
-            }
-        };
-        let ended = matches!(input, Input::Ended { .. });
-        tokio::select! {
-            () = stop.cancelled() => return,
-            sent = sender.send(input) => if sent.is_err() || ended { return },
-        }
-    }
 }
 
 fn endpoint(section: &'static str, mqtt: &Mqtt, config: &Config) -> Result<Endpoint, StartError> {
