@@ -1,1 +1,20 @@
-//! The whole path, from a bus to the store and the topics.
+//! The whole path, from a bus to what a recipient opens: real gateway, central,
+//! spool, certificates and keys, over real sockets, some of them as processes of
+//! their own.
+//!
+//! Real captures are found as in `tests/captures`; without `VERNPORT_CAPTURES` the
+//! tests that need them say SKIPPED and pass. Everything else is made here: logs
+//! and buses by the simulated truck, worlds from `worlds/`.
+
+mod captures;
+mod daemons;
+mod faults;
+mod kill;
+mod opened;
+mod rights;
+mod room;
+mod simulator;
+mod stand;
+mod strangers;
+mod truck;
+mod wire;

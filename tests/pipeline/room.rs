@@ -1,0 +1,41 @@
+//! A spool without room: reading stands still and says so; when there is room
+//! again it goes on where it stood, and nothing of the log is missing.
+
+use crate::{stand::Stand, truck::Log, wire::Wire};
+use anyhow::Result;
+use vernport_gateway::{Status, SystemClock};
+use vernport_types::Clock as _;
+
+#[tokio::test]
+async fn a_full_spool_stops_reading_and_loses_nothing() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let log = Log::of_one_visit(SystemClock.now().wall.plus_seconds(-600), 80)?;
+    let path = folder.path().join("long.log");
+    log.write(&path)?;
+    let frames = u64::try_from(log.frames.len())?;
+
+    // With a fleet broker, so that only what is for central waits.
+    let mut stand = Stand::of(&["westrum"], &format!("candump:{}", path.display()), true).await?;
+    let wire = Wire::lay(&stand).await?;
+    let small = "max_wait_ms = 100\nmax_records = 2\n[spool]\nmax_mib = 1\n";
+    stand.configure(|text| text.replace("max_wait_ms = 100\n", small))?;
+    stand.start().await?;
+    stand.until("reading began", |status| status.tally.frames > 0).await?;
+    wire.cut();
+
+    let full = stand.until("no room", |status| status.waiting_for_room).await?;
+    assert!(full.tally.frames < frames && full.sources_ended == 0, "it stopped in the middle");
+    assert!(full.spool.used_bytes > full.spool.max_bytes / 2, "{} bytes", full.spool.used_bytes);
+    let tried = full.spool.refused_units + 2;
+    let still = stand.until("tried again, twice", |status| status.spool.refused_units >= tried).await?;
+    assert!(still.waiting_for_room && still.spool.used_bytes <= still.spool.max_bytes);
+    assert_eq!(still.tally.frames, full.tally.frames, "nothing is read that could not be kept");
+
+    wire.mend();
+    let done = |status: &Status| status.sources_ended > 0 && status.is_settled();
+    let status = stand.until("all of it read and delivered", done).await?;
+    assert_eq!((status.tally.frames, status.waiting_for_room), (frames, false));
+    stand.opened().await?.of("westrum-workshop", "service-delivery").assert_same(&log.workshop()?);
+    stand.stage.stop().await;
+    Ok(())
+}
