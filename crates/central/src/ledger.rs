@@ -170,7 +170,7 @@ fn refusal(refused: &Refused) -> Refusal {
         Refused::ReferenceTaken { .. } => Code::ExternalRefReused,
         _ => Code::EntryRefused,
     };
-    Refusal::new(code, crate::chain(refused))
+    Refusal::new(code, vernport_types::chain(refused))
 }
 
 /// What the store keeps of a new entry.

@@ -35,13 +35,13 @@ pub use deps::{ControllerDeps, Deps, LoadError};
 pub use tls::{Peer, PeerError, Role, TlsError, server_config};
 
 use controller::Controllers;
-use std::{error::Error, net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc};
 use thiserror::Error;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use vernport_store::{Store, StoreError};
-use vernport_types::ControllerId;
+use vernport_types::{ControllerId, chain};
 
 /// Why central did not start.
 #[derive(Debug, Error)]
@@ -117,16 +117,4 @@ pub async fn run(
     });
     tracing::info!(%addr, "central serves");
     Ok(Running { addr, task })
-}
-
-/// An error and all its causes in one line.
-pub fn chain(error: &dyn Error) -> String {
-    let mut line = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        line.push_str(": ");
-        line.push_str(&error.to_string());
-        cause = error.source();
-    }
-    line
 }

@@ -29,7 +29,7 @@ impl From<vernport_store::StoreError> for Refusal {
         if error.is_busy() {
             return Self::new(Code::Busy, "the database is busy, ask again later");
         }
-        tracing::error!(error = crate::chain(&error), "the store failed");
+        tracing::error!(error = vernport_types::chain(&error), "the store failed");
         Self::new(Code::Internal, "the store failed; central's log says more")
     }
 }

@@ -34,16 +34,4 @@ pub use running::{Deps, Running, StartError, run};
 pub use status::Status;
 pub use tally::{Row, Tally};
 
-use std::error::Error;
-
-/// An error and what caused it, in one line for the log.
-pub fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text += ": ";
-        text += &error.to_string();
-        cause = error.source();
-    }
-    text
-}
+use vernport_types::chain;

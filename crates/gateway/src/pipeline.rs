@@ -187,7 +187,7 @@ impl Pipeline {
                 *tally.dropped.entry(reason).or_default() += count as u64;
             }
             for (error, count) in failed {
-                tracing::error!(error = crate::chain(&error), count, "releases could not be sealed");
+                tracing::error!(error = vernport_types::chain(&error), count, "releases could not be sealed");
                 tally.unsealed += count as u64;
             }
             tally.queued_batches += unit.batches.len() as u64;

@@ -4,68 +4,45 @@
 //! client's name, the organisational unit its role, the organisation the
 //! controller's number. Server certificates are for the loopback names.
 
-use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
-    IsCa, KeyPair, KeyUsagePurpose,
-};
 use rustls::{
     ClientConfig, RootCertStore, ServerConfig,
     crypto::{CryptoProvider, ring},
-    pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer},
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
     server::WebPkiClientVerifier,
 };
 use std::sync::Arc;
+pub use vernport_central::Role;
+use vernport_central::authority::{Authority, Credential};
 use vernport_types::{ControllerId, Slug};
 
-/// What a client is to central; stands in its certificate's organisational unit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// A box in a workshop or a vehicle.
-    Gateway,
-    /// Who writes a controller's ledger.
-    Registrar,
-    /// Who may read released batches.
-    Recipient,
-}
-
-impl Role {
-    /// The word in the certificate.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Gateway => "gateway",
-            Self::Registrar => "registrar",
-            Self::Recipient => "recipient",
-        }
-    }
-}
-
 /// A certificate with its private key.
-#[derive(Clone)]
-pub struct Identity {
-    /// The certificate, in PEM.
-    pub certificate_pem: String,
-    /// The private key, PKCS #8 in PEM.
-    pub key_pem: String,
-    certificate_der: CertificateDer<'static>,
-    key_der: Vec<u8>,
-}
+#[derive(Debug, Clone)]
+pub struct Identity(Credential);
 
 impl Identity {
+    /// The certificate, in PEM.
+    pub fn certificate_pem(&self) -> &str {
+        &self.0.certificate_pem
+    }
+
+    /// The private key, PKCS #8 in PEM.
+    pub fn key_pem(&self) -> &str {
+        &self.0.key_pem
+    }
+
     /// The certificate chain: this one certificate.
     pub fn chain(&self) -> Vec<CertificateDer<'static>> {
-        vec![self.certificate_der.clone()]
+        vec![CertificateDer::from_pem_slice(self.certificate_pem().as_bytes()).expect("just issued")]
     }
 
     /// The private key.
     pub fn key(&self) -> PrivateKeyDer<'static> {
-        PrivatePkcs8KeyDer::from(self.key_der.clone()).into()
+        PrivateKeyDer::from_pem_slice(self.key_pem().as_bytes()).expect("just issued")
     }
 }
 
 /// The authority. Two of them do not trust each other's certificates.
-pub struct DevCa {
-    issuer: CertifiedIssuer<'static, KeyPair>,
-}
+pub struct DevCa(Authority);
 
 impl Default for DevCa {
     fn default() -> Self {
@@ -76,38 +53,22 @@ impl Default for DevCa {
 impl DevCa {
     /// Draws a key and certifies it.
     pub fn new() -> Self {
-        let mut params = params(&[], &[(DnType::CommonName, "vernport test authority")]);
-        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let issuer = CertifiedIssuer::self_signed(params, new_key()).expect("the parameters are complete");
-        Self { issuer }
+        Self(Authority::new().expect("the kernel gives random bytes"))
     }
 
     /// The authority's own certificate, in PEM.
     pub fn certificate_pem(&self) -> String {
-        self.issuer.pem()
+        self.0.certificate_pem()
     }
 
     /// A server on `localhost`, `127.0.0.1` and `::1`.
     pub fn server(&self) -> Identity {
-        let mut params =
-            params(&["localhost", "127.0.0.1", "::1"], &[(DnType::CommonName, "vernport test server")]);
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        self.issue(&params)
+        Identity(self.0.server(&["localhost", "127.0.0.1", "::1"]).expect("these are names"))
     }
 
     /// A client of central or of a broker.
     pub fn client(&self, name: &Slug, role: Role, controller: &ControllerId) -> Identity {
-        let mut params = params(
-            &[],
-            &[
-                (DnType::CommonName, name.as_str()),
-                (DnType::OrganizationalUnitName, role.as_str()),
-                (DnType::OrganizationName, controller.as_str()),
-            ],
-        );
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-        self.issue(&params)
+        Identity(self.0.client(name, role, controller).expect("the kernel gives random bytes"))
     }
 
     /// What a server presents and asks: a certificate of this authority from
@@ -140,34 +101,10 @@ impl DevCa {
 
     fn roots(&self) -> RootCertStore {
         let mut roots = RootCertStore::empty();
-        roots.add(self.issuer.der().clone()).expect("the authority's certificate is well formed");
+        let own = CertificateDer::from_pem_slice(self.certificate_pem().as_bytes()).expect("just made");
+        roots.add(own).expect("the authority's certificate is well formed");
         roots
     }
-
-    fn issue(&self, params: &CertificateParams) -> Identity {
-        let key = new_key();
-        let certificate = params.signed_by(&key, &self.issuer).expect("the parameters are complete");
-        Identity {
-            certificate_pem: certificate.pem(),
-            key_pem: key.serialize_pem(),
-            certificate_der: certificate.der().clone(),
-            key_der: key.serialize_der(),
-        }
-    }
-}
-
-fn params(names: &[&str], subject: &[(DnType, &str)]) -> CertificateParams {
-    let names: Vec<String> = names.iter().map(ToString::to_string).collect();
-    let mut params = CertificateParams::new(names).expect("the names are addresses or host names");
-    params.distinguished_name = DistinguishedName::new();
-    for (kind, text) in subject {
-        params.distinguished_name.push(kind.clone(), *text);
-    }
-    params
-}
-
-fn new_key() -> KeyPair {
-    KeyPair::generate().expect("the kernel gives random bytes")
 }
 
 fn provider() -> Arc<CryptoProvider> {

@@ -11,6 +11,7 @@
 
 mod basis;
 mod catalogue;
+mod chain;
 mod frame;
 mod id;
 mod identifier;
@@ -22,6 +23,7 @@ mod value;
 
 pub use basis::LegalBasis;
 pub use catalogue::{Catalogue, CatalogueError, Category, Signal, SignalId, ValueKind};
+pub use chain::chain;
 pub use frame::{CanFrame, CanId, FrameKind};
 pub use id::{
     AssetId, BatchId, BootId, ControllerId, EntryHash, EpochId, GrantId, IdError, KeyId, MessageId, OrderId,

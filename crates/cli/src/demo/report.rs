@@ -182,7 +182,7 @@ fn other_key(stage: &Stage, opened: &[Opened]) -> Result<Option<String>> {
     let key = stage.dev.opening_key(&one.controller, other)?;
     let error = ReceivedEnvelope::parse(&one.envelope)?.open(&key).err();
     let error = error.context("the key of another purpose opened a batch")?;
-    Ok(Some(format!("{} for {}: {}", other.recipient, other.purpose, vernport_gateway::chain(&error))))
+    Ok(Some(format!("{} for {}: {}", other.recipient, other.purpose, vernport_types::chain(&error))))
 }
 
 /// One row for each signal that was read, flows summed up.

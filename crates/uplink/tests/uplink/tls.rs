@@ -22,8 +22,8 @@ impl Files {
         };
         let files = TlsFiles {
             ca: put("ca.pem", &ca.certificate_pem()),
-            certificate: put("gateway.pem", &identity.certificate_pem),
-            key: put("gateway.key", &identity.key_pem),
+            certificate: put("gateway.pem", identity.certificate_pem()),
+            key: put("gateway.key", identity.key_pem()),
         };
         Self { folder, files }
     }
@@ -80,6 +80,6 @@ fn each_file_is_named_with_what_is_wrong() {
     assert!(matches!(refused(b), TlsError::Pair { .. }));
     // The key of somebody else.
     let identity = other.client(&gateway(), Role::Gateway, &"NO-999999999".parse().expect("a controller"));
-    let [_, _, c] = of(&good.file(&identity.key_pem));
+    let [_, _, c] = of(&good.file(identity.key_pem()));
     assert!(matches!(refused(c), TlsError::Pair { .. }));
 }
