@@ -101,10 +101,7 @@ pub async fn replay(args: &args::Replay, folder: &Path) -> Result<(Replayed, Sta
         serve_notice(&stage, &controller, &registrar, &args.bundle, &mut assumed).await?;
     }
     stage.start_gateway(&controller).await?;
-    // There are no brokers here, so what is for topics stays in the spool.
-    let done = |status: &Status| {
-        status.sources_ended > 0 && status.spool.batches_queued + status.tally.gathered == 0
-    };
+    let done = |status: &Status| status.sources_ended > 0 && status.is_settled();
     let status = stage.wait_for(&controller, "log read and delivered", done).await?;
     let mut opened = BTreeMap::new();
     for recipient in &controller.recipient {

@@ -60,7 +60,8 @@ pub struct Config {
     pub bus: Vec<Bus>,
     /// The broker on which workshop tools publish. None: no tools.
     pub tools: Option<Mqtt>,
-    /// The broker on which fleet operators subscribe. None: topic messages wait in the spool.
+    /// The broker on which fleet operators subscribe. None: no messages for topics are made, so that none
+    /// wait for a broker that never comes.
     pub fleet: Option<Mqtt>,
     /// How readings are gathered.
     #[serde(default)]

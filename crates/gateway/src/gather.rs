@@ -74,6 +74,8 @@ pub(crate) struct Sealing {
     pub(crate) catalogue_hash: [u8; 32],
     pub(crate) device: SigningKey,
     pub(crate) storage: StorageKey,
+    /// Whether there is a fleet broker to send messages to.
+    pub(crate) topics: bool,
     pub(crate) boot: BootId,
 }
 
@@ -236,7 +238,7 @@ impl Gather {
                 unit.batches.push(QueuedBatch { grant, sealed });
             }
         }
-        let Some(topic) = &flow.deliver.topic else { return Ok(()) };
+        let Some(topic) = flow.deliver.topic.as_ref().filter(|_| sealing.topics) else { return Ok(()) };
         let stream = Stream {
             operator: topic.operator.clone(),
             purpose: flow.purpose.clone(),

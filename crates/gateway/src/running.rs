@@ -169,6 +169,7 @@ pub async fn run(config: &Config, deps: Deps, stop: CancellationToken) -> Result
         catalogue_hash: sha256(&catalogue.normal_form()),
         device: secrets.device,
         storage: secrets.storage,
+        topics: config.fleet.is_some(),
         boot: boot_id(),
     };
     let samples = spool.samples().await?;
