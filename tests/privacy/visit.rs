@@ -6,6 +6,7 @@ use crate::evidence::{Batch, Evidence, File, Holder, Key, Received, Refused, rea
 use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 use std::{
+    collections::BTreeSet,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -384,8 +385,10 @@ async fn at_station(
     stage.wait_for(controller, "vehicle recognised", |status| status.tally.visits > 0).await?;
     bus.drive(6, stage, controller).await?;
     tool(stage, controller, answers).await?;
-    for subject in known.persons.iter().filter(|_| consent(controller.name.as_str()).is_some()) {
-        let (subject, categories) = (*subject, std::collections::BTreeSet::new());
+    if let Some([role, ..]) = consent(controller.name.as_str()) {
+        let subject =
+            known.world.subject(&format!("{role} of {}", controller.name)).context("who consented")?;
+        let categories = BTreeSet::new();
         let scope = WithdrawalScope::Subject { subject, purpose: None, recipient: None, categories };
         let withdrawal = Withdrawal { scope, method: Method::Spoken, recorded_by: None };
         stage.say(controller, &known.registrar, Event::ConsentWithdrawn(withdrawal)).await?;

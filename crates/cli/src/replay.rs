@@ -98,7 +98,7 @@ pub async fn replay(args: &args::Replay, folder: &Path) -> Result<(Replayed, Sta
     let world = World::from_toml(&name, &text)?;
     registrar.record(world.entries(&controller.id, &registrar.identity, clock.now().wall)?).await?;
     if args.world.is_none() {
-        serve_notice(&stage, &controller, &registrar, &args.bundle, &mut assumed).await?;
+        serve_notices(&registrar, &args.bundle, &mut assumed).await?;
     }
     stage.start_gateway(&controller).await?;
     let done = |status: &Status| status.sources_ended > 0 && status.is_settled();
@@ -133,13 +133,8 @@ fn assumed_world(args: &args::Replay, log: &Log, assumed: &mut Vec<String>) -> S
     text + "[[event]]\ntime = \"-30s\"\nkind = \"order-opened\"\norder = \"replay\"\nassets = [\"vehicle\"]\nstation = \"main/bay-1\"\n"
 }
 
-async fn serve_notice(
-    _stage: &Stage,
-    _controller: &DevController,
-    registrar: &Registrar,
-    bundle: &str,
-    assumed: &mut Vec<String>,
-) -> Result<()> {
+/// Without a world file every notice of the bundle counts as served.
+async fn serve_notices(registrar: &Registrar, bundle: &str, assumed: &mut Vec<String>) -> Result<()> {
     let catalogue = shipped::catalogue();
     let (file, text) = shipped::bundle_text(bundle)?;
     let rules =
