@@ -11,4 +11,5 @@ mod compile_fail;
 mod evidence;
 mod keys;
 mod operators;
+mod planted;
 mod visit;

@@ -2,7 +2,13 @@
 //! that could give somebody away planted on every way in: the bus, the tool's
 //! messages, the ledger, the questions to central. Real parts, real sockets.
 
-use crate::evidence::{Batch, Evidence, File, Holder, Key, Received, Refused, read_files};
+use crate::{
+    evidence::{Batch, Evidence, File, Holder, Key, Received, Refused, read_files},
+    planted::{
+        DRIVER_CARD, ODOMETER_M, OTHER_VIN, PLATE, SECOND, SERIAL, TOOL_ODOMETER_M, VIN, canaries, consent,
+        truck, world,
+    },
+};
 use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 use std::{
@@ -29,153 +35,13 @@ use vernport_mqtt::{
     Cause, Inbox, InboxConfig, LinkState, LinkStatus, Outcome, ToolAddress, ToolClient, acl::Principal,
     topic::operator_filter,
 };
-use vernport_policy::Minimiser;
 use vernport_registry::{Event, Method, OrderClosed, Withdrawal, WithdrawalScope, world::World};
-use vernport_sim::{J1939Fault, Truck, TruckConfig};
+use vernport_sim::Truck;
 use vernport_testkit::{canary::Canaries, logs::Logs};
-use vernport_types::{BootMicros, CanFrame, Identifier, Plate, Position, Slug, SubjectId, Value};
+use vernport_types::{BootMicros, CanFrame, Identifier, Plate, Slug, SubjectId};
 
-const VIN: &str = "YV2XZ93W7KJ604817";
-/// Of a vehicle that was never handed in.
-const OTHER_VIN: &str = "WJMM62VXK0Z918273";
-const SERIAL: &str = "BODY-7719-KRX-40382";
-const PLATE: &str = "ZQ71934";
-/// The number of a driver's card, which nobody asked the tool for.
-const DRIVER_CARD: &str = "N8830417265590021";
-/// A multiple of 5 m, as the bus says it.
-const ODOMETER_M: u64 = 3_987_654_325;
-/// What the message of coarser scale, 125 m, makes of it.
-const COARSE_ODOMETER_M: u64 = ODOMETER_M / 125 * 125;
-/// The tool's own reading, in metres.
-const TOOL_ODOMETER_M: u64 = 3_987_713_469;
-const LATITUDE_E7: i32 = 634_305_149;
-const LONGITUDE_E7: i32 = 103_950_537;
-const SECOND: u64 = 1_000_000;
 /// How long a message or a refusal of a broker is waited for.
 const PATIENCE: Duration = Duration::from_secs(20);
-
-/// The consent that a controller's form asks for: role, purpose, recipient, categories.
-fn consent(controller: &str) -> Option<[&'static str; 4]> {
-    match controller {
-        "westrum" => Some(["owner", "maintenance-reminder", "westrum-workshop", "\"odometer\""]),
-        "cars-software" => {
-            Some(["owner", "service-reminder", "cars-service", "\"odometer\", \"component-status\""])
-        }
-        "example-fleet" => {
-            Some(["driver", "eco-coaching", "eco-coach", "\"driving-behaviour\", \"component-status\""])
-        }
-        _ => None,
-    }
-}
-
-/// What a controller's ledger says before the truck talks. Names are the controller's own, so ids are too.
-fn world(controller: &str, notice: &str) -> String {
-    let mut text = format!(
-        r#"format = 1
-[[asset]]
-name = "truck of {controller}"
-since = "-30d"
-vin = "{VIN}"
-plate = {{ country = "NO", number = "{PLATE}" }}
-[[subject]]
-name = "owner of {controller}"
-[[subject]]
-name = "driver of {controller}"
-[[event]]
-time = "-30d"
-kind = "linked"
-asset = "truck of {controller}"
-subject = "owner of {controller}"
-role = "owner"
-[[event]]
-time = "-30d"
-kind = "linked"
-asset = "truck of {controller}"
-subject = "driver of {controller}"
-role = "driver"
-[[event]]
-time = "-2d"
-kind = "notice-served"
-notice = "{notice}"
-evidence = "photograph of {PLATE} with card {DRIVER_CARD}"
-[[event]]
-time = "-1m"
-kind = "order-opened"
-order = "order of {controller}"
-assets = ["truck of {controller}"]
-station = "main/bay-1"
-"#
-    );
-    if let Some([role, purpose, recipient, categories]) = consent(controller) {
-        text += &format!(
-            r#"[[event]]
-time = "-1d"
-kind = "consent-given"
-subject = "{role} of {controller}"
-role = "{role}"
-purpose = "{purpose}"
-recipient = "{recipient}"
-categories = [{categories}]
-valid_until = "+300d"
-evidence = "form of {PLATE}, {VIN}"
-"#
-        );
-    }
-    text
-}
-
-fn position() -> Result<Position> {
-    Ok(Position::from_e7(LATITUDE_E7, LONGITUDE_E7)?)
-}
-
-fn truck() -> Result<Truck> {
-    let config = TruckConfig {
-        vin: VIN.parse()?,
-        odometer_m: ODOMETER_M,
-        speed_km_per_h: 0,
-        position: position()?,
-        fuel_percent: 62,
-        battery_mv: 24_700,
-        engine_s: 9_412 * 3_600,
-        faults: vec![J1939Fault { spn: 3216, fmi: 4, occurrences: 2 }],
-        obd_trouble_codes: Vec::new(),
-        announce_vin_every_micros: Some(2 * SECOND),
-    };
-    Ok(Truck::new(config, BootMicros(0)))
-}
-
-/// Everything planted. The frames are searched as they are on the bus, too: eight bytes in a row.
-fn canaries() -> Result<Canaries> {
-    let mut canaries = Canaries::default()
-        .text("VIN", VIN)
-        .text("beginning of the VIN", &VIN[..7])
-        .text("middle of the VIN", &VIN[7..14])
-        .text("VIN of another vehicle", OTHER_VIN)
-        .text("serial number", SERIAL)
-        .text("plate", PLATE)
-        .text("driver's card", DRIVER_CARD)
-        .odometer("odometer", ODOMETER_M)
-        .odometer("odometer, coarse message", COARSE_ODOMETER_M)
-        .odometer("odometer of the tool", TOOL_ODOMETER_M)
-        .odometer("odometer, rounded to 1 km", (ODOMETER_M + 500) / 1_000 * 1_000)
-        .position("position", position()?);
-    for resolution in [6, 15] {
-        let Some(Value::Cell(cell)) = Minimiser::Cell(resolution).apply(Value::Position(position()?)) else {
-            anyhow::bail!("a position lies in a cell");
-        };
-        canaries = canaries.cell("cell", cell);
-    }
-    let mut truck = truck()?;
-    for frame in truck.on_tick(BootMicros(SECOND)) {
-        let says =
-            |pgn: u32| matches!(frame.id(), vernport_types::CanId::Extended(id) if id >> 8 & 0xFFFF == pgn);
-        // VDHR, VD and VP.
-        if [0xFEC1, 0xFEE0, 0xFEF3].into_iter().any(says) {
-            canaries = canaries.bytes("frame", frame.data());
-        }
-    }
-    Ok(canaries)
-}
 
 /// The truck on the bus of one station, its time driven from here.
 struct OnBus {
