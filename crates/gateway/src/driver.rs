@@ -13,12 +13,14 @@ use vernport_canbus::TimedFrame;
 use vernport_decode::PlanError;
 use vernport_mqtt::ToolMessage;
 use vernport_spool::{QueueError, Spool, ToolMessage as SeenMessage, Unit};
-use vernport_types::{Clock, Slug, Stamp};
+use vernport_types::{BootMicros, Clock, Slug, Stamp};
 
 /// How often time passes for visits and half-full batches.
 const TICK: Duration = Duration::from_millis(100);
 /// Pause before a unit is offered again to a spool that had no room.
 const RETRY: Duration = Duration::from_millis(500);
+/// How long counts and cursors stay in memory where nothing is released.
+const COUNTS_MICROS: u64 = 60 * 1_000_000;
 /// Inputs taken in before it is looked whether to flush.
 const MAX_BURST: usize = 1024;
 /// Inputs that wait for the driver.
@@ -76,6 +78,7 @@ pub(crate) struct Driver {
     /// Tool messages decided on since the last flush, and where their outcome goes.
     answers: Vec<(SeenMessage, oneshot::Sender<ToolOutcome>)>,
     ended: usize,
+    flushed_at: BootMicros,
 }
 
 impl Driver {
@@ -86,7 +89,8 @@ impl Driver {
         shared: Arc<Shared>,
         max_wait_micros: u64,
     ) -> Self {
-        Self { pipeline, spool, clock, shared, max_wait_micros, answers: Vec::new(), ended: 0 }
+        let flushed_at = clock.now().boot;
+        Self { pipeline, spool, clock, shared, max_wait_micros, answers: Vec::new(), ended: 0, flushed_at }
     }
 
     /// Works until shutdown, then queues what it has.
@@ -117,7 +121,10 @@ impl Driver {
                     }
                 }
             }
-            let due = self.pipeline.wants_flush(self.clock.now(), self.max_wait_micros);
+            let now = self.clock.now();
+            let counts =
+                self.pipeline.has_work() && now.boot.0.saturating_sub(self.flushed_at.0) > COUNTS_MICROS;
+            let due = counts || self.pipeline.wants_flush(now, self.max_wait_micros);
             if (due || !self.answers.is_empty() || self.ended > 0) && !self.flush(&shutdown).await {
                 break;
             }
@@ -171,6 +178,7 @@ impl Driver {
             return false;
         }
         self.shared.flushed();
+        self.flushed_at = self.clock.now().boot;
         for (_, reply) in self.answers.drain(..) {
             // A tool that gave up waiting asks again, and is told that it was taken.
             let _ = reply.send(ToolOutcome::Durable);
