@@ -25,6 +25,9 @@ pub enum Command {
     /// Open or close a work order at central
     #[command(subcommand)]
     Order(Order),
+    /// Write into the ledger at central
+    #[command(subcommand)]
+    Ledger(Ledger),
     /// Say why a signal of a vehicle passes or does not: rule, clause, ledger entry
     Explain(Explain),
     /// Work on rules
@@ -141,6 +144,21 @@ pub enum Order {
         registrar: Registrar,
         /// The order, as `open` printed it
         order: vernport_types::OrderId,
+    },
+}
+
+/// `vernport ledger`.
+#[derive(Debug, Subcommand)]
+pub enum Ledger {
+    /// Record what a world file tells (assets, people, notices, orders, consents), and activate the
+    /// keys of the set's recipients
+    Record {
+        /// How to reach central
+        #[command(flatten)]
+        registrar: Registrar,
+        /// Who said what (TOML)
+        #[arg(long, value_name = "FILE")]
+        world: PathBuf,
     },
 }
 

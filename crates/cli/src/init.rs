@@ -35,9 +35,10 @@ pub fn run(args: &args::Init) -> Result<()> {
             controller.name
         );
     }
+    let first = dev.controller.first().map_or("NAME", |controller| controller.name.as_str());
     text += &format!(
-        "open an order:     vernport order open --dev {dir} --controller {} --plate NO AB12345 --station bay-1 --reference 1017\n",
-        dev.controller.first().map_or("NAME", |controller| controller.name.as_str())
+        "fill a ledger:     vernport ledger record --dev {dir} --controller {first} --world world.toml\n\
+         open an order:     vernport order open --dev {dir} --controller {first} --plate NO AB12345 --station bay-1 --reference 1017\n",
     );
     print(&text);
     Ok(())

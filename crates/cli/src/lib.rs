@@ -7,6 +7,7 @@ pub mod demo;
 pub mod dev;
 pub mod explain;
 pub mod init;
+pub mod ledger;
 pub mod order;
 pub mod registrar;
 pub mod replay;
@@ -28,6 +29,7 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Replay(args) => replay::run(&args).await,
         Command::Unseal(args) => unseal::run(&args),
         Command::Order(args) => order::run(args).await,
+        Command::Ledger(args) => ledger::run(args).await,
         Command::Explain(args) => explain::run(&args),
         Command::Bundle(args) => bundle::run(&args),
         Command::Init(args) => init::run(&args),

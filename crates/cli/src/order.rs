@@ -43,7 +43,8 @@ pub async fn run(args: args::Order) -> Result<()> {
     Ok(())
 }
 
-fn connect(at: &args::Registrar) -> Result<(Dev, Registrar)> {
+/// The set, and the counter's system of one of its controllers.
+pub(crate) fn connect(at: &args::Registrar) -> Result<(Dev, Registrar)> {
     let dev = Dev::load(&at.dev)?;
     let registrar = Registrar::new(&dev, dev.controller(&at.controller)?, Arc::new(SystemClock))?;
     Ok((dev, registrar))

@@ -1,0 +1,36 @@
+//! `vernport ledger record`: a world file into the ledger of a developer's set, so
+//! that there is something to open orders for.
+
+use crate::{args, order::connect};
+use anyhow::{Context as _, Result};
+use vernport_gateway::SystemClock;
+use vernport_registry::world::World;
+use vernport_types::Clock as _;
+
+/// Records the world and activates the recipients' keys.
+///
+/// # Errors
+/// If the file cannot be used, or central cannot be reached or refuses.
+pub async fn run(args: args::Ledger) -> Result<()> {
+    let args::Ledger::Record { registrar: at, world } = args;
+    let file = world.display().to_string();
+    let text = std::fs::read_to_string(&world).with_context(|| format!("{file}: cannot be read"))?;
+    let world = World::from_toml(&file, &text)?;
+    let (dev, registrar) = connect(&at)?;
+    let controller = dev.controller(&at.controller)?;
+    let entries = world.entries(&controller.id, &registrar.identity, SystemClock.now().wall)?;
+    let count = entries.len();
+    registrar.activate_keys(&dev, controller).await?;
+    registrar.record(entries).await?;
+    print(&format!(
+        "{count} entries recorded for {}, {} keys active",
+        controller.name,
+        controller.recipient.len()
+    ));
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "the answer of the command")]
+fn print(line: &str) {
+    println!("{line}");
+}
