@@ -11,7 +11,7 @@
 use crate::Grant;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
-use vernport_crypto::{Signature, SigningKey, VerifyingKey, WrappingKey, sha256};
+use vernport_crypto::{Signature, SigningKey, VerifyingKey, WrappingKey, hash_text, sha256};
 use vernport_types::{ControllerId, GrantId, Reason, Slug, UtcMicros};
 
 /// The longest that any opening may be believed after a head: 30 days (design, section 6, statutory).
@@ -222,39 +222,27 @@ impl SignedHead {
     }
 }
 
-/// Writes fixed bytes as hexadecimal where people read, and as bytes elsewhere.
-macro_rules! bytes_text {
-    ($module:ident, $len:literal) => {
-        mod $module {
-            use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+/// Writes a nonce as hexadecimal where people read, and as bytes elsewhere.
+mod nonce_text {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+    use std::borrow::Cow;
 
-            pub(super) fn serialize<S: Serializer>(
-                bytes: &[u8; $len],
-                serializer: S,
-            ) -> Result<S::Ok, S::Error> {
-                if serializer.is_human_readable() {
-                    serializer.serialize_str(&hex::encode(bytes))
-                } else {
-                    bytes.serialize(serializer)
-                }
-            }
-
-            pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-                deserializer: D,
-            ) -> Result<[u8; $len], D::Error> {
-                if deserializer.is_human_readable() {
-                    let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-                    let mut bytes = [0; $len];
-                    hex::decode_to_slice(text.as_ref(), &mut bytes)
-                        .map_err(|_| D::Error::custom("expected hexadecimal digits"))?;
-                    Ok(bytes)
-                } else {
-                    <[u8; $len]>::deserialize(deserializer)
-                }
-            }
+    pub(super) fn serialize<S: Serializer>(nonce: &[u8; 16], serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            serializer.serialize_str(&hex::encode(nonce))
+        } else {
+            nonce.serialize(serializer)
         }
-    };
-}
+    }
 
-bytes_text!(hash_text, 32);
-bytes_text!(nonce_text, 16);
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u8; 16], D::Error> {
+        if !deserializer.is_human_readable() {
+            return <[u8; 16]>::deserialize(deserializer);
+        }
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        let mut nonce = [0; 16];
+        hex::decode_to_slice(text.as_ref(), &mut nonce)
+            .map_err(|_| D::Error::custom("expected 32 hexadecimal digits"))?;
+        Ok(nonce)
+    }
+}
