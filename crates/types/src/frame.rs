@@ -31,6 +31,42 @@ impl CanId {
     }
 }
 
+/// Passes a frame whose identifier has the format of `id` and agrees with it in
+/// the bits that are set in `mask`.
+///
+/// A frame passes a list of filters if any of them lets it; an empty list lets none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CanFilter {
+    /// The identifier and its format.
+    pub id: CanId,
+    /// The bits that count.
+    pub mask: u32,
+}
+
+impl CanFilter {
+    /// Passes one identifier only.
+    pub const fn exactly(id: CanId) -> Self {
+        let mask = match id {
+            CanId::Standard(_) => 0x7FF,
+            CanId::Extended(_) => 0x1FFF_FFFF,
+        };
+        Self { id, mask }
+    }
+
+    /// Passes everything: one filter for each format.
+    pub const ALL: [Self; 2] =
+        [Self { id: CanId::Standard(0), mask: 0 }, Self { id: CanId::Extended(0), mask: 0 }];
+
+    /// Whether a frame with this identifier passes.
+    pub const fn passes(&self, id: CanId) -> bool {
+        match (self.id, id) {
+            (CanId::Standard(wanted), CanId::Standard(id)) => (wanted ^ id) as u32 & self.mask == 0,
+            (CanId::Extended(wanted), CanId::Extended(id)) => (wanted ^ id) & self.mask == 0,
+            _ => false,
+        }
+    }
+}
+
 /// What a frame carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FrameKind {
@@ -93,5 +129,23 @@ impl CanFrame {
 impl fmt::Debug for CanFrame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "CanFrame({:?}, {:?}, {} bytes)", self.id, self.kind, self.len)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_passes_what_agrees_in_the_bits_that_count() {
+        let group = CanFilter { id: CanId::Extended(0x18FE_C100), mask: 0x03FF_FF00 };
+        assert!(group.passes(CanId::Extended(0x0CFE_C117)), "priority and source do not count");
+        assert!(!group.passes(CanId::Extended(0x18FE_C000)));
+        assert!(!group.passes(CanId::Standard(0x100)), "formats are apart");
+        let one = CanFilter::exactly(CanId::Standard(0x7E8));
+        assert!(one.passes(CanId::Standard(0x7E8)) && !one.passes(CanId::Standard(0x7E9)));
+        for id in [CanId::Standard(0x7FF), CanId::Extended(0x1FFF_FFFF)] {
+            assert!(CanFilter::ALL.iter().any(|filter| filter.passes(id)));
+        }
     }
 }

@@ -24,7 +24,7 @@ mod value;
 pub use basis::LegalBasis;
 pub use catalogue::{Catalogue, CatalogueError, Category, Signal, SignalId, ValueKind};
 pub use chain::chain;
-pub use frame::{CanFrame, CanId, FrameKind};
+pub use frame::{CanFilter, CanFrame, CanId, FrameKind};
 pub use id::{
     AssetId, BatchId, BootId, ControllerId, EntryHash, EpochId, GrantId, IdError, KeyId, MessageId, OrderId,
     PersonAlias, Slug, SubjectId, VehicleAlias,
