@@ -8,6 +8,9 @@
 //!
 //! Nothing is allocated per frame once each sender was heard.
 
+mod answers;
+mod groups;
+mod interest;
 mod out;
 
 use crate::{
