@@ -7,6 +7,7 @@
 #![allow(clippy::print_stdout)]
 
 mod ci;
+mod fuzz;
 mod licences;
 mod metadata;
 mod proof;
@@ -46,6 +47,18 @@ enum Task {
         #[arg(value_name = "CHECK", value_enum)]
         checks: Vec<ci::Check>,
     },
+    /// Fuzz what reads foreign bytes: all targets, or those named
+    Fuzz {
+        /// Names of targets, as in tests/fuzz/targets
+        #[arg(value_name = "TARGET")]
+        targets: Vec<String>,
+        /// How many executions each, instead of a time
+        #[arg(long)]
+        runs: Option<u64>,
+        /// How long each, in seconds
+        #[arg(long, default_value_t = 20)]
+        seconds: u32,
+    },
     /// Check the house rules: floors, licences, file headers, lengths, words
     Tidy,
 }
@@ -67,6 +80,10 @@ fn run(task: &Task) -> anyhow::Result<()> {
         Task::Test { list: true, .. } => suites::list(&workspace),
         Task::Test { suites, list: false } => suites::run(&workspace, suites),
         Task::Ci { checks } => ci::run(&workspace, checks),
+        Task::Fuzz { targets, runs, seconds } => {
+            let effort = runs.map_or(fuzz::Effort::Seconds(*seconds), fuzz::Effort::Runs);
+            fuzz::run(&workspace, targets, effort)
+        }
         Task::Tidy => tidy::run(&workspace),
     }
 }

@@ -59,6 +59,11 @@ impl Report {
         self.returned == 0 && self.failed == 0
     }
 
+    /// One test that no harness ran.
+    pub(crate) fn one(&mut self, passed: bool) {
+        if passed { self.returned += 1 } else { self.failed += 1 }
+    }
+
     pub(crate) fn add(&mut self, other: Self) {
         self.returned += other.returned;
         self.failed += other.failed;

@@ -10,7 +10,12 @@ struct Need {
     package: &'static str,
 }
 
-const NEEDS: [Need; 2] = [Need { program: "cc", package: "gcc" }, Need { program: "git", package: "git" }];
+const NEEDS: [Need; 3] = [
+    Need { program: "cc", package: "gcc" },
+    // libFuzzer, for the fuzz targets.
+    Need { program: "c++", package: "g++" },
+    Need { program: "git", package: "git" },
+];
 
 /// Installs what is missing, without asking.
 pub(crate) fn run() -> Result<()> {

@@ -1,7 +1,9 @@
-//! The test suites: `unit` is what lies in the crates, every other one a test
-//! target of the root package, so that a new target is a new suite.
+//! The test suites: `unit` is what lies in the crates, `fuzz` the targets of
+//! `tests/fuzz`, every other one a test target of the root package, so that a
+//! new target is a new suite.
 
 use crate::{
+    fuzz,
     metadata::Metadata,
     report::Report,
     workspace::{Workspace, in_ci, shown},
@@ -16,6 +18,8 @@ use std::{
 const ROOT_PACKAGE: &str = "vernport-suites";
 /// The suite of the crates' own tests.
 const UNIT: &str = "unit";
+/// The suite of the fuzz targets.
+const FUZZ: &str = "fuzz";
 
 /// Shows the names of the suites.
 pub(crate) fn list(workspace: &Workspace) -> Result<()> {
@@ -67,11 +71,15 @@ fn names(workspace: &Workspace) -> Result<Vec<String>> {
     let root = metadata.members().find(|package| package.name == ROOT_PACKAGE);
     let targets = &root.with_context(|| format!("there is no package {ROOT_PACKAGE}"))?.targets;
     let suites = targets.iter().filter(|target| target.kind.iter().any(|kind| kind == "test"));
-    Ok(std::iter::once(UNIT.to_owned()).chain(suites.map(|target| target.name.clone())).collect())
+    let suites = suites.map(|target| target.name.clone());
+    Ok(std::iter::once(UNIT.to_owned()).chain(suites).chain([FUZZ.to_owned()]).collect())
 }
 
 /// The report of one suite, and whether cargo was content.
 fn run_one(workspace: &Workspace, name: &str) -> Result<(Report, bool)> {
+    if name == FUZZ {
+        return Ok((fuzz::suite(workspace, &[], fuzz::CI)?, true));
+    }
     let mut cargo = workspace.cargo(&["test", "--locked", "--quiet", "--no-fail-fast"]);
     if name == UNIT {
         cargo.args(["--workspace", "--exclude", ROOT_PACKAGE]);
