@@ -5,12 +5,11 @@
 //! `cargo bench --bench decide -- instructions CASE` runs one case so many times
 //! and ends, for callgrind; without a case it lists them.
 
-use criterion::{
-    Criterion, Throughput,
-    measurement::{Measurement, ValueFormatter, WallTime},
-};
-use rustix::time::{ClockId, clock_gettime};
-use std::{collections::HashMap, env, fmt::Write as _, hint::black_box, sync::Arc, time::Duration};
+mod harness;
+
+use criterion::{Criterion, Throughput};
+use harness::{ProcessorTime, criterion};
+use std::{collections::HashMap, env, fmt::Write as _, hint::black_box, sync::Arc};
 use vernport_crypto::{IdentityKey, OpeningKey, random};
 use vernport_policy::{
     Bundle, FlowGrant, Grant, GrantId, Head, Opening, Outcomes, Rules, Sampler, Snapshot, SnapshotFor,
@@ -281,39 +280,6 @@ fn below(bound: usize) -> usize {
     usize::try_from((drawn * bound as u128) >> 64).expect("below the bound")
 }
 
-/// The time that this thread had the processor: what else runs on the machine counts only by the caches.
-struct ProcessorTime;
-
-impl Measurement for ProcessorTime {
-    type Intermediate = Duration;
-    type Value = Duration;
-
-    fn start(&self) -> Duration {
-        let time = clock_gettime(ClockId::ThreadCPUTime);
-        Duration::try_from(time).expect("a thread's time is positive")
-    }
-
-    fn end(&self, begun: Duration) -> Duration {
-        self.start() - begun
-    }
-
-    fn add(&self, one: &Duration, other: &Duration) -> Duration {
-        *one + *other
-    }
-
-    fn zero(&self) -> Duration {
-        Duration::ZERO
-    }
-
-    fn to_f64(&self, time: &Duration) -> f64 {
-        WallTime.to_f64(time)
-    }
-
-    fn formatter(&self) -> &dyn ValueFormatter {
-        WallTime.formatter()
-    }
-}
-
 fn measure(criterion: &mut Criterion<ProcessorTime>) {
     let mut built: HashMap<(usize, usize), Asked> = HashMap::new();
     for (name, size, path, ask, flows) in CASES {
@@ -355,11 +321,7 @@ fn main() {
     if arguments.next().as_deref() == Some("instructions") {
         return count(arguments.next().as_deref());
     }
-    let mut criterion = Criterion::default()
-        .with_measurement(ProcessorTime)
-        .warm_up_time(Duration::from_secs(1))
-        .measurement_time(Duration::from_secs(2))
-        .configure_from_args();
+    let mut criterion = criterion();
     measure(&mut criterion);
     criterion.final_summary();
 }
