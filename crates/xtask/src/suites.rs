@@ -1,11 +1,12 @@
 //! The test suites: `unit` is what lies in the crates, `fuzz` the targets of
 //! `tests/fuzz`, every other one a test target of the root package, so that a
-//! new target is a new suite.
+//! new target is a new suite. One of them runs where CAN is.
 
 use crate::{
     fuzz,
     metadata::Metadata,
     report::Report,
+    vcan,
     workspace::{Workspace, in_ci, shown},
 };
 use anyhow::{Context as _, Result, bail};
@@ -81,6 +82,9 @@ fn run_one(workspace: &Workspace, name: &str) -> Result<(Report, bool)> {
         return Ok((fuzz::suite(workspace, &[], fuzz::CI)?, true));
     }
     let mut cargo = workspace.cargo(&["test", "--locked", "--quiet", "--no-fail-fast"]);
+    if name == vcan::SUITE {
+        vcan::lead(workspace, &mut cargo)?;
+    }
     if name == UNIT {
         cargo.args(["--workspace", "--exclude", ROOT_PACKAGE]);
     } else {
