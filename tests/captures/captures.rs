@@ -85,6 +85,11 @@ impl Captures {
         Log { frames: self.frames(&name), name, expected }
     }
 
+    /// A log of which no expected values are listed.
+    pub(crate) fn whole(&self, name: &str) -> Log {
+        Log { frames: self.frames(name), name: name.to_owned(), expected: Json::Null }
+    }
+
     /// A file of JSON.
     pub(crate) fn json(&self, name: &str) -> Json {
         serde_json::from_str(&self.text(name)).unwrap_or_else(|error| panic!("{name}: {error}"))

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use vernport_decode::{
     Decoded, RejectCode,
     j1939::{
-        Id, dm1, pgn,
-        transport::{self, Broadcasts},
+        Id, pgn,
+        transport::{Step, Transport},
     },
 };
 use vernport_types::{Fault, FaultState, Position, Source, TroubleCode, Value};
@@ -56,42 +56,84 @@ fn compare(log: &Log, signal: &str, sa: u8, expected: &Json, got: &[f64], scale:
     }
 }
 
+/// How what others read becomes what the catalogue holds.
+#[derive(Clone, Copy)]
+enum As {
+    /// A number times this.
+    Number(f64),
+    /// Two bits: 0 off, 1 on, and no value.
+    Flag,
+}
+
+const FUEL: &str = "Vehicle.Powertrain.FuelSystem.RelativeLevel";
+const DISTANCE: &str = "Vehicle.TraveledDistance";
+const VOLTS: &str = "Vehicle.LowVoltageBattery.CurrentVoltage";
+const COOLANT: &str = "Vehicle.Extension.EngineCoolant.RelativeLevel";
+const OIL: &str = "Vehicle.Extension.EngineOil.RelativeLevel";
+const USED: &str = "Vehicle.Extension.FuelSystem.AccumulatedConsumption";
+const EXHAUST_FLUID: &str = "Vehicle.Powertrain.CombustionEngine.DieselExhaustFluid.Level";
+const HOURS: &str = "Vehicle.Powertrain.CombustionEngine.EngineHours";
+const GOVERNOR: &str = "Vehicle.Extension.PowerTakeOffs.IsGovernorSwitchOn";
+
+/// What others read, by the name they give it: the group and the signal of the catalogue.
+const READ_BY_OTHERS: [(&str, u32, &str, As); 13] = [
+    ("VDHR_total_km", pgn::DISTANCE_HIGH_RESOLUTION, DISTANCE, As::Number(1000.0)),
+    ("VD_total_km", pgn::DISTANCE, DISTANCE, As::Number(1000.0)),
+    ("CCVS1_wheel_speed_kmh", pgn::SPEED, "Vehicle.Speed", As::Number(1.0)),
+    ("TCO1_speed_kmh", pgn::TACHOGRAPH, "Vehicle.Speed", As::Number(1.0)),
+    ("CCVS1_parking_brake", pgn::SPEED, "Vehicle.Chassis.ParkingBrake.IsEngaged", As::Flag),
+    ("PTO_gov_enable_switch", pgn::PTO, GOVERNOR, As::Flag),
+    ("DD_fuel_level1_pct", pgn::DASH_DISPLAY, FUEL, As::Number(1.0)),
+    ("VEP1_batt_input1_V", pgn::ELECTRICAL_POWER, VOLTS, As::Number(1.0)),
+    ("HOURS_total_h", pgn::ENGINE_HOURS, HOURS, As::Number(1.0)),
+    ("EFLP1_coolant_level_pct", pgn::ENGINE_FLUIDS, COOLANT, As::Number(1.0)),
+    ("EFLP1_oil_level_pct", pgn::ENGINE_FLUIDS, OIL, As::Number(1.0)),
+    ("LFC_total_fuel_l", pgn::FUEL_CONSUMPTION, USED, As::Number(1.0)),
+    ("DEF_level_pct", pgn::EXHAUST_FLUID, EXHAUST_FLUID, As::Number(1.0)),
+];
+
+/// What others read that is no signal of the catalogue, or has a test of its own.
+const ELSEWHERE: [&str; 6] = ["VD_trip_km", "VDHR_trip_km", "VEP1_keyswitch_V", "TD_raw", "DM1", "VI_vin"];
+
 #[test]
-fn numbers_are_those_that_other_tools_read() {
+fn values_are_those_that_other_tools_read() {
     let Some(captures) = Captures::find() else { return };
-    let fuel = "Vehicle.Powertrain.FuelSystem.RelativeLevel";
     let mut compared = 0;
     for log in LOGS.map(|name| captures.log(name)) {
         let decoded = log.decode();
-        for (signal, group, path, scale, none) in [
-            (
-                "VDHR_total_km",
-                pgn::DISTANCE_HIGH_RESOLUTION,
-                "Vehicle.TraveledDistance",
-                1000.0,
-                &WAKE_UP_KM[..],
-            ),
-            ("VD_total_km", pgn::DISTANCE, "Vehicle.TraveledDistance", 1000.0, &WAKE_UP_KM[..]),
-            ("CCVS1_wheel_speed_kmh", pgn::SPEED, "Vehicle.Speed", 1.0, &[]),
-            ("DD_fuel_level1_pct", pgn::DASH_DISPLAY, fuel, 1.0, &[]),
-            (
-                "VEP1_batt_input1_V",
-                pgn::ELECTRICAL_POWER,
-                "Vehicle.LowVoltageBattery.CurrentVoltage",
-                1.0,
-                &[],
-            ),
-            ("HOURS_total_h", pgn::ENGINE_HOURS, "Vehicle.Powertrain.CombustionEngine.EngineHours", 1.0, &[]),
-        ] {
+        for signal in log.expected["j1939"]["signals"].as_object().expect("signals").keys() {
+            let Some((_, group, path, read_as)) = READ_BY_OTHERS.iter().find(|(name, ..)| name == signal) else {
+                assert!(ELSEWHERE.contains(&signal.as_str()), "{}: {signal} is compared nowhere", log.name);
+                continue;
+            };
             for (sa, expected) in by_source(&log, signal) {
-                let values = values_of(&decoded, path, |source| source == Source::J1939 { pgn: group, sa });
-                let numbers: Vec<f64> = values.iter().filter_map(Value::as_f64).collect();
-                compare(&log, signal, sa, expected, &numbers, scale, none);
+                let values = values_of(&decoded, path, |source| source == Source::J1939 { pgn: *group, sa });
+                match read_as {
+                    As::Number(scale) => {
+                        let numbers: Vec<f64> = values.iter().filter_map(Value::as_f64).collect();
+                        let none = if *path == DISTANCE { &WAKE_UP_KM[..] } else { &[] };
+                        compare(&log, signal, sa, expected, &numbers, *scale, none);
+                    }
+                    As::Flag => compare_flags(&log, signal, sa, expected, &values),
+                }
                 compared += 1;
             }
         }
     }
-    assert_eq!(compared, 20, "sources with values");
+    assert_eq!(compared, 34, "sources with values");
+}
+
+/// Two bits from one source, which no log changes.
+fn compare_flags(log: &Log, signal: &str, sa: u8, expected: &Json, got: &[Value]) {
+    let name = format!("{} {signal} sa={sa:02X}", log.name);
+    assert_eq!(expected["distinct"].as_array().map(Vec::len), Some(1), "{name}");
+    let times = usize::try_from(expected["n"].as_u64().expect("n")).expect("a count");
+    let value = match expected["first"].as_u64() {
+        Some(0) => Some(Value::Flag(false)),
+        Some(1) => Some(Value::Flag(true)),
+        _ => None,
+    };
+    assert_eq!(got, value.map_or_else(Vec::new, |value| vec![value; times]), "{name}");
 }
 
 #[test]
@@ -139,24 +181,20 @@ fn trouble_codes_are_those_that_other_tools_read() {
     assert_eq!(sources, 7);
 }
 
-/// Every message of the log: single frames, and broadcasts of every group put together.
+/// Every message of the log: single frames, and long messages of every group put together.
 fn messages(log: &Log) -> Vec<(Id, Vec<u8>, bool)> {
-    let (mut broadcasts, mut messages) = (Broadcasts::default(), Vec::new());
+    let (mut transport, mut messages) = (Transport::default(), Vec::new());
     for logged in &log.frames {
         let Some(id) = Id::from_can(logged.frame.id()) else { continue };
         let (data, now) = (logged.frame.data(), logged.at.boot);
-        match id.pgn {
-            transport::CONNECTION => {
-                assert_eq!(broadcasts.announce(id.source, data, now, |_| true), None, "{}", log.name);
-            }
-            transport::DATA => {
-                let step = broadcasts.packet(id.source, data, now);
-                assert_eq!(step.dropped, None, "{}", log.name);
-                if let Some((group, bytes)) = step.message {
-                    messages.push((Id { pgn: group, ..id }, bytes.to_vec(), true));
-                }
-            }
-            _ => messages.push((id, data.to_vec(), false)),
+        if !Transport::is(id.pgn) {
+            messages.push((id, data.to_vec(), false));
+            continue;
+        }
+        let Step { dropped, message } = transport.push(id, data, now, |_| true);
+        assert_eq!(dropped, None, "{}", log.name);
+        if let Some((group, bytes)) = message {
+            messages.push((Id { pgn: group, ..id }, bytes.to_vec(), true));
         }
     }
     messages
@@ -178,28 +216,63 @@ fn long_messages_are_those_that_other_tools_put_together() {
 }
 
 #[test]
-fn lamps_are_those_that_other_tools_read() {
+fn lamps_are_those_that_other_tools_read_and_one_that_is_not_there_is_not_off() {
     let Some(captures) = Captures::find() else { return };
+    let mut compared = 0;
     for log in LOGS.map(|name| captures.log(name)) {
+        let decoded = log.decode();
         for (sa, expected) in by_source(&log, "DM1") {
-            let lamp = |name: &str| match expected["first"]["lamps"][name].as_u64() {
-                Some(0) => dm1::Lamp::Off,
-                Some(1) => dm1::Lamp::On,
-                Some(2) => dm1::Lamp::Reserved,
-                _ => dm1::Lamp::NotAvailable,
-            };
-            let expected = dm1::Lamps {
-                malfunction: lamp("MIL"),
-                red_stop: lamp("RSL"),
-                amber_warning: lamp("AWL"),
-                protect: lamp("PL"),
-            };
-            let of_sa =
-                |(id, ..): &(Id, Vec<u8>, bool)| id.pgn == pgn::ACTIVE_TROUBLE_CODES && id.source == sa;
-            for (_, bytes, _) in messages(&log).into_iter().filter(of_sa) {
-                assert_eq!(dm1::lamps(&bytes), Ok(expected), "{} sa={sa:02X}", log.name);
+            for (lamp, name) in [
+                ("MIL", "IsMalfunctionIndicatorOn"),
+                ("RSL", "IsRedStopOn"),
+                ("AWL", "IsAmberWarningOn"),
+                ("PL", "IsProtectOn"),
+            ] {
+                let source = Source::J1939 { pgn: pgn::ACTIVE_TROUBLE_CODES, sa };
+                let got =
+                    values_of(&decoded, &format!("Vehicle.Extension.Lamps.{name}"), |from| from == source);
+                let lamps = serde_json::json!({
+                    "n": expected["n"],
+                    "first": expected["first"]["lamps"][lamp],
+                    "distinct": [expected["first"]["lamps"][lamp]],
+                });
+                compare_flags(&log, lamp, sa, &lamps, &got);
+                compared += 1;
             }
         }
+    }
+    assert_eq!(compared, 28, "lamps");
+}
+
+#[test]
+fn no_truck_is_taken_for_a_boat() {
+    let Some(captures) = Captures::find() else { return };
+    for log in LOGS.map(|name| captures.log(name)) {
+        let foreign = |event: &Decoded| is_rejected(event, RejectCode::ForeignNetwork);
+        assert!(!log.decode().iter().any(foreign), "{}", log.name);
+    }
+}
+
+#[test]
+fn small_files_of_others_hold_what_others_say() {
+    let Some(captures) = Captures::find() else { return };
+    let decode = |name: &str| captures.whole(&format!("formats/pretty_j1939_{name}")).decode();
+    let fault = |fault| Value::TroubleCode(TroubleCode { fault, state: FaultState::Present });
+    let dm1 = decode("test_dm1.log");
+    let malfunction = "Vehicle.Extension.Lamps.IsMalfunctionIndicatorOn";
+    assert_eq!(
+        values_of(&dm1, "Vehicle.Diagnostics.DTCList", |_| true),
+        [Value::Nothing, fault(Fault::J1939 { spn: 91, fmi: 3, occurrence: Some(1) })]
+    );
+    assert_eq!(values_of(&dm1, malfunction, |_| true), [Value::Flag(false), Value::Flag(true)]);
+    // 6839472 eighths of a kilometre, and a trip that is not there.
+    let distance = values_of(&decode("candump.log"), DISTANCE, |_| true);
+    assert_eq!(distance, [Value::Integer(6_839_472 * 125)]);
+    // An RTS to everybody (SAE J1939-21, 5.10.3): no message, and counted.
+    let addressed = Decoded::Rejected { code: RejectCode::TransportAddress };
+    assert_eq!(decode("test_tp_frames.txt"), [addressed]);
+    for nothing in ["test_priority.log", "test_requests.log", "test_unknown_real.log"] {
+        assert_eq!(decode(nothing), [], "{nothing}");
     }
 }
 

@@ -1,12 +1,13 @@
 //! The decoder of one bus: frames in, values of catalogue signals out.
 //!
 //! ```text
-//! 11-bit 7E8…7EF, 29-bit 18DA Fx yy ─► ISO-TP ─► OBD-II, UDS ─┐
-//! J1939 TP.CM, TP.DT to everybody   ─► BAM ────► group ───────┼─► believed? ─► sink
-//! J1939, any other group            ────────────► group ───────┘
+//! 11-bit 7E8…7EF, 29-bit 18DA Fx yy ─► ISO-TP ────► OBD-II, UDS ─┐
+//! J1939 TP.CM, TP.DT                ─► transport ─► group ───────┼─► believed? ─► sink
+//! J1939, any other group            ──────────────► group ───────┘
 //! ```
 //!
-//! Nothing is allocated per frame once each sender was heard.
+//! Nothing is allocated per frame once each sender was heard. On a boat's bus no
+//! group is read ([`j1939::marine`]).
 
 mod answers;
 mod groups;
@@ -16,7 +17,7 @@ mod out;
 use crate::{
     RejectCode,
     isotp::{self, Heard},
-    j1939::{self, transport},
+    j1939::{self, claim, marine, pgn, spn, transport},
     odometer::Odometers,
     plan::{Plan, PlanError},
 };
@@ -71,13 +72,20 @@ impl Default for Config {
     }
 }
 
+/// J1939 groups from here on are of data page 1.
+const FIRST_OF_DATA_PAGE_1: u32 = 0x1_0000;
+
 /// Decodes the frames of one bus.
 #[derive(Debug)]
 pub struct Decoder {
     config: Config,
     plan: Plan,
     identify: bool,
-    broadcasts: transport::Broadcasts,
+    groups: groups::Index,
+    transport: transport::Transport,
+    methods: spn::Methods,
+    claims: claim::Claims,
+    marine: marine::Evidence,
     senders: Vec<(CanId, isotp::Receiver)>,
     odometers: Odometers,
 }
@@ -88,11 +96,16 @@ impl Decoder {
     /// # Errors
     /// [`PlanError`] if an entry has another unit or kind than the decoder gives.
     pub fn new(catalogue: &Catalogue, config: Config) -> Result<Self, PlanError> {
+        let plan = Plan::new(catalogue)?;
         Ok(Self {
             config,
-            plan: Plan::new(catalogue)?,
+            plan,
             identify: true,
-            broadcasts: transport::Broadcasts::default(),
+            groups: groups::Index::new(&plan),
+            transport: transport::Transport::default(),
+            methods: spn::Methods::default(),
+            claims: claim::Claims::default(),
+            marine: marine::Evidence::default(),
             senders: Vec::new(),
             odometers: Odometers::default(),
         })
@@ -124,7 +137,7 @@ impl Decoder {
 
     /// Lets time pass while nothing is heard: drops what waits too long.
     pub fn tick(&mut self, now: Stamp, sink: &mut impl FnMut(Decoded)) {
-        let mut late = self.broadcasts.expire(now.boot);
+        let mut late = self.transport.expire(now.boot);
         late += self.senders.iter_mut().filter_map(|(_, receiver)| receiver.expire(now.boot)).count();
         for _ in 0..late {
             sink(Decoded::Rejected { code: RejectCode::TransportTimeout });
@@ -133,30 +146,55 @@ impl Decoder {
 
     /// Forgets everything heard: another vehicle may be there now.
     pub fn reset(&mut self) {
-        self.broadcasts.reset();
+        self.transport.reset();
+        self.methods.reset();
+        self.claims.reset();
+        self.marine = marine::Evidence::default();
         self.senders.clear();
         self.odometers.reset();
+    }
+
+    /// The J1939 addresses claimed since the last reset.
+    pub fn claims(&self) -> &claim::Claims {
+        &self.claims
     }
 
     fn j1939(&mut self, frame: &CanFrame, at: Stamp, sink: &mut impl FnMut(Decoded)) {
         let Some(id) = j1939::Id::from_can(frame.id()) else { return };
         let data = frame.data();
-        let to_everybody = id.destination == Some(j1939::Id::GLOBAL);
+        if id.pgn == pgn::ADDRESS_CLAIMED || id.pgn >= FIRST_OF_DATA_PAGE_1 {
+            return self.network(id, data, sink);
+        }
         let mut out =
             Out { plan: &self.plan, odometers: &mut self.odometers, identify: self.identify, at, sink };
-        match id.pgn {
-            transport::CONNECTION if to_everybody => {
-                let dropped = self.broadcasts.announce(id.source, data, at.boot, |group| out.wants(group));
-                out.rejected(dropped);
-            }
-            transport::DATA if to_everybody => {
-                let step = self.broadcasts.packet(id.source, data, at.boot);
-                out.rejected(step.dropped);
-                if let Some((group, message)) = step.message {
-                    out.group(group, id.source, message);
-                }
-            }
-            group => out.group(group, id.source, data),
+        let (group, data) = if transport::Transport::is(id.pgn) {
+            let groups = &self.groups;
+            let wanted = |group| groups.find(group).is_some_and(|group| out.wants(group));
+            let step = self.transport.push(id, data, at.boot, wanted);
+            out.rejected(step.dropped);
+            let Some((group, message)) = step.message else { return };
+            (self.groups.find(group), message)
+        } else {
+            (self.groups.find(id.pgn), data)
+        };
+        let Some(group) = group else { return };
+        if self.marine.is_marine() {
+            return out.rejected(Some(RejectCode::ForeignNetwork));
+        }
+        out.group(group, id.source, data, &mut self.methods);
+    }
+
+    /// What tells whose bus this is.
+    fn network(&mut self, id: j1939::Id, data: &[u8], sink: &mut impl FnMut(Decoded)) {
+        let before = self.marine.is_marine();
+        if let Some(claim) = claim::Claim::read(id, data) {
+            self.claims.heard(claim);
+            self.marine.claim(claim);
+        } else {
+            self.marine.message(id, data);
+        }
+        if !before && self.marine.is_marine() {
+            sink(Decoded::Rejected { code: RejectCode::ForeignNetwork });
         }
     }
 

@@ -64,6 +64,26 @@ plan! {
     engine_hours: "Vehicle.Powertrain.CombustionEngine.EngineHours", "h", Number;
     distance_to_service: "Vehicle.Service.DistanceToService", "km", Number;
     power_take_off: "Vehicle.Extension.PowerTakeOffs.IsEngagedAtLeastOne", "", Flag;
+    power_take_off_governor: "Vehicle.Extension.PowerTakeOffs.IsGovernorSwitchOn", "", Flag;
+    parking_brake: "Vehicle.Chassis.ParkingBrake.IsEngaged", "", Flag;
+    tire_pressure_1_left: "Vehicle.Chassis.Axle.Row1.Wheel.Left.Tire.Pressure", "kPa", Number;
+    tire_pressure_1_right: "Vehicle.Chassis.Axle.Row1.Wheel.Right.Tire.Pressure", "kPa", Number;
+    tire_pressure_2_left: "Vehicle.Chassis.Axle.Row2.Wheel.Left.Tire.Pressure", "kPa", Number;
+    tire_pressure_2_right: "Vehicle.Chassis.Axle.Row2.Wheel.Right.Tire.Pressure", "kPa", Number;
+    axle_weight_1: "Vehicle.Extension.Axle.Row1.Weight", "kg", Number;
+    axle_weight_2: "Vehicle.Extension.Axle.Row2.Weight", "kg", Number;
+    axle_weight_3: "Vehicle.Extension.Axle.Row3.Weight", "kg", Number;
+    axle_weight_4: "Vehicle.Extension.Axle.Row4.Weight", "kg", Number;
+    malfunction_lamp: "Vehicle.Extension.Lamps.IsMalfunctionIndicatorOn", "", Flag;
+    red_stop_lamp: "Vehicle.Extension.Lamps.IsRedStopOn", "", Flag;
+    amber_warning_lamp: "Vehicle.Extension.Lamps.IsAmberWarningOn", "", Flag;
+    protect_lamp: "Vehicle.Extension.Lamps.IsProtectOn", "", Flag;
+    exhaust_fluid_level: "Vehicle.Powertrain.CombustionEngine.DieselExhaustFluid.Level", "percent", Number;
+    second_fuel_level: "Vehicle.Extension.FuelSystem.SecondTank.RelativeLevel", "percent", Number;
+    fuel_used: "Vehicle.Extension.FuelSystem.AccumulatedConsumption", "l", Number;
+    coolant_level: "Vehicle.Extension.EngineCoolant.RelativeLevel", "percent", Number;
+    oil_level: "Vehicle.Extension.EngineOil.RelativeLevel", "percent", Number;
+    oil_temperature: "Vehicle.Powertrain.CombustionEngine.EngineOil.Temperature", "Celsius", Number;
 }
 
 fn wanted(

@@ -10,8 +10,10 @@ pub enum RejectCode {
     NotAvailable,
     /// The sender says that its sensor failed (SAE J1939-71: 0xFE…).
     SensorError,
-    /// A bit pattern without a meaning (SAE J1939-71: 0xFB… to 0xFD…).
+    /// A bit pattern without a meaning (SAE J1939-71: 0xFC… to 0xFD…).
     ReservedValue,
+    /// A bit pattern whose meaning is the parameter's own (SAE J1939-71: 0xFB…); none that is read has one.
+    ParameterSpecific,
     /// Outside of what the catalogue believes, or off the globe.
     OutOfRange,
     /// The message is shorter than the value in it, or its count is wrong.
@@ -28,7 +30,7 @@ pub enum RejectCode {
     OdometerJumped,
     /// More control units tell an odometer than this decoder follows.
     TooManySources,
-    /// A trouble code in an SPN conversion method other than 4 (SAE J1939-73).
+    /// A trouble code in SPN conversion method 1, 2 or 3 (SAE J1939-73), and nothing tells which.
     ConversionMethod,
     /// A part of a long message is missing or out of order.
     TransportSequence,
@@ -38,6 +40,12 @@ pub enum RejectCode {
     TransportSize,
     /// More long messages at once than this decoder follows.
     TransportBusy,
+    /// One side of a connection gave a long message up.
+    TransportAborted,
+    /// A long message for one control unit that is sent to everybody, or the other way round.
+    TransportAddress,
+    /// The bus is that of a boat (NMEA 2000): nothing on it is a truck's.
+    ForeignNetwork,
 }
 
 impl RejectCode {
@@ -46,6 +54,7 @@ impl RejectCode {
         Self::NotAvailable,
         Self::SensorError,
         Self::ReservedValue,
+        Self::ParameterSpecific,
         Self::OutOfRange,
         Self::WrongLength,
         Self::NotText,
@@ -59,6 +68,9 @@ impl RejectCode {
         Self::TransportTimeout,
         Self::TransportSize,
         Self::TransportBusy,
+        Self::TransportAborted,
+        Self::TransportAddress,
+        Self::ForeignNetwork,
     ];
 
     /// The code, as written in status and metrics.
@@ -67,6 +79,7 @@ impl RejectCode {
             Self::NotAvailable => "not-available",
             Self::SensorError => "sensor-error",
             Self::ReservedValue => "reserved-value",
+            Self::ParameterSpecific => "parameter-specific",
             Self::OutOfRange => "out-of-range",
             Self::WrongLength => "wrong-length",
             Self::NotText => "not-text",
@@ -80,6 +93,9 @@ impl RejectCode {
             Self::TransportTimeout => "transport-timeout",
             Self::TransportSize => "transport-size",
             Self::TransportBusy => "transport-busy",
+            Self::TransportAborted => "transport-aborted",
+            Self::TransportAddress => "transport-address",
+            Self::ForeignNetwork => "foreign-network",
         }
     }
 }

@@ -212,7 +212,7 @@ mod tests {
         category = "location"
         [[signal]]
         path = "Vehicle.Exterior.AirTemperature"
-        unit = "celsius"
+        unit = "Celsius"
         kind = "number"
         category = "component-status"
         [[signal]]
@@ -294,7 +294,7 @@ mod tests {
         assert_eq!(one(at, "212", "fahrenheit").map(|v| v.as_f64().map(f64::round)), Ok(Some(100.0)));
         assert_eq!(one(at, "1", ""), Err(ResultCode::Unit));
         assert_eq!(one(at, "1", "km"), Err(ResultCode::Unit));
-        assert_eq!(one(at, "true", "celsius"), Err(ResultCode::Value));
+        assert_eq!(one(at, "true", "Celsius"), Err(ResultCode::Value));
         assert_eq!(one(at, "true", "km"), Err(ResultCode::Unit));
         assert_eq!(one("Vehicle.TraveledDistance", "-1", "m"), Err(ResultCode::Value));
         assert_eq!(one("Vehicle.TraveledDistance", "1e300", "km"), Err(ResultCode::Value));

@@ -13,8 +13,10 @@ const CONVERSIONS: &[(&str, &str, f64, f64)] = &[
     ("m/s", "km/h", 3.6, 0.0),
     ("mph", "km/h", 1.609_344, 0.0),
     ("km/h", "m/s", 1.0 / 3.6, 0.0),
-    ("fahrenheit", "celsius", 5.0 / 9.0, -160.0 / 9.0),
-    ("K", "celsius", 1.0, -273.15),
+    ("celsius", "Celsius", 1.0, 0.0),
+    ("Fahrenheit", "Celsius", 5.0 / 9.0, -160.0 / 9.0),
+    ("fahrenheit", "Celsius", 5.0 / 9.0, -160.0 / 9.0),
+    ("K", "Celsius", 1.0, -273.15),
     ("mV", "V", 0.001, 0.0),
     ("mA", "A", 0.001, 0.0),
     ("bar", "kPa", 100.0, 0.0),
@@ -51,8 +53,8 @@ mod tests {
         for (value, sent, wanted, expected) in [
             (158_910.6, "km", "m", 158_910_600.0),
             (100.0, "mi", "m", 160_934.4),
-            (212.0, "fahrenheit", "celsius", 100.0),
-            (0.0, "K", "celsius", -273.15),
+            (212.0, "fahrenheit", "Celsius", 100.0),
+            (0.0, "K", "Celsius", -273.15),
             (10.0, "m/s", "km/h", 36.0),
             (2.5, "bar", "kPa", 250.0),
             (90.0, "min", "h", 1.5),
@@ -65,7 +67,7 @@ mod tests {
     #[test]
     fn what_is_not_listed_is_refused_and_no_pair_is_listed_twice() {
         assert_eq!(convert(1.0, "furlong", "m"), None);
-        assert_eq!(convert(1.0, "m", "celsius"), None);
+        assert_eq!(convert(1.0, "m", "Celsius"), None);
         for (n, a) in CONVERSIONS.iter().enumerate() {
             assert!(CONVERSIONS[n + 1..].iter().all(|b| (a.0, a.1) != (b.0, b.1)), "{} {}", a.0, a.1);
         }

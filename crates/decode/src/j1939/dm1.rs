@@ -1,12 +1,15 @@
-//! DM1 (SAE J1939-73): lamps and active trouble codes, in one frame or a long message.
+//! DM1 and DM2 (SAE J1939-73): lamps, and active or previously active trouble codes,
+//! in one frame or a long message.
 //!
 //! ```text
 //! byte 1     lamps, two bits each: 7-8 MIL, 5-6 red stop, 3-4 amber warning, 1-2 protect
-//! byte 2     how they flash (not read)
-//! bytes 3-6  trouble code: SPN low, SPN mid, SPN high (3 bits) and FMI (5 bits),
-//!            conversion method (1 bit) and occurrence count (7 bits); and so on
+//! byte 2     how they flash, not read: a lamp that flashes is on in byte 1, and how it
+//!            flashes says how soon to stop, which no signal of the catalogue tells
+//! bytes 3-6  trouble code: SPN (three forms, see spn) and FMI (5 bits),
+//!            conversion bit and occurrence count (7 bits); and so on
 //! ```
 
+use super::spn::{self, Methods};
 use crate::RejectCode;
 use vernport_types::{Fault, FaultState, TroubleCode};
 
@@ -23,6 +26,21 @@ pub enum Lamp {
     NotAvailable,
 }
 
+impl Lamp {
+    /// Whether it is on.
+    ///
+    /// # Errors
+    /// [`RejectCode`] if the sender says neither on nor off.
+    pub const fn is_on(self) -> Result<bool, RejectCode> {
+        match self {
+            Self::Off => Ok(false),
+            Self::On => Ok(true),
+            Self::Reserved => Err(RejectCode::ReservedValue),
+            Self::NotAvailable => Err(RejectCode::NotAvailable),
+        }
+    }
+}
+
 /// The four lamps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lamps {
@@ -36,7 +54,7 @@ pub struct Lamps {
     pub protect: Lamp,
 }
 
-/// The lamps of a DM1.
+/// The lamps of a DM1 or DM2.
 ///
 /// # Errors
 /// [`RejectCode::WrongLength`] if there are none.
@@ -51,30 +69,31 @@ pub fn lamps(data: &[u8]) -> Result<Lamps, RejectCode> {
     Ok(Lamps { malfunction: lamp(6), red_stop: lamp(4), amber_warning: lamp(2), protect: lamp(0) })
 }
 
-/// The active trouble codes of a DM1; none for "asked, none". An SPN in another
-/// conversion method than 4 cannot be told without knowing the maker, and is rejected.
+/// The trouble codes of a message from `sa`; none for "asked, none". All of them
+/// are learned from before the first is read.
 ///
 /// # Errors
-/// [`RejectCode::WrongLength`] if no trouble code fits in.
-pub fn trouble_codes(
-    data: &[u8],
-) -> Result<impl Iterator<Item = Result<TroubleCode, RejectCode>> + '_, RejectCode> {
+/// [`RejectCode::WrongLength`] if no trouble code fits in; for a code alone
+/// [`RejectCode::ConversionMethod`] if its SPN is not certain.
+pub fn trouble_codes<'a>(
+    data: &'a [u8],
+    sa: u8,
+    state: FaultState,
+    methods: &'a mut Methods,
+) -> Result<impl Iterator<Item = Result<TroubleCode, RejectCode>> + 'a, RejectCode> {
     let codes = data.get(2..).filter(|codes| codes.len() >= 4).ok_or(RejectCode::WrongLength)?;
-    Ok(codes.as_chunks().0.iter().filter_map(trouble_code))
-}
-
-fn trouble_code(&[low, mid, high, count]: &[u8; 4]) -> Option<Result<TroubleCode, RejectCode>> {
-    let spn = u32::from_le_bytes([low, mid, high >> 5, 0]);
-    let (fmi, occurrence) = (high & 0x1F, count & 0x7F);
-    // "None" is written as all zeros, and by some as all ones.
-    if (spn, fmi) == (0, 0) || (spn, fmi) == (0x7_FFFF, 0x1F) {
-        return None;
+    let (codes, _filler) = codes.as_chunks();
+    for code in codes {
+        methods.learn(sa, code);
     }
-    if count & 0x80 != 0 {
-        return Some(Err(RejectCode::ConversionMethod));
-    }
-    let occurrence = (occurrence != 127).then_some(occurrence);
-    Some(Ok(TroubleCode { fault: Fault::J1939 { spn, fmi, occurrence }, state: FaultState::Present }))
+    let methods = &*methods;
+    let codes = codes.iter().filter(|code| !spn::is_none(code));
+    Ok(codes.map(move |code| {
+        let &[_, _, high, count] = code;
+        let occurrence = Some(count & 0x7F).filter(|occurrence| *occurrence != 127);
+        let fault = Fault::J1939 { spn: methods.spn(sa, code)?, fmi: high & 0x1F, occurrence };
+        Ok(TroubleCode { fault, state })
+    }))
 }
 
 #[cfg(test)]
@@ -83,7 +102,9 @@ mod tests {
     use proptest::prelude::*;
 
     fn codes(text: &str) -> Vec<Result<TroubleCode, RejectCode>> {
-        trouble_codes(&hex::decode(text).expect("hexadecimal")).expect("long enough").collect()
+        let data = hex::decode(text).expect("hexadecimal");
+        let mut methods = Methods::default();
+        trouble_codes(&data, 0, FaultState::Present, &mut methods).expect("long enough").collect()
     }
 
     fn present(spn: u32, fmi: u8, occurrence: Option<u8>) -> Result<TroubleCode, RejectCode> {
@@ -110,9 +131,11 @@ mod tests {
     }
 
     #[test]
-    fn another_conversion_method_is_rejected_and_an_unknown_count_is_none() {
+    fn an_old_conversion_method_is_rejected_until_it_is_certain_and_an_unknown_count_is_none() {
         assert_eq!(codes("40FF5B000381FFFF"), [Err(RejectCode::ConversionMethod)]);
         assert_eq!(codes("40FF5B00037FFFFF"), [present(91, 3, None)]);
+        // Method 1: 190, which nothing else than method 1 can be, and 100, which it then is.
+        assert_eq!(codes("40FF000C83810017C281"), [present(100, 3, Some(1)), present(190, 2, Some(1))]);
     }
 
     #[test]
@@ -127,6 +150,7 @@ mod tests {
                 protect: Lamp::NotAvailable
             }
         );
+        assert_eq!(all.protect.is_on(), Err(RejectCode::NotAvailable));
         assert_eq!(lamps(&[]), Err(RejectCode::WrongLength));
     }
 
@@ -134,7 +158,7 @@ mod tests {
         #[test]
         fn no_bytes_make_it_panic(data in proptest::collection::vec(any::<u8>(), 0..1785)) {
             let _ = lamps(&data);
-            if let Ok(codes) = trouble_codes(&data) {
+            if let Ok(codes) = trouble_codes(&data, 0, FaultState::Stored, &mut Methods::default()) {
                 prop_assert!(codes.count() <= data.len() / 4);
             }
         }

@@ -18,6 +18,12 @@ pub struct Id {
 impl Id {
     /// Everybody (SAE J1939-81).
     pub const GLOBAL: u8 = 0xFF;
+    /// Nobody yet: the source of a control unit that has no address (SAE J1939-81).
+    pub const NULL: u8 = 0xFE;
+    /// Off-board service tool 1: ours when we ask (SAE J1939, table B2).
+    pub const SERVICE_TOOL_1: u8 = 0xF9;
+    /// Off-board service tool 2.
+    pub const SERVICE_TOOL_2: u8 = 0xFA;
 
     /// Takes a 29-bit identifier apart; 11-bit ones are not J1939.
     pub fn from_can(id: CanId) -> Option<Self> {

@@ -1,9 +1,10 @@
-//! Raw values of SAE J1939-71: little endian, with ranges that mean "reserved", "error" and "not available".
+//! Raw values of SAE J1939-71 (5.1.4): little endian, with ranges that are no value.
 //!
 //! ```text
-//! top byte 00…FA  a value            bits 00, 01  off, on
-//!          FB…FD  reserved           bits 10      error
-//!          FE     error              bits 11      not available
+//! top byte 00…FA  a value                         two bits 00, 01  off, on
+//!          FB     specific to the parameter                10      error
+//!          FC…FD  reserved                                 11      not available
+//!          FE     error
 //!          FF     not available
 //! ```
 
@@ -53,7 +54,8 @@ fn bytes<const N: usize>(data: &[u8], at: usize) -> Result<[u8; N], RejectCode> 
     match bytes[N - 1] {
         0xFF => Err(RejectCode::NotAvailable),
         0xFE => Err(RejectCode::SensorError),
-        0xFB..=0xFD => Err(RejectCode::ReservedValue),
+        0xFC | 0xFD => Err(RejectCode::ReservedValue),
+        0xFB => Err(RejectCode::ParameterSpecific),
         _ => Ok(bytes),
     }
 }
@@ -62,17 +64,29 @@ fn bytes<const N: usize>(data: &[u8], at: usize) -> Result<[u8; N], RejectCode> 
 mod tests {
     use super::*;
 
+    /// What the top byte of a value means, as a table written from the standard.
+    const RANGES: [(u8, Option<RejectCode>); 6] = [
+        (0xFA, None),
+        (0xFB, Some(RejectCode::ParameterSpecific)),
+        (0xFC, Some(RejectCode::ReservedValue)),
+        (0xFD, Some(RejectCode::ReservedValue)),
+        (0xFE, Some(RejectCode::SensorError)),
+        (0xFF, Some(RejectCode::NotAvailable)),
+    ];
+
     #[test]
-    fn the_ranges_end_where_the_standard_says() {
+    fn the_ranges_end_where_the_standard_says_in_one_two_and_four_bytes() {
+        for (top, code) in RANGES {
+            for low in [0, 0xFF] {
+                assert_eq!(byte(&[top], 0).err(), code, "{top:02X}");
+                assert_eq!(word(&[low, top], 0).err(), code, "{top:02X}");
+                assert_eq!(double(&[low, low, low, top], 0).err(), code, "{top:02X}");
+            }
+        }
         assert_eq!(byte(&[0xFA], 0), Ok(0xFA));
-        assert_eq!(byte(&[0xFB], 0), Err(RejectCode::ReservedValue));
-        assert_eq!(byte(&[0xFE], 0), Err(RejectCode::SensorError));
-        assert_eq!(byte(&[0xFF], 0), Err(RejectCode::NotAvailable));
         assert_eq!(word(&[0xFF, 0xFA], 0), Ok(0xFAFF));
-        assert_eq!(word(&[0x00, 0xFB], 0), Err(RejectCode::ReservedValue));
-        assert_eq!(word(&[0x00, 0xFE], 0), Err(RejectCode::SensorError));
         assert_eq!(double(&[0xFF, 0xFF, 0xFF, 0xFA], 0), Ok(0xFAFF_FFFF));
-        assert_eq!(double(&[0xFF; 4], 0), Err(RejectCode::NotAvailable));
+        assert_eq!(word(&[0xFF, 0x00], 0), Ok(0x00FF), "only the top byte tells");
         assert_eq!(
             [0, 1, 2, 3].map(|bits| flag(&[bits << 4], 0, 4)),
             [Ok(false), Ok(true), Err(RejectCode::SensorError), Err(RejectCode::NotAvailable)]
