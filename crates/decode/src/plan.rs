@@ -64,6 +64,10 @@ plan! {
     engine_hours: "Vehicle.Powertrain.CombustionEngine.EngineHours", "h", Number;
     distance_to_service: "Vehicle.Service.DistanceToService", "km", Number;
     power_take_off: "Vehicle.Extension.PowerTakeOffs.IsEngagedAtLeastOne", "", Flag;
+    malfunction_lamp: "Vehicle.Extension.Lamps.IsMalfunctionIndicatorOn", "", Flag;
+    exhaust_fluid_level: "Vehicle.Powertrain.CombustionEngine.DieselExhaustFluid.Level", "percent", Number;
+    oil_temperature: "Vehicle.Powertrain.CombustionEngine.EngineOil.Temperature", "celsius", Number;
+    traction_charge: "Vehicle.Powertrain.TractionBattery.StateOfCharge.Current", "percent", Number;
 }
 
 fn wanted(

@@ -23,9 +23,11 @@ impl Decoder {
         let mut filters = vec![
             group(transport::CONNECTION, ADDRESSED_GROUP_MASK),
             group(transport::DATA, ADDRESSED_GROUP_MASK),
-            // Answers of control units (ISO 15765-4).
-            CanFilter { id: CanId::Standard(0x7E8), mask: 0x7F8 },
+            // Requests and answers of diagnostics (ISO 15765-4 and makers' own), and those of
+            // 29 bits from and to testers.
+            CanFilter { id: CanId::Standard(0x700), mask: 0x700 },
             CanFilter { id: CanId::Extended(0x18DA_F000), mask: 0x1FFF_F000 },
+            CanFilter { id: CanId::Extended(0x18DA_00F0), mask: 0x1FFF_00F0 },
         ];
         for (number, entry) in [
             (pgn::DISTANCE_HIGH_RESOLUTION, &plan.odometer),
