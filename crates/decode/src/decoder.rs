@@ -1,7 +1,7 @@
 //! The decoder of one bus: frames in, values of catalogue signals out.
 //!
 //! ```text
-//! 11-bit 7E8…7EF, 29-bit 18DA Fx yy ─► ISO-TP ────► OBD-II, UDS ─┐
+//! 11-bit 700…7FF, 29-bit 18DA Fx yy ─► ISO-TP ────► OBD-II, UDS ─┐
 //! J1939 TP.CM, TP.DT                ─► transport ─► group ───────┼─► believed? ─► sink
 //! J1939, any other group            ──────────────► group ───────┘
 //! ```
@@ -10,21 +10,21 @@
 //! group is read ([`j1939::marine`]).
 
 mod answers;
+mod diagnostic;
 mod groups;
 mod interest;
 mod out;
 
 use crate::{
     RejectCode,
-    isotp::{self, Heard},
+    isotp::Limits,
     j1939::{self, claim, marine, pgn, spn, transport},
     odometer::Odometers,
     plan::{Plan, PlanError},
 };
+use diagnostic::Diagnostics;
 use out::Out;
-use vernport_types::{
-    BootMicros, CanFrame, CanId, Catalogue, FrameKind, SignalId, Source, Stamp, Value, Vin,
-};
+use vernport_types::{CanFrame, CanId, Catalogue, FrameKind, SignalId, Source, Stamp, Value, Vin};
 
 /// What was understood.
 ///
@@ -59,17 +59,10 @@ pub enum Decoded {
 }
 
 /// Bounds of a [`Decoder`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Config {
-    /// How many senders of ISO-TP messages are followed at once.
-    pub diagnostic_senders: usize,
-}
-
-impl Default for Config {
-    /// 16 senders.
-    fn default() -> Self {
-        Self { diagnostic_senders: 16 }
-    }
+    /// How much of diagnostic messages is followed at once.
+    pub diagnostics: Limits,
 }
 
 /// J1939 groups from here on are of data page 1.
@@ -78,7 +71,6 @@ const FIRST_OF_DATA_PAGE_1: u32 = 0x1_0000;
 /// Decodes the frames of one bus.
 #[derive(Debug)]
 pub struct Decoder {
-    config: Config,
     plan: Plan,
     identify: bool,
     groups: groups::Index,
@@ -86,7 +78,7 @@ pub struct Decoder {
     methods: spn::Methods,
     claims: claim::Claims,
     marine: marine::Evidence,
-    senders: Vec<(CanId, isotp::Receiver)>,
+    diagnostics: Diagnostics,
     odometers: Odometers,
 }
 
@@ -98,7 +90,6 @@ impl Decoder {
     pub fn new(catalogue: &Catalogue, config: Config) -> Result<Self, PlanError> {
         let plan = Plan::new(catalogue)?;
         Ok(Self {
-            config,
             plan,
             identify: true,
             groups: groups::Index::new(&plan),
@@ -106,7 +97,7 @@ impl Decoder {
             methods: spn::Methods::default(),
             claims: claim::Claims::default(),
             marine: marine::Evidence::default(),
-            senders: Vec::new(),
+            diagnostics: Diagnostics::new(config.diagnostics),
             odometers: Odometers::default(),
         })
     }
@@ -125,11 +116,8 @@ impl Decoder {
             FrameKind::Remote | FrameKind::Error => return,
         };
         match frame.id() {
-            // ISO 15765-4: answers of the control units that legislation asks for.
-            CanId::Standard(0x7E8..=0x7EF) => self.diagnostic(frame, at, sink),
+            id if Diagnostics::are_on(id) => self.diagnostic(frame, at, sink),
             CanId::Standard(_) => {}
-            // ISO 15765-2 normal fixed addressing: an answer to a tester (F0 to FF).
-            CanId::Extended(raw) if raw & 0x1FFF_F000 == 0x18DA_F000 => self.diagnostic(frame, at, sink),
             CanId::Extended(_) if fd => {}
             CanId::Extended(_) => self.j1939(frame, at, sink),
         }
@@ -138,7 +126,7 @@ impl Decoder {
     /// Lets time pass while nothing is heard: drops what waits too long.
     pub fn tick(&mut self, now: Stamp, sink: &mut impl FnMut(Decoded)) {
         let mut late = self.transport.expire(now.boot);
-        late += self.senders.iter_mut().filter_map(|(_, receiver)| receiver.expire(now.boot)).count();
+        late += self.diagnostics.expire(now.boot);
         for _ in 0..late {
             sink(Decoded::Rejected { code: RejectCode::TransportTimeout });
         }
@@ -150,7 +138,7 @@ impl Decoder {
         self.methods.reset();
         self.claims.reset();
         self.marine = marine::Evidence::default();
-        self.senders.clear();
+        self.diagnostics.reset();
         self.odometers.reset();
     }
 
@@ -201,40 +189,13 @@ impl Decoder {
     fn diagnostic(&mut self, frame: &CanFrame, at: Stamp, sink: &mut impl FnMut(Decoded)) {
         let mut out =
             Out { plan: &self.plan, odometers: &mut self.odometers, identify: self.identify, at, sink };
-        let Some(receiver) = sender(&mut self.senders, frame.id(), at.boot, self.config) else {
-            return out.rejected(Some(RejectCode::TransportBusy));
-        };
-        let step = receiver.push(frame.data(), at.boot);
+        let step = self.diagnostics.push(frame, at.boot);
         out.rejected(step.dropped);
-        if let Heard::Message(message) = step.heard {
-            out.answer(message, frame.id().raw());
+        // The one place where every whole answer of a control unit comes by.
+        if let Some((message, asked)) = step.answer {
+            out.answer(message, frame.id(), asked.as_ref());
         }
     }
-}
-
-/// The receiver of a sender's messages; where there is no more room, that of one that is silent now.
-fn sender(
-    senders: &mut Vec<(CanId, isotp::Receiver)>,
-    id: CanId,
-    now: BootMicros,
-    config: Config,
-) -> Option<&mut isotp::Receiver> {
-    let place = match senders.iter().position(|(sender, _)| *sender == id) {
-        Some(place) => place,
-        None if senders.len() < config.diagnostic_senders => {
-            senders.push((id, isotp::Receiver::default()));
-            senders.len() - 1
-        }
-        None => {
-            let place = senders.iter_mut().position(|(_, receiver)| {
-                let _ = receiver.expire(now);
-                !receiver.is_under_way()
-            })?;
-            senders[place].0 = id;
-            place
-        }
-    };
-    senders.get_mut(place).map(|(_, receiver)| receiver)
 }
 
 #[cfg(test)]

@@ -84,6 +84,7 @@ plan! {
     coolant_level: "Vehicle.Extension.EngineCoolant.RelativeLevel", "percent", Number;
     oil_level: "Vehicle.Extension.EngineOil.RelativeLevel", "percent", Number;
     oil_temperature: "Vehicle.Powertrain.CombustionEngine.EngineOil.Temperature", "Celsius", Number;
+    traction_charge: "Vehicle.Powertrain.TractionBattery.StateOfCharge.Current", "percent", Number;
 }
 
 fn wanted(

@@ -5,7 +5,7 @@
 //!
 //! - Frames of the transport protocols: what a long message holds shows only when
 //!   it is whole, and then unwanted ones are dropped.
-//! - Answers of control units, and the requests of other testers: 7DF, 7E0 to 7E7,
+//! - Answers of control units, and the requests of other testers: 700 to 7FF,
 //!   18DAxxFx, 18DBxxFx, and anything from J1939 addresses F9 and FA. Who asks must hear them to keep silent.
 //! - J1939 acknowledgements and address claims: what refuses a request of ours, who
 //!   is on the bus, and whether somebody else has our address.
@@ -28,9 +28,8 @@ const ALWAYS: &[CanFilter] = &[
     extended(transport::DATA << 8, ADDRESSED_GROUP_MASK),
     extended(pgn::ACKNOWLEDGEMENT << 8, ADDRESSED_GROUP_MASK),
     extended(pgn::ADDRESS_CLAIMED << 8, ADDRESSED_GROUP_MASK),
-    // ISO 15765-4: requests to all and to each, and their answers.
-    CanFilter { id: CanId::Standard(0x7DF), mask: 0x7FF },
-    CanFilter { id: CanId::Standard(0x7E0), mask: 0x7F0 },
+    // ISO 15765-4: requests to all and to each, and their answers; makers use the rest of the range.
+    CanFilter { id: CanId::Standard(0x700), mask: 0x700 },
     // ISO 15765-2 normal fixed addressing, to and from testers (F0 to FF).
     extended(0x18DA_F000, 0x1FFF_F000),
     extended(0x18DA_00F0, 0x1FFF_00F0),

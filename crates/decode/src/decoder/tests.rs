@@ -2,7 +2,9 @@
 
 use super::*;
 use proptest::prelude::*;
-use vernport_types::{Fault, FaultState, Label, Number, Position, TimeQuality, TroubleCode, UtcMicros};
+use vernport_types::{
+    BootMicros, Fault, FaultState, Label, Number, Position, TimeQuality, TroubleCode, UtcMicros,
+};
 
 const CATALOGUE: &str = include_str!("../../../../config/signals/vehicle.toml");
 
@@ -72,6 +74,21 @@ fn each_message_gives_its_signal_in_the_unit_of_the_catalogue() {
         ("7E8#0641A6001E848000", "Vehicle.TraveledDistance", Value::Integer(200_000_000)),
         ("18DAF110#0441422FEA000000", "Vehicle.LowVoltageBattery.CurrentVoltage", number(12.266)),
         ("7E9#024300CCCCCCCCCC", "Vehicle.Diagnostics.DTCList", Value::Nothing),
+        ("7E8#0641018307E50000", "Vehicle.Extension.Lamps.IsMalfunctionIndicatorOn", Value::Flag(true)),
+        ("7E8#03415BCC00000000", "Vehicle.Powertrain.TractionBattery.StateOfCharge.Current", number(80.0)),
+        ("7E8#03415C8300000000", "Vehicle.Powertrain.CombustionEngine.EngineOil.Temperature", number(91.0)),
+        ("7E8#03411E0155555555", "Vehicle.Extension.PowerTakeOffs.IsEngagedAtLeastOne", Value::Flag(true)),
+        (
+            "7E8##1000F417F01000C0A800000000000000000000000",
+            "Vehicle.Powertrain.CombustionEngine.EngineHours",
+            number(219.2),
+        ),
+        (
+            "18DAF110##1000C4185040000000066000000000000",
+            "Vehicle.Powertrain.CombustionEngine.DieselExhaustFluid.Level",
+            number(40.0),
+        ),
+        ("7E8#035902FBAAAAAAAA", "Vehicle.Diagnostics.DTCList", Value::Nothing),
     ] {
         let heard = values(&hear(&mut decoder(), &[text]));
         assert!(heard.contains(&(path.to_owned(), value)), "{text}");
@@ -138,11 +155,11 @@ fn a_message_that_never_ends_is_dropped_by_time_alone() {
 
 #[test]
 fn more_senders_than_the_bound_take_the_place_of_silent_ones_only() {
-    let mut decoder = Decoder::new(&catalogue(), Config { diagnostic_senders: 1 }).expect("fits");
+    let diagnostics = Limits { senders: 1, ..Limits::default() };
+    let mut decoder = Decoder::new(&catalogue(), Config { diagnostics }).expect("fits");
     assert_eq!(hear(&mut decoder, &["7E8#024300CCCCCCCCCC", "7E9#024300CCCCCCCCCC"]).len(), 2);
     let busy = hear(&mut decoder, &["7E8#1014490201544D42", "7E9#024300CCCCCCCCCC"]);
     assert_eq!(busy, [Decoded::Rejected { code: RejectCode::TransportBusy }]);
-    assert_eq!(decoder.senders.len(), 1);
 }
 
 #[test]
@@ -150,6 +167,50 @@ fn trouble_codes_come_one_by_one_with_their_state() {
     let heard = hear(&mut decoder(), &["7E8#0447010456000000"]);
     let code = TroubleCode { fault: Fault::Obd(0x0456), state: FaultState::Pending };
     assert_eq!(values(&heard), [("Vehicle.Diagnostics.DTCList".to_owned(), Value::TroubleCode(code))]);
+}
+
+#[test]
+fn uds_trouble_codes_come_with_their_status_byte() {
+    let heard = hear(&mut decoder(), &["7EC#100B5902FF123456", "7EC#2109789ABC50AAAA"]);
+    let fault = Fault::Uds { code: 0x12_3456, status: 0x09 };
+    let code = Value::TroubleCode(TroubleCode { fault, state: FaultState::Present });
+    assert_eq!(values(&heard), [("Vehicle.Diagnostics.DTCList".to_owned(), code)], "the other never failed");
+    let source = Source::Uds { service: 0x19, did: 2, responder: 0x7EC };
+    assert!(matches!(heard[..], [Decoded::Signal { source: from, .. }] if from == source));
+}
+
+#[test]
+fn a_list_says_none_only_where_it_would_have_held_every_confirmed_code() {
+    let none = [("Vehicle.Diagnostics.DTCList".to_owned(), Value::Nothing)];
+    for (frames, all) in [
+        (&["7E8#035902FB"][..], true),
+        (&["7E0#0319020F", "7E8#035902FB"], true),
+        (&["7E0#03190204", "7E8#035902FB"], false),
+        (&["7E0#0319020A", "7E8#07590AFB12345650"], true),
+        (&["7E8#035915FB"], false),
+        (&["7E8#065901FB010000"], false),
+        (&["7A8#035902FB"], false),
+        (&["7A0#0319020F", "7A8#035902FB"], true),
+    ] {
+        let heard = values(&hear(&mut decoder(), frames));
+        assert_eq!(heard, if all { &none[..] } else { &[] }, "{frames:?}");
+    }
+}
+
+#[test]
+fn a_broadcast_that_looks_like_an_answer_gives_no_value() {
+    let heard = hear(&mut decoder(), &["720#03410D5000000000", "7B8#0641A6001E848000", "7F8#024300"]);
+    assert_eq!(heard, []);
+}
+
+#[test]
+fn answers_are_read_whatever_fills_the_frame() {
+    for padding in ["", "00000000", "55555555", "AAAAAAAA", "CCCCCCCC", "FFFFFFFF"] {
+        let frames = [format!("7E8#03410D50{padding}"), format!("18DAF110#03410D50{padding}")];
+        for frame in &frames {
+            assert_eq!(values(&hear(&mut decoder(), &[frame])).len(), 1, "{frame}");
+        }
+    }
 }
 
 #[test]
@@ -404,7 +465,7 @@ fn any_frame() -> impl Strategy<Value = CanFrame> {
     let id = prop_oneof![
         (group, any::<u8>())
             .prop_map(|(group, sa)| CanId::Extended(0x1800_0000 | group << 8 | u32::from(sa % 4))),
-        (0x7E8_u16..0x7F0).prop_map(CanId::Standard),
+        (0x7E0_u16..0x7F0).prop_map(CanId::Standard),
         (0_u32..0x2000_0000).prop_map(CanId::Extended),
     ];
     let first = prop_oneof![any::<u8>(), 0_u8..0x30, Just(0x20)];
@@ -437,6 +498,5 @@ proptest! {
                 }
             });
         }
-        prop_assert!(decoder.senders.len() <= Config::default().diagnostic_senders);
     }
 }
