@@ -48,6 +48,11 @@ impl Captures {
         Some(Self { folder: folder.into() })
     }
 
+    /// Where a file is.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
     /// The text of a file.
     pub(crate) fn text(&self, name: &str) -> String {
         let path = self.folder.join(name);
