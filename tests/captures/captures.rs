@@ -90,6 +90,18 @@ impl Captures {
         Log { frames: self.frames(&name), name, expected }
     }
 
+    /// How many frames of a file in `formats/` the tool that counted them did not see. python-can
+    /// takes the line after `base` of an ASC log for a header, whatever it holds.
+    pub(crate) fn lost_by_the_tool(&self, name: &str, expected: &Json) -> u64 {
+        let by_python_can = expected["tool"].as_str().is_some_and(|tool| tool.starts_with("python-can"));
+        if !by_python_can || !name.ends_with(".asc") {
+            return 0;
+        }
+        let text = self.text(&format!("formats/{name}"));
+        let after = text.lines().skip_while(|line| !line.starts_with("base ")).nth(1);
+        u64::from(after.is_some_and(|line| line.contains(" Rx ") || line.contains(" Tx ")))
+    }
+
     /// A file of JSON.
     pub(crate) fn json(&self, name: &str) -> Json {
         serde_json::from_str(&self.text(name)).unwrap_or_else(|error| panic!("{name}: {error}"))

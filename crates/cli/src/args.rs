@@ -20,6 +20,8 @@ pub enum Command {
     Demo(Demo),
     /// Send a capture through the whole path and show what its recipient can read
     Replay(Replay),
+    /// Show what captures hold: signals, trouble codes, VINs, in the clear
+    Decode(Decode),
     /// Open a sealed batch with a recipient's key
     Unseal(Unseal),
     /// Open or close a work order at central
@@ -87,6 +89,22 @@ pub enum ReplayTime {
 pub enum ReplayOrder {
     /// One is open for the vehicle on the bus
     Open,
+}
+
+/// `vernport decode`.
+///
+/// No rule, consent or minimiser stands between: values and VINs are printed as the vehicle
+/// said them. For captures of your own only.
+#[derive(Debug, Args)]
+pub struct Decode {
+    /// Captures, told by their content: candump (log or screen), Vector ASC and BLF, PEAK TRC,
+    /// GVRET and generic CSV of SavvyCAN, CRTD, python-can CSV, BUSMASTER, Microchip, RP1210 lines
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Print JSON alone on standard output (crates/cli/schema/decode-v1.json): one line for each
+    /// file; with several files each has a member "file"
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `vernport unseal`.

@@ -128,7 +128,7 @@ impl Format {
         let mut reader = Reader::of(self);
         // A reader that knows its format cannot fail to find it.
         let _ = reader.push(bytes, sink);
-        reader.finish(sink).unwrap_or_default()
+        reader.finish(sink).map_or_else(|_| Counts::default(), |(_, counts)| counts)
     }
 }
 

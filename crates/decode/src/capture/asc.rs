@@ -135,8 +135,13 @@ impl Asc {
             return fields.frame(id, FrameKind::Remote, &Payload::EMPTY).map(Some);
         }
         let dlc = fields.read("no DLC", dlc)?;
-        let count = fields::bytes_of_dlc(dlc, false).ok_or_else(|| fields.wrong("no DLC of CAN"))?;
-        let payload = fields.data(count, self.base)?;
+        // Some converters write CAN FD so, without a word on it: then all of its bytes are there.
+        let fd_len = fields::bytes_of_dlc(dlc, true).filter(|len| *len > 8);
+        if let Some(payload) = fd_len.and_then(|len| { *fields }.data(len, self.base).ok()) {
+            return fields.frame(id, FrameKind::FdData, &payload).map(Some);
+        }
+        let len = fields::bytes_of_dlc(dlc, false).ok_or_else(|| fields.wrong("no DLC of CAN"))?;
+        let payload = fields.data(len, self.base)?;
         fields.frame(id, FrameKind::Data, &payload).map(Some)
     }
 
@@ -185,9 +190,10 @@ fn direction(fields: &mut Fields<'_>) -> Result<Direction, LineError> {
     })
 }
 
-/// One hexadecimal digit in either base.
+/// One hexadecimal digit in either base; two digits are decimal.
 fn dlc(word: &str) -> Option<u8> {
-    if word.len() == 1 { u8::try_from(fields::hexadecimal(word)?).ok() } else { None }
+    let dlc = if word.len() == 1 { fields::hexadecimal(word) } else { fields::decimal(word) };
+    u8::try_from(dlc?).ok().filter(|dlc| *dlc <= 15)
 }
 
 fn error_frame(fields: &Fields<'_>) -> Result<CanFrame, LineError> {
@@ -228,6 +234,23 @@ mod tests {
         assert_eq!((named.kind(), named.id()), (FrameKind::FdData, CanId::Extended(0x18FE_F100)));
         assert_eq!(frame("0.1 CANFD 1 Rx 29a 0 0 2 2 01 02 0 0 0").kind(), FrameKind::Data);
         assert_eq!(frame("0.1 CANFD 1 Rx 29a 0 0 2 0 0 0 10").kind(), FrameKind::Remote);
+    }
+
+    #[test]
+    fn a_large_dlc_is_can_fd_where_its_bytes_are_there() {
+        let fd = frame("0.1 1 123 Rx d 10 00 01 02 03 04 05 06 07 08 09 0A 0B 0C 0D 0E 0F");
+        assert_eq!((fd.kind(), fd.data().len()), (FrameKind::FdData, 16));
+        for classic in [
+            "0.1 1 123 Rx d A 00 01 02 03 04 05 06 07",
+            "0.1 1 123 Rx d 9 00 01 02 03 04 05 06 07 Length = 1",
+        ] {
+            assert_eq!(
+                (frame(classic).kind(), frame(classic).data().len()),
+                (FrameKind::Data, 8),
+                "{classic}"
+            );
+        }
+        assert!(Asc::default().line("0.1 1 123 Rx d 16 00 01 02 03 04 05 06 07").is_err());
     }
 
     #[test]

@@ -54,20 +54,6 @@ impl Reader {
         Self { state, counts: Counts::default() }
     }
 
-    /// The format, once it is known.
-    pub fn format(&self) -> Option<Format> {
-        match &self.state {
-            State::Head(_) => None,
-            State::Text(format, ..) => Some(*format),
-            State::Blf(_) => Some(Format::VectorBlf),
-        }
-    }
-
-    /// What was found so far.
-    pub const fn counts(&self) -> Counts {
-        self.counts
-    }
-
     /// Takes the next bytes of the file.
     ///
     /// # Errors
@@ -91,19 +77,22 @@ impl Reader {
     ///
     /// # Errors
     /// [`UnknownFormat`] if the file is of no known format.
-    pub fn finish(mut self, sink: &mut impl FnMut(Event<'_>)) -> Result<Counts, UnknownFormat> {
+    pub fn finish(mut self, sink: &mut impl FnMut(Event<'_>)) -> Result<(Format, Counts), UnknownFormat> {
         if matches!(self.state, State::Head(_)) {
             self.begin(sink)?;
         }
         let counts = &mut self.counts;
         match &mut self.state {
-            State::Head(_) => {}
-            State::Text(_, lines, reader) => {
+            State::Head(_) => Err(UnknownFormat::Empty),
+            State::Text(format, lines, reader) => {
                 lines.finish(|number, piece| tell(line(reader.as_mut(), number, &piece), counts, sink));
+                Ok((*format, *counts))
             }
-            State::Blf(blf) => blf.finish(&mut |event| tell(Some(event), counts, sink)),
+            State::Blf(blf) => {
+                blf.finish(&mut |event| tell(Some(event), counts, sink));
+                Ok((Format::VectorBlf, *counts))
+            }
         }
-        Ok(self.counts)
     }
 
     /// Tells the format by the head, and reads that.
@@ -151,6 +140,6 @@ fn tell(event: Option<Event<'_>>, counts: &mut Counts, sink: &mut impl FnMut(Eve
 
 impl fmt::Debug for Reader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Reader({:?}, {:?})", self.format(), self.counts)
+        write!(f, "Reader({:?})", self.counts)
     }
 }

@@ -51,10 +51,10 @@ fn frames(reader: Reader, parts: &[&[u8]]) -> (Option<Format>, Vec<CanFrame>, Re
             return (None, frames, Err(error));
         }
     }
-    // The head of a small file is read at its end.
-    let format = reader.format().or_else(|| detect::detect(&parts.concat()).ok());
-    let counts = reader.finish(&mut sink);
-    (format, frames, counts)
+    match reader.finish(&mut sink) {
+        Ok((format, counts)) => (Some(format), frames, Ok(counts)),
+        Err(error) => (None, frames, Err(error)),
+    }
 }
 
 fn expected() -> [CanFrame; 2] {
@@ -86,8 +86,8 @@ fn a_bad_line_is_counted_and_the_next_is_read() {
             }
         };
         reader.push(damaged.as_bytes(), &mut sink).expect("the format is known");
-        let counts = reader.finish(&mut sink).expect("the format is known");
-        assert_eq!(counts, Counts { frames: 2, skipped: 1 }, "{format}");
+        let found = reader.finish(&mut sink).expect("the format is known");
+        assert_eq!(found, (format, Counts { frames: 2, skipped: 1 }));
         assert_eq!(skipped[0].0, text[..last].lines().count() as u64 + 1, "{format}");
         assert!(!skipped[0].1.contains("rubbish"), "{format}: {}", skipped[0].1);
     }
