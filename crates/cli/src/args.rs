@@ -21,6 +21,10 @@ pub enum Command {
     /// Send a capture through the whole path and show what its recipient can read
     Replay(Replay),
     /// Show what captures hold: signals, trouble codes, VINs, in the clear
+    ///
+    /// No rule, consent or minimiser stands between: values, positions and VINs are printed as the
+    /// vehicle said them. For captures of your own. Ends with 0 if anything was read, 1 if nothing
+    /// could be, 2 if it was typed wrongly.
     Decode(Decode),
     /// Open a sealed batch with a recipient's key
     Unseal(Unseal),
@@ -92,13 +96,11 @@ pub enum ReplayOrder {
 }
 
 /// `vernport decode`.
-///
-/// No rule, consent or minimiser stands between: values and VINs are printed as the vehicle
-/// said them. For captures of your own only.
 #[derive(Debug, Args)]
 pub struct Decode {
     /// Captures, told by their content: candump (log or screen), Vector ASC and BLF, PEAK TRC,
-    /// GVRET and generic CSV of SavvyCAN, CRTD, python-can CSV, BUSMASTER, Microchip, RP1210 lines
+    /// GVRET and generic CSV of SavvyCAN, CRTD, python-can CSV, BUSMASTER, Microchip, RP1210
+    /// lines, or lines of milliseconds, id and bytes
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Print JSON alone on standard output (crates/cli/schema/decode-v1.json): one line for each
