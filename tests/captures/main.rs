@@ -6,6 +6,7 @@
 //! Without it every test of this suite says SKIPPED and passes.
 
 mod captures;
+mod dbc;
 mod j1939;
 mod logs;
 mod obd;

@@ -10,7 +10,7 @@ impl<F: FnMut(Decoded)> Out<'_, F> {
         match group {
             pgn::ACTIVE_TROUBLE_CODES => self.plan.trouble_codes.is_some(),
             pgn::VEHICLE_IDENTIFICATION => self.reads_vins(),
-            _ => false,
+            _ => self.dbc.is_some_and(|dbc| dbc.wants_group(group)),
         }
     }
 
