@@ -59,6 +59,24 @@ impl Captures {
         fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 
+    /// The bytes of a file.
+    pub(crate) fn bytes(&self, name: &str) -> Vec<u8> {
+        let path = self.folder.join(name);
+        fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    /// The names of the files in a folder that end so.
+    pub(crate) fn names(&self, folder: &str, ending: &str) -> Vec<String> {
+        let path = self.folder.join(folder);
+        let entries = fs::read_dir(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let names =
+            entries.map(|entry| entry.expect("a folder entry").file_name().into_string().expect("a name"));
+        let mut names: Vec<String> =
+            names.filter(|name| name.ends_with(ending)).map(|name| format!("{folder}/{name}")).collect();
+        names.sort();
+        names
+    }
+
     /// The frames of a candump log.
     pub(crate) fn frames(&self, name: &str) -> Vec<Logged> {
         let text = self.text(name);

@@ -5,10 +5,14 @@
 
 use crate::captures::{Captures, catalogue};
 use serde_json::Value as Json;
-use std::{collections::BTreeSet, path::Path};
-use vernport_decode::j1939::pgn;
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
+use vernport_decode::{dbc::Database, j1939::pgn};
 
 const ODOMETER: &str = "Vehicle.TraveledDistance";
+const LOCATION: &str = "Vehicle.CurrentLocation";
 const FUEL: &str = "Vehicle.Powertrain.FuelSystem.RelativeLevel";
 const BATTERY: &str = "Vehicle.LowVoltageBattery.CurrentVoltage";
 const SPEED: &str = "Vehicle.Speed";
@@ -16,7 +20,15 @@ const ENGINE_HOURS: &str = "Vehicle.Powertrain.CombustionEngine.EngineHours";
 
 /// What the command prints for one file, checked against the published schema.
 fn decoded(path: &Path) -> Json {
-    let report = vernport::decode::decode(path, &catalogue()).unwrap_or_else(|error| panic!("{error:#}"));
+    decoded_with(path, &[])
+}
+
+/// The same with DBC files.
+fn decoded_with(path: &Path, dbc: &[PathBuf]) -> Json {
+    let catalogue = catalogue();
+    let (dbc, _) = vernport::decode::read_databases(dbc, &catalogue).expect("DBC files");
+    let report =
+        vernport::decode::decode(path, &catalogue, dbc.as_ref()).unwrap_or_else(|error| panic!("{error:#}"));
     let json: Json = serde_json::from_str(&report.json(false)).expect("JSON");
     let schema: Json = serde_json::from_str(vernport::decode::SCHEMA).expect("JSON");
     if let Err(error) = jsonschema::validate(&schema, &json) {
@@ -188,5 +200,59 @@ fn one_drive_in_several_formats_decodes_to_the_same() {
     let [first, others @ ..] = files.each_ref().map(|path| decoded(path));
     for (other, path) in others.iter().zip(&files[1..]) {
         assert_eq!(*other, first, "{}", path.display());
+    }
+}
+
+/// Whether a DBC file has the message of an expected signal under its identifier.
+fn describes(database: &Database, name: &str, values: &Json) -> bool {
+    let message = name.split_once('.').map_or(name, |(message, _)| message);
+    let id = values["id"].as_str().and_then(|id| u32::from_str_radix(id, 16).ok());
+    database.messages.iter().any(|one| *one.name == *message && Some(one.id.raw()) == id)
+}
+
+#[test]
+fn dbc_files_add_the_odometers_levels_and_places_that_another_decoder_reads() {
+    let Some(captures) = Captures::find() else { return };
+    let (mut compared, mut paths) = (0, BTreeSet::new());
+    for log in captures.logs() {
+        let decoded = log.expected["decoded"].as_object().into_iter().flatten();
+        let located = log.expected["location"].as_object().into_iter().flatten();
+        let expected: Vec<(&String, &Json)> = decoded.chain(located).collect();
+        for name in captures.names("dbc", ".dbc") {
+            let (database, _) = Database::read(&captures.bytes(&name)).expect("a DBC file");
+            if !expected.iter().any(|(name, values)| describes(&database, name, values)) {
+                continue;
+            }
+            let json = decoded_with(&captures.path(&log.name), &[captures.path(&name)]);
+            for row in json["signals"].as_array().expect("rows") {
+                let source = row["source"].as_str().expect("text");
+                let values = source.strip_prefix("dbc:").and_then(|source| {
+                    expected.iter().find(|(name, _)| *name == source).map(|(_, values)| *values)
+                });
+                let Some(values) = values else { continue };
+                compare(row, values, &format!("{} by {name}: {source}", log.name));
+                paths.insert(row["path"].as_str().expect("text").to_owned());
+                compared += 1;
+            }
+        }
+    }
+    for path in [ODOMETER, FUEL, LOCATION] {
+        assert!(paths.contains(path), "{path} was not compared");
+    }
+    assert!(compared >= 10, "{compared}");
+}
+
+/// A row against what cantools reads; of a place it gives the latitude alone.
+fn compare(row: &Json, values: &Json, name: &str) {
+    assert_eq!(row["n"], values["n"], "{name}");
+    let factor = if row["path"] == ODOMETER { 1000.0 } else { 1.0 };
+    for end in ["first", "last"] {
+        let expected = values[end].as_f64().expect("a number") * factor;
+        let agrees = match &row[end] {
+            Json::Bool(flag) => (expected != 0.0) == *flag,
+            Json::Object(place) => close(&place["latitude"], expected),
+            value => close(value, expected),
+        };
+        assert!(agrees, "{name}: {end}");
     }
 }

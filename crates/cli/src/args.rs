@@ -103,6 +103,10 @@ pub struct Decode {
     /// lines, or lines of milliseconds, id and bytes
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
+    /// Read signals of the catalogue by this DBC file too, on every channel; may be given several
+    /// times, the first file that has a message owns it
+    #[arg(long, value_name = "FILE")]
+    pub dbc: Vec<PathBuf>,
     /// Print JSON alone on standard output (crates/cli/schema/decode-v1.json): one line for each
     /// file; with several files each has a member "file"
     #[arg(long)]

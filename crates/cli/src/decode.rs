@@ -4,18 +4,21 @@
 //! rule, consent or minimiser stands between: this is for a developer with a
 //! capture of their own, and prints values, VINs among them.
 
+mod databases;
 mod ids;
 mod report;
 
+pub use databases::read as read_databases;
 pub use report::{Report, SCHEMA};
 
 use crate::{args, shipped};
 use anyhow::{Context as _, Result, bail, ensure};
 use report::Tally;
-use std::{fs::File, io::Read as _, path::Path};
+use std::{fs::File, io::Read as _, path::Path, sync::Arc};
 use vernport_decode::{
     Config, Decoder,
     capture::{Event, Line, Reader, UnknownFormat},
+    dbc::Plan,
 };
 use vernport_types::{BootMicros, Catalogue, Stamp, TimeQuality, UtcMicros};
 
@@ -27,13 +30,15 @@ const MAX_CHANNELS: usize = 64;
 /// Decodes each file and prints what it holds.
 ///
 /// # Errors
-/// If no file could be read at all. Of several, those that could not are told
+/// If a DBC file cannot be used, or no file could be read at all. Of several, those that could not are told
 /// on standard error.
 pub fn run(args: &args::Decode) -> Result<()> {
     let catalogue = shipped::catalogue();
+    let (dbc, findings) = databases::read(&args.dbc, &catalogue)?;
+    findings.iter().for_each(|finding| tell(finding));
     let mut read = 0;
     for path in &args.files {
-        match decode(path, &catalogue) {
+        match decode(path, &catalogue, dbc.as_ref()) {
             Ok(report) => {
                 read += 1;
                 print(&report, args);
@@ -46,14 +51,14 @@ pub fn run(args: &args::Decode) -> Result<()> {
     Ok(())
 }
 
-/// Decodes one file.
+/// Decodes one file, with the plan of DBC files where there are any.
 ///
 /// # Errors
 /// If it cannot be read, is of no known format or holds no frame.
-pub fn decode(path: &Path, catalogue: &Catalogue) -> Result<Report> {
+pub fn decode(path: &Path, catalogue: &Catalogue, dbc: Option<&Arc<Plan>>) -> Result<Report> {
     let file = path.display();
     let mut input = File::open(path).with_context(|| format!("{file}: cannot be opened"))?;
-    let (mut reader, mut buses) = (Reader::new(), Buses::new(catalogue)?);
+    let (mut reader, mut buses) = (Reader::new(), Buses::new(catalogue, dbc)?);
     let mut piece = vec![0; PIECE_BYTES];
     let unknown = |error: UnknownFormat| anyhow::Error::new(error).context(file.to_string());
     loop {
@@ -67,12 +72,13 @@ pub fn decode(path: &Path, catalogue: &Catalogue) -> Result<Report> {
     if counts.frames == 0 {
         bail!("{file}: {format}, but no frame in it ({} {}s skipped)", counts.skipped, format.part());
     }
-    Ok(buses.tally.report(file.to_string(), format, counts, catalogue))
+    Ok(buses.tally.report(file.to_string(), format, counts, catalogue, dbc.map(Arc::as_ref)))
 }
 
 /// The buses of one file.
 struct Buses<'a> {
     catalogue: &'a Catalogue,
+    dbc: Option<&'a Arc<Plan>>,
     channels: Vec<(String, Decoder)>,
     spare: Decoder,
     /// Time of the first frame, and the furthest since.
@@ -82,10 +88,10 @@ struct Buses<'a> {
 }
 
 impl<'a> Buses<'a> {
-    fn new(catalogue: &'a Catalogue) -> Result<Self> {
+    fn new(catalogue: &'a Catalogue, dbc: Option<&'a Arc<Plan>>) -> Result<Self> {
         let spare = Decoder::new(catalogue, Config::default())?;
         let (channels, tally) = (Vec::new(), Tally::default());
-        Ok(Self { catalogue, channels, spare, began: None, elapsed_micros: 0, tally })
+        Ok(Self { catalogue, dbc, channels, spare, began: None, elapsed_micros: 0, tally })
     }
 
     fn take(&mut self, event: Event<'_>) {
@@ -119,7 +125,11 @@ impl<'a> Buses<'a> {
         }
         // The catalogue fitted the first decoder and fits the next.
         let next = Decoder::new(self.catalogue, Config::default()).ok()?;
-        self.channels.push((channel.to_owned(), std::mem::replace(&mut self.spare, next)));
+        let mut decoder = std::mem::replace(&mut self.spare, next);
+        if let Some(dbc) = self.dbc {
+            decoder = decoder.with_dbc(dbc);
+        }
+        self.channels.push((channel.to_owned(), decoder));
         self.tally.channel();
         Some(self.channels.len() - 1)
     }

@@ -112,3 +112,21 @@ fn help_says_that_values_and_vins_are_printed() {
     let help = text(&vernport(&["--help"]).stdout);
     assert!(help.contains("VIN") && help.contains("--json") && help.contains("of your own"), "{help}");
 }
+
+#[test]
+fn a_dbc_file_adds_its_signals_by_their_names_there() {
+    let dbc = "VERSION \"\"\nBU_: A\nBO_ 1072 Cluster: 8 A\n SG_ OdometerMasterValue : 7|24@0+ (1,0) [0|16777214] \"km\" A\n";
+    let log = "(1.0) can0 430#0100590000000000\n";
+    let (_folder, names) = files(&[("a.log", log), ("a.dbc", dbc), ("b.dbc", "hello\n")]);
+    let output = vernport(&[&names[0], "--dbc", &names[1], "--json"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let json: Json = serde_json::from_slice(&output.stdout).expect("one object");
+    let expected = serde_json::json!([{
+        "path": "Vehicle.TraveledDistance", "source": "dbc:Cluster.OdometerMasterValue", "unit": "m", "n": 1,
+        "first": 65_625_000, "last": 65_625_000
+    }]);
+    assert_eq!(json["signals"], expected);
+    let output = vernport(&[&names[0], "--dbc", &names[2]]);
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0));
+    assert!(text(&output.stderr).contains("b.dbc"), "{}", text(&output.stderr));
+}

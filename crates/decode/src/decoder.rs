@@ -4,10 +4,15 @@
 //! 11-bit 7E8…7EF, 29-bit 18DA Fx yy ─► ISO-TP ─► OBD-II, UDS ─┐
 //! J1939 TP.CM, TP.DT to everybody   ─► BAM ────► group ───────┼─► believed? ─► sink
 //! J1939, any other group            ────────────► group ───────┘
+//! any other frame, whole messages    ────────────► DBC files, where there are some
 //! ```
 //!
 //! Nothing is allocated per frame once each sender was heard.
 
+mod answers;
+mod dbc;
+mod groups;
+mod interest;
 mod out;
 
 use crate::{
@@ -18,6 +23,7 @@ use crate::{
     plan::{Plan, PlanError},
 };
 use out::Out;
+use std::sync::Arc;
 use vernport_types::{
     BootMicros, CanFrame, CanId, Catalogue, FrameKind, SignalId, Source, Stamp, Value, Vin,
 };
@@ -77,6 +83,7 @@ pub struct Decoder {
     broadcasts: transport::Broadcasts,
     senders: Vec<(CanId, isotp::Receiver)>,
     odometers: Odometers,
+    dbc: Option<Arc<crate::dbc::Plan>>,
 }
 
 impl Decoder {
@@ -92,6 +99,7 @@ impl Decoder {
             broadcasts: transport::Broadcasts::default(),
             senders: Vec::new(),
             odometers: Odometers::default(),
+            dbc: None,
         })
     }
 
@@ -108,6 +116,7 @@ impl Decoder {
             FrameKind::FdData => true,
             FrameKind::Remote | FrameKind::Error => return,
         };
+        self.dbc_frame(frame, at, sink);
         match frame.id() {
             // ISO 15765-4: answers of the control units that legislation asks for.
             CanId::Standard(0x7E8..=0x7EF) => self.diagnostic(frame, at, sink),
@@ -139,8 +148,14 @@ impl Decoder {
         let Some(id) = j1939::Id::from_can(frame.id()) else { return };
         let data = frame.data();
         let to_everybody = id.destination == Some(j1939::Id::GLOBAL);
-        let mut out =
-            Out { plan: &self.plan, odometers: &mut self.odometers, identify: self.identify, at, sink };
+        let mut out = Out {
+            plan: &self.plan,
+            dbc: self.dbc.as_deref(),
+            odometers: &mut self.odometers,
+            identify: self.identify,
+            at,
+            sink,
+        };
         match id.pgn {
             transport::CONNECTION if to_everybody => {
                 let dropped = self.broadcasts.announce(id.source, data, at.boot, |group| out.wants(group));
@@ -151,6 +166,7 @@ impl Decoder {
                 out.rejected(step.dropped);
                 if let Some((group, message)) = step.message {
                     out.group(group, id.source, message);
+                    out.dbc_group(group, id.source, message);
                 }
             }
             group => out.group(group, id.source, data),
@@ -158,8 +174,14 @@ impl Decoder {
     }
 
     fn diagnostic(&mut self, frame: &CanFrame, at: Stamp, sink: &mut impl FnMut(Decoded)) {
-        let mut out =
-            Out { plan: &self.plan, odometers: &mut self.odometers, identify: self.identify, at, sink };
+        let mut out = Out {
+            plan: &self.plan,
+            dbc: self.dbc.as_deref(),
+            odometers: &mut self.odometers,
+            identify: self.identify,
+            at,
+            sink,
+        };
         let Some(receiver) = sender(&mut self.senders, frame.id(), at.boot, self.config) else {
             return out.rejected(Some(RejectCode::TransportBusy));
         };
@@ -167,6 +189,7 @@ impl Decoder {
         out.rejected(step.dropped);
         if let Heard::Message(message) = step.heard {
             out.answer(message, frame.id().raw());
+            out.dbc_answer(frame.id(), message);
         }
     }
 }

@@ -12,6 +12,7 @@
 //!   express any other service (invariant 14).
 
 pub mod capture;
+pub mod dbc;
 mod decoder;
 pub mod isotp;
 pub mod j1939;

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use vernport_decode::{
     Decoded,
     capture::{Counts, Format, SkipReason},
+    dbc::Plan,
 };
 use vernport_mqtt::FleetValue;
 use vernport_types::{CanFrame, Catalogue, Fault, FaultState, FrameKind, SignalId, Source, Value};
@@ -117,12 +118,13 @@ impl Tally {
         format: Format,
         counts: Counts,
         catalogue: &Catalogue,
+        dbc: Option<&Plan>,
     ) -> Report {
         let row = |((signal, source), seen): ((SignalId, Source), Seen)| {
             let signal = catalogue.signal(signal);
             SignalRow {
                 path: signal.path.to_string(),
-                source: source.to_string(),
+                source: written(source, dbc),
                 unit: signal.unit.to_string(),
                 n: seen.n,
                 first: FleetValue(seen.first),
@@ -285,6 +287,17 @@ impl TroubleCode {
             }
             Self::Coded { source, code, status } => [code.clone(), source.clone(), status.clone()],
         }
+    }
+}
+
+/// A source as it is printed: that of a DBC file by its names there.
+fn written(source: Source, dbc: Option<&Plan>) -> String {
+    match source {
+        Source::Dbc { signal } => match dbc.and_then(|plan| plan.name(signal)) {
+            Some(name) => format!("dbc:{name}"),
+            None => source.to_string(),
+        },
+        _ => source.to_string(),
     }
 }
 

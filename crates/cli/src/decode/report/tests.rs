@@ -31,7 +31,7 @@ fn report(decoded: &[Decoded]) -> Report {
     decoded.iter().for_each(|decoded| tally.decoded(decoded));
     tally.skipped(17, &SkipReason::TooLong);
     let counts = Counts { frames: 2, skipped: 1 };
-    tally.report("drive.log".to_owned(), Format::CandumpLog, counts, &shipped::catalogue())
+    tally.report("drive.log".to_owned(), Format::CandumpLog, counts, &shipped::catalogue(), None)
 }
 
 fn checked(report: &Report, with_file: bool) -> Json {
