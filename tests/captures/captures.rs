@@ -48,10 +48,33 @@ impl Captures {
         Some(Self { folder: folder.into() })
     }
 
+    /// Where a file is.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
     /// The text of a file.
     pub(crate) fn text(&self, name: &str) -> String {
         let path = self.folder.join(name);
         fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    /// The bytes of a file.
+    pub(crate) fn bytes(&self, name: &str) -> Vec<u8> {
+        let path = self.folder.join(name);
+        fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    /// The names of the files in a folder that end so.
+    pub(crate) fn names(&self, folder: &str, ending: &str) -> Vec<String> {
+        let path = self.folder.join(folder);
+        let entries = fs::read_dir(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let names =
+            entries.map(|entry| entry.expect("a folder entry").file_name().into_string().expect("a name"));
+        let mut names: Vec<String> =
+            names.filter(|name| name.ends_with(ending)).map(|name| format!("{folder}/{name}")).collect();
+        names.sort();
+        names
     }
 
     /// The frames of a candump log.
@@ -88,6 +111,18 @@ impl Captures {
     /// A log of which no expected values are listed.
     pub(crate) fn whole(&self, name: &str) -> Log {
         Log { frames: self.frames(name), name: name.to_owned(), expected: Json::Null }
+    }
+
+    /// How many frames of a file in `formats/` the tool that counted them did not see. python-can
+    /// takes the line after `base` of an ASC log for a header, whatever it holds.
+    pub(crate) fn lost_by_the_tool(&self, name: &str, expected: &Json) -> u64 {
+        let by_python_can = expected["tool"].as_str().is_some_and(|tool| tool.starts_with("python-can"));
+        if !by_python_can || !name.ends_with(".asc") {
+            return 0;
+        }
+        let text = self.text(&format!("formats/{name}"));
+        let after = text.lines().skip_while(|line| !line.starts_with("base ")).nth(1);
+        u64::from(after.is_some_and(|line| line.contains(" Rx ") || line.contains(" Tx ")))
     }
 
     /// A file of JSON.

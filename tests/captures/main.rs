@@ -6,6 +6,9 @@
 //! Without it every test of this suite says SKIPPED and passes.
 
 mod captures;
+mod dbc;
+mod decode;
+mod formats;
 mod j1939;
 mod logs;
 mod obd;

@@ -20,6 +20,12 @@ pub enum Command {
     Demo(Demo),
     /// Send a capture through the whole path and show what its recipient can read
     Replay(Replay),
+    /// Show what captures hold: signals, trouble codes, VINs, in the clear
+    ///
+    /// No rule, consent or minimiser stands between: values, positions and VINs are printed as the
+    /// vehicle said them. For captures of your own. Ends with 0 if anything was read, 1 if nothing
+    /// could be, 2 if it was typed wrongly.
+    Decode(Decode),
     /// Open a sealed batch with a recipient's key
     Unseal(Unseal),
     /// Open or close a work order at central
@@ -87,6 +93,24 @@ pub enum ReplayTime {
 pub enum ReplayOrder {
     /// One is open for the vehicle on the bus
     Open,
+}
+
+/// `vernport decode`.
+#[derive(Debug, Args)]
+pub struct Decode {
+    /// Captures, told by their content: candump (log or screen), Vector ASC and BLF, PEAK TRC,
+    /// GVRET and generic CSV of SavvyCAN, CRTD, python-can CSV, BUSMASTER, Microchip, RP1210
+    /// lines, or lines of milliseconds, id and bytes
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Read signals of the catalogue by this DBC file too, on every channel; may be given several
+    /// times, the first file that has a message owns it
+    #[arg(long, value_name = "FILE")]
+    pub dbc: Vec<PathBuf>,
+    /// Print JSON alone on standard output (crates/cli/schema/decode-v1.json): one line for each
+    /// file; with several files each has a member "file"
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `vernport unseal`.

@@ -3,6 +3,7 @@
 
 pub mod args;
 pub mod bundle;
+pub mod decode;
 pub mod demo;
 pub mod dev;
 pub mod explain;
@@ -27,6 +28,7 @@ pub async fn run(cli: Cli) -> Result<()> {
     match cli.command {
         Command::Demo(args) => demo::run(&args).await,
         Command::Replay(args) => replay::run(&args).await,
+        Command::Decode(args) => decode::run(&args),
         Command::Unseal(args) => unseal::run(&args),
         Command::Order(args) => order::run(args).await,
         Command::Ledger(args) => ledger::run(args).await,

@@ -4,12 +4,14 @@
 //! 11-bit 700…7FF, 29-bit 18DA Fx yy ─► ISO-TP ────► OBD-II, UDS ─┐
 //! J1939 TP.CM, TP.DT                ─► transport ─► group ───────┼─► believed? ─► sink
 //! J1939, any other group            ──────────────► group ───────┘
+//! any other frame, whole messages   ──────────────► DBC files, where there are some
 //! ```
 //!
 //! Nothing is allocated per frame once each sender was heard. On a boat's bus no
 //! group is read ([`j1939::marine`]).
 
 mod answers;
+mod dbc;
 mod diagnostic;
 mod groups;
 mod interest;
@@ -24,6 +26,7 @@ use crate::{
 };
 use diagnostic::Diagnostics;
 use out::Out;
+use std::sync::Arc;
 use vernport_types::{CanFrame, CanId, Catalogue, FrameKind, SignalId, Source, Stamp, Value, Vin};
 
 /// What was understood.
@@ -80,6 +83,7 @@ pub struct Decoder {
     marine: marine::Evidence,
     diagnostics: Diagnostics,
     odometers: Odometers,
+    dbc: Option<Arc<crate::dbc::Plan>>,
 }
 
 impl Decoder {
@@ -99,6 +103,7 @@ impl Decoder {
             marine: marine::Evidence::default(),
             diagnostics: Diagnostics::new(config.diagnostics),
             odometers: Odometers::default(),
+            dbc: None,
         })
     }
 
@@ -115,6 +120,7 @@ impl Decoder {
             FrameKind::FdData => true,
             FrameKind::Remote | FrameKind::Error => return,
         };
+        self.dbc_frame(frame, at, sink);
         match frame.id() {
             id if Diagnostics::are_on(id) => self.diagnostic(frame, at, sink),
             CanId::Standard(_) => {}
@@ -153,14 +159,20 @@ impl Decoder {
         if id.pgn == pgn::ADDRESS_CLAIMED || id.pgn >= FIRST_OF_DATA_PAGE_1 {
             return self.network(id, data, sink);
         }
-        let mut out =
-            Out { plan: &self.plan, odometers: &mut self.odometers, identify: self.identify, at, sink };
+        let mut out = Out {
+            plan: &self.plan,
+            dbc: self.dbc.as_deref(),
+            odometers: &mut self.odometers,
+            identify: self.identify,
+            at,
+            sink,
+        };
         let (group, data) = if transport::Transport::is(id.pgn) {
             let groups = &self.groups;
-            let wanted = |group| groups.find(group).is_some_and(|group| out.wants(group));
-            let step = self.transport.push(id, data, at.boot, wanted);
+            let step = self.transport.push(id, data, at.boot, |group| out.wants(group, groups.find(group)));
             out.rejected(step.dropped);
             let Some((group, message)) = step.message else { return };
+            out.dbc_group(group, id.source, message);
             (self.groups.find(group), message)
         } else {
             (self.groups.find(id.pgn), data)
@@ -187,13 +199,20 @@ impl Decoder {
     }
 
     fn diagnostic(&mut self, frame: &CanFrame, at: Stamp, sink: &mut impl FnMut(Decoded)) {
-        let mut out =
-            Out { plan: &self.plan, odometers: &mut self.odometers, identify: self.identify, at, sink };
+        let mut out = Out {
+            plan: &self.plan,
+            dbc: self.dbc.as_deref(),
+            odometers: &mut self.odometers,
+            identify: self.identify,
+            at,
+            sink,
+        };
         let step = self.diagnostics.push(frame, at.boot);
         out.rejected(step.dropped);
         // The one place where every whole answer of a control unit comes by.
         if let Some((message, asked)) = step.answer {
             out.answer(message, frame.id(), asked.as_ref());
+            out.dbc_answer(frame.id(), message);
         }
     }
 }

@@ -11,7 +11,8 @@
 //! - The only frames this crate makes ask for data ([`poll`]); it cannot
 //!   express any other service (invariant 14).
 
-pub mod candump;
+pub mod capture;
+pub mod dbc;
 mod decoder;
 pub mod isotp;
 pub mod j1939;
@@ -24,6 +25,7 @@ pub mod uds;
 mod vin;
 pub mod visit;
 
+pub use capture::candump;
 pub use decoder::{Config, Decoded, Decoder};
 pub use plan::PlanError;
 pub use reject::RejectCode;

@@ -194,9 +194,10 @@ impl std::fmt::Debug for Index {
 }
 
 impl<F: FnMut(Decoded)> Out<'_, F> {
-    /// Whether a group may be put together when it comes in a long message.
-    pub(super) fn wants(&self, group: &Group) -> bool {
-        !group.is_vin() || self.reads_vins()
+    /// Whether a group may be put together when it comes in a long message: `known` if it is in the table.
+    pub(super) fn wants(&self, pgn: u32, known: Option<&Group>) -> bool {
+        known.is_some_and(|group| !group.is_vin() || self.reads_vins())
+            || self.dbc.is_some_and(|dbc| dbc.wants_group(pgn))
     }
 
     pub(super) fn group(&mut self, group: &Group, sa: u8, data: &[u8], methods: &mut Methods) {

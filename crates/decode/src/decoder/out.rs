@@ -2,7 +2,7 @@
 
 use super::Decoded;
 use crate::{
-    RejectCode,
+    RejectCode, dbc,
     j1939::pgn::Distance,
     odometer::Odometers,
     plan::{Plan, Wanted},
@@ -12,6 +12,7 @@ use vernport_types::{Label, Number, Source, Stamp, Value, Vin};
 /// One frame's way out. What the catalogue does not list is not even computed.
 pub(super) struct Out<'a, F> {
     pub(super) plan: &'a Plan,
+    pub(super) dbc: Option<&'a dbc::Plan>,
     pub(super) odometers: &'a mut Odometers,
     pub(super) identify: bool,
     pub(super) at: Stamp,

@@ -13,37 +13,15 @@
 //!
 //! A torn line is an error with its column and what to mend. It never repeats the line.
 
-use thiserror::Error;
+pub use super::{Line, LineError};
+
+use super::fields::TORN;
 use vernport_types::{CanFrame, CanId, FrameKind, UtcMicros};
 
 /// `CAN_ERR_FLAG` of Linux: the id of an error frame.
 const ERROR_FLAG: u32 = 0x2000_0000;
 
-/// One line of a log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Line<'a> {
-    /// When the frame was recorded.
-    pub time: UtcMicros,
-    /// The interface it was recorded on.
-    pub channel: &'a str,
-    /// The frame.
-    pub frame: CanFrame,
-}
-
-/// Why a line is not a candump line.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("column {column}: {problem}; {remedy}")]
-pub struct LineError {
-    /// Where, in bytes from 1.
-    pub column: usize,
-    /// What is wrong.
-    pub problem: &'static str,
-    /// How to mend it.
-    pub remedy: &'static str,
-}
-
 const NOT_A_LOG: &str = "record with `candump -l` or `candump -L`";
-const TORN: &str = "the line is torn: take it out, or record again";
 
 /// Reads one line, with or without its line end.
 ///
@@ -70,6 +48,15 @@ pub fn parse(line: &str) -> Result<Line<'_>, LineError> {
     match cursor.peek() {
         None => Ok(Line { time, channel, frame }),
         Some(_) => Err(cursor.error("something follows the frame", TORN)),
+    }
+}
+
+/// Reads a log.
+pub(super) struct Log;
+
+impl super::LineFormat for Log {
+    fn line<'a>(&mut self, line: &'a str) -> Result<Option<Line<'a>>, LineError> {
+        parse(line).map(Some)
     }
 }
 
