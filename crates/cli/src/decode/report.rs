@@ -73,7 +73,7 @@ impl Tally {
     pub(super) fn decoded(&mut self, decoded: &Decoded) {
         match *decoded {
             Decoded::Signal { value: Value::TroubleCode(code), source, .. } => {
-                self.trouble_code(source, &code)
+                self.trouble_code(source, &code);
             }
             Decoded::Signal { value: Value::Nothing, source, .. } => {
                 self.without_codes.insert(source);
