@@ -121,7 +121,7 @@ fn values_are_those_that_other_tools_read() {
             }
         }
     }
-    assert_eq!(compared, 34, "sources with values");
+    assert_eq!(compared, 36, "sources with values");
 }
 
 /// Two bits from one source, which no log changes.

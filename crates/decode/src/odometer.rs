@@ -8,8 +8,13 @@
 //!   equals its trip and is small: that is a unit that has just woken up and
 //!   not yet been told (real clusters send such a start value for minutes).
 //! - It never falls.
-//! - It goes no further than a vehicle can drive in the time. A further step is
-//!   taken only when three values in a row agree with it: then the first was wrong.
+//! - It goes no further than a vehicle can drive in the time, neither from the value
+//!   before nor since the first: many small steps are no way around the bound. A further
+//!   step is taken only when three values in a row agree with it: then the first was wrong.
+//!
+//! Nothing is remembered from one visit to the next: another vehicle may be there, or
+//! another cluster in the same one. What a person typed in or a tool sent is a source
+//! of its own kind and never judged by, nor a judge of, what is heard on a bus.
 
 use crate::RejectCode;
 use vernport_types::{BootMicros, Source};
@@ -33,6 +38,8 @@ pub struct Odometers {
 
 struct Track {
     source: Source,
+    /// The first value of the run that is believed.
+    first: Point,
     last: Point,
     candidate: Option<(Point, u8)>,
 }
@@ -86,12 +93,15 @@ impl Odometers {
             if self.tracks.len() == MAX_SOURCES {
                 return Err(RejectCode::TooManySources);
             }
-            self.tracks.push(Track { source, last: here, candidate: None });
+            self.tracks.push(Track { source, first: here, last: here, candidate: None });
             return Ok(total_m);
         };
-        match track.last.leads_to(here) {
+        match track.last.leads_to(here).and_then(|()| track.first.leads_to(here)) {
             Ok(()) => {}
-            Err(RejectCode::OdometerJumped) => track.confirm(here)?,
+            Err(RejectCode::OdometerJumped) => {
+                track.confirm(here)?;
+                track.first = here;
+            }
             Err(code) => {
                 track.candidate = None;
                 return Err(code);
@@ -180,6 +190,59 @@ mod tests {
         assert_eq!(check(80_000_000, 5), Err(RejectCode::OdometerJumped));
         assert_eq!(check(80_000_100, 6), Ok(80_000_100), "three in a row agree: the first was wrong");
         assert_eq!(check(50_000_200, 7), Err(RejectCode::OdometerFell));
+    }
+
+    #[test]
+    fn many_small_steps_are_no_way_around_the_bound() {
+        let mut odometers = Odometers::default();
+        // 900 m in each tenth of a second: each step is within the slack, all of them are not.
+        let tenth = |n: i64| BootMicros(u64::try_from(n).expect("positive") * 100_000);
+        let mut check = |n: i64| odometers.check(ENGINE, 50_000_000 + n * 900, None, tenth(n));
+        assert_eq!((check(0), check(1)), (Ok(50_000_000), Ok(50_000_900)));
+        assert_eq!(check(2), Err(RejectCode::OdometerJumped));
+    }
+
+    #[test]
+    fn a_source_that_changes_its_unit_is_not_believed_at_once_nor_when_it_changes_back() {
+        let mut odometers = Odometers::default();
+        let mut check = |metres, second| odometers.check(ENGINE, metres, None, at(second));
+        assert_eq!(check(158_910_600, 0), Ok(158_910_600));
+        assert_eq!(check(158_910_600_000, 1), Err(RejectCode::OdometerJumped), "metres told as kilometres");
+        assert_eq!(check(158_910, 2), Err(RejectCode::OdometerFell), "kilometres told as metres");
+        assert_eq!(check(158_910_600, 3), Ok(158_910_600));
+    }
+
+    #[test]
+    fn a_satellite_receivers_distance_does_not_stand_in_for_the_odometer() {
+        let mut odometers = Odometers::default();
+        const RECEIVER: Source = Source::J1939 { pgn: 65248, sa: 0x4A };
+        assert_eq!(odometers.check(ENGINE, 57_088_920, None, at(0)), Ok(57_088_920));
+        assert_eq!(
+            odometers.check(RECEIVER, 41_003_000, None, at(1)),
+            Ok(41_003_000),
+            "it is told, as its own source"
+        );
+        assert_eq!(odometers.check(ENGINE, 57_088_920, None, at(2)), Ok(57_088_920));
+    }
+
+    #[test]
+    fn what_a_person_typed_judges_no_bus_and_is_judged_by_none() {
+        let mut odometers = Odometers::default();
+        assert_eq!(odometers.check(Source::Manual, 99_000_000, None, at(0)), Ok(99_000_000));
+        assert_eq!(odometers.check(ENGINE, 57_088_920, None, at(0)), Ok(57_088_920));
+        assert_eq!(odometers.check(Source::Tool, 57_089_000, None, at(0)), Ok(57_089_000));
+    }
+
+    #[test]
+    fn the_next_visit_begins_without_a_memory() {
+        let mut odometers = Odometers::default();
+        assert_eq!(odometers.check(CLUSTER, 158_910_600, None, at(0)), Ok(158_910_600));
+        odometers.reset();
+        assert_eq!(
+            odometers.check(CLUSTER, 5_000_000, None, at(1)),
+            Ok(5_000_000),
+            "another vehicle, or another cluster"
+        );
     }
 
     #[test]

@@ -12,7 +12,9 @@
 //!   (A vehicle that a technician named, and that left without being heard or
 //!   detached, leaves its name to the next: there is nothing that could tell.)
 //! - Two statements that do not fit together end the visit: nobody is read
-//!   until the next break.
+//!   until the next break. Two VINs on one bus are such: a trailer or body may say its own
+//!   beside the truck's, and which values are whose, nothing tells.
+//! - A bus that turns out to be a boat's gives away nothing that was held.
 //!
 //! ```text
 //!            first frame              VIN, assertion or pin
@@ -24,7 +26,7 @@
 
 mod attachment;
 
-use crate::{Config as DecoderConfig, Decoded, Decoder, PlanError, RejectCode};
+use crate::{Config as DecoderConfig, Decoded, Decoder, PlanError, RejectCode, j1939::claim::Claims};
 use attachment::Attachment;
 use vernport_types::{
     AssetId, CanFrame, Catalogue, FrameKind, Identification, Reading, SignalId, Stamp, UtcMicros, Vin,
@@ -136,6 +138,8 @@ pub struct Visit {
     attached: Option<Attachment>,
     /// When the last vehicle was heard last.
     left_at: Option<UtcMicros>,
+    /// What a technician had said by then.
+    spent: Option<Assertion>,
 }
 
 impl Visit {
@@ -144,7 +148,8 @@ impl Visit {
     /// # Errors
     /// [`PlanError`] if a catalogue entry does not fit what is decoded.
     pub fn new(catalogue: &Catalogue, config: Config) -> Result<Self, PlanError> {
-        Ok(Self { config, decoder: Decoder::new(catalogue, config.decoder)?, attached: None, left_at: None })
+        let decoder = Decoder::new(catalogue, config.decoder)?;
+        Ok(Self { config, decoder, attached: None, left_at: None, spent: None })
     }
 
     /// The vehicle that is recognised now.
@@ -159,17 +164,27 @@ impl Visit {
             return;
         }
         self.end_when_silent(at, out);
-        let (config, left_at) = (self.config, self.left_at);
-        let attached = self.attached.get_or_insert_with(|| Attachment::new(config, left_at, at));
+        let (config, left_at, spent) = (self.config, self.left_at, self.spent);
+        let attached = self.attached.get_or_insert_with(|| Attachment::new(config, left_at, spent, at));
         let identify = lookup.identify_open();
-        attached.recheck(at, lookup, out);
+        attached.recheck_heard(at, lookup, out);
         attached.heard(at, identify, out);
         self.decoder.set_identify(identify);
         self.decoder.push(frame, at, &mut |decoded| match decoded {
             Decoded::Signal { signal, value, source, at } => attached.value((signal, value, source, at), out),
             Decoded::Vin { vin, at, .. } => attached.vin(vin, at, lookup, out),
-            Decoded::Rejected { code } => out(Event::Rejected { code }),
+            Decoded::Rejected { code } => {
+                if code == RejectCode::ForeignNetwork {
+                    attached.drop_all(out);
+                }
+                out(Event::Rejected { code });
+            }
         });
+    }
+
+    /// The J1939 addresses claimed since the last break of the bus.
+    pub fn claims(&self) -> &Claims {
+        self.decoder.claims()
     }
 
     /// Lets time pass; call it at least once a second, and when grants changed.
@@ -201,10 +216,15 @@ impl Visit {
         self.decoder.reset();
         if let Some(attached) = self.attached.take() {
             self.left_at = Some(attached.last_heard().wall);
+            self.spent = attached.said();
             attached.end(why, out);
         }
     }
 }
 
+#[cfg(test)]
+mod histories;
+#[cfg(test)]
+mod swaps;
 #[cfg(test)]
 mod tests;

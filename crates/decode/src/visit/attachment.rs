@@ -1,6 +1,6 @@
 //! What is known of the vehicle between two breaks of the bus.
 
-use super::{Config, End, Event, Lookup};
+use super::{Assertion, Config, End, Event, Lookup};
 use std::collections::VecDeque;
 use vernport_types::{AssetId, Identification, Reading, SignalId, Source, Stamp, UtcMicros, Value, Vin};
 
@@ -23,6 +23,10 @@ pub(super) struct Attachment {
     config: Config,
     /// When the vehicle before this one was heard last.
     previous_left_at: Option<UtcMicros>,
+    /// What was said of a vehicle before this one.
+    spent: Option<Assertion>,
+    /// What was said while this one was heard.
+    said: Option<Assertion>,
     since: Stamp,
     last_heard: Stamp,
     checked: Stamp,
@@ -38,10 +42,17 @@ pub(super) struct Attachment {
 struct Conflict;
 
 impl Attachment {
-    pub(super) fn new(config: Config, previous_left_at: Option<UtcMicros>, at: Stamp) -> Self {
+    pub(super) fn new(
+        config: Config,
+        previous_left_at: Option<UtcMicros>,
+        spent: Option<Assertion>,
+        at: Stamp,
+    ) -> Self {
         Self {
             config,
             previous_left_at,
+            spent,
+            said: None,
             since: at,
             last_heard: at,
             checked: at,
@@ -69,6 +80,20 @@ impl Attachment {
         if !self.may_hold {
             self.drop_all(out);
         }
+    }
+
+    /// Looks again as [`Self::recheck`] does, while the vehicle is heard: what a technician
+    /// has said by now is about this one or one before it.
+    pub(super) fn recheck_heard(&mut self, now: Stamp, lookup: &impl Lookup, out: &mut impl FnMut(Event)) {
+        if micros_between(self.checked, now) >= self.config.recheck_micros {
+            self.said = lookup.asserted();
+            self.identify(now, lookup, out);
+        }
+    }
+
+    /// What was said while this vehicle was heard, or before.
+    pub(super) fn said(&self) -> Option<Assertion> {
+        self.said.or(self.spent)
     }
 
     pub(super) fn last_heard(&self) -> Stamp {
@@ -157,7 +182,10 @@ impl Attachment {
             None
         } else {
             let said_since = |made_at| self.previous_left_at.is_none_or(|left_at| made_at > left_at);
-            let asserted = lookup.asserted().filter(|assertion| said_since(assertion.made_at));
+            let asserted = lookup.asserted();
+            // Clocks are set back: so both the time counts and that it was not said before.
+            let asserted =
+                asserted.filter(|assertion| said_since(assertion.made_at) && Some(*assertion) != self.spent);
             let asserted = asserted.map(|assertion| (assertion.asset, Identification::Asserted));
             asserted.or_else(|| lookup.pinned().map(|asset| (asset, Identification::Pinned)))
         };
@@ -181,7 +209,7 @@ impl Attachment {
         }
     }
 
-    fn drop_all(&mut self, out: &mut impl FnMut(Event)) {
+    pub(super) fn drop_all(&mut self, out: &mut impl FnMut(Event)) {
         while !self.held.is_empty() {
             self.drop_first(out);
         }

@@ -1,20 +1,19 @@
-//! Behaviours of a visit, and invariant 6 over random histories.
+//! Behaviours of a visit, and the bus that its random histories run on.
 
 use super::*;
-use proptest::prelude::*;
 use vernport_types::{BootMicros, TimeQuality, Value};
 
 const CATALOGUE: &str = include_str!("../../../../config/signals/vehicle.toml");
-const SECOND: u64 = 1_000_000;
+pub(super) const SECOND: u64 = 1_000_000;
 
 /// Vehicles of the tests, by number. The last packets of their VINs are equal,
 /// so that one vehicle's would fit the other's message.
-const VINS: [&str; 3] = ["WDB9634031L738001", "YS2R4X20005399001", "XLRTE47MS0E123001"];
+pub(super) const VINS: [&str; 3] = ["WDB9634031L738001", "YS2R4X20005399001", "XLRTE47MS0E123001"];
 
 /// A frame of which nothing is read: an engine's speed.
-const NOTHING_READ: &str = "18F00400#FFFFFFFFFFFFFFFF";
+pub(super) const NOTHING_READ: &str = "18F00400#FFFFFFFFFFFFFFFF";
 
-fn asset(vehicle: usize) -> AssetId {
+pub(super) fn asset(vehicle: usize) -> AssetId {
     AssetId::from_bytes([u8::try_from(vehicle).expect("few vehicles") + 1; 16])
 }
 
@@ -28,11 +27,11 @@ fn stamp(micros: u64) -> Stamp {
 
 /// What the gateway knows.
 #[derive(Debug, Clone, Default)]
-struct Known {
-    closed: bool,
-    expected: [bool; 3],
-    asserted: Option<Assertion>,
-    pinned: Option<AssetId>,
+pub(super) struct Known {
+    pub(super) closed: bool,
+    pub(super) expected: [bool; 3],
+    pub(super) asserted: Option<Assertion>,
+    pub(super) pinned: Option<AssetId>,
 }
 
 impl Known {
@@ -72,37 +71,48 @@ impl Lookup for Known {
 }
 
 /// A bus with a clock.
-struct Bus {
-    visit: Visit,
-    now: u64,
+pub(super) struct Bus {
+    pub(super) visit: Visit,
+    pub(super) now: u64,
+    /// How far the wall clock is ahead of the true time, in microseconds.
+    pub(super) wall_ahead: i64,
     events: Vec<Event>,
 }
 
 impl Bus {
     fn new() -> Self {
-        let catalogue = Catalogue::from_toml([("vehicle.toml", CATALOGUE)]).expect("the shipped catalogue");
-        let visit = Visit::new(&catalogue, Config::default()).expect("the shipped catalogue fits");
-        Self { visit, now: SECOND, events: Vec::new() }
+        Self::with(Config::default())
     }
 
-    fn wait(&mut self, micros: u64) {
+    pub(super) fn with(config: Config) -> Self {
+        let catalogue = Catalogue::from_toml([("vehicle.toml", CATALOGUE)]).expect("the shipped catalogue");
+        let visit = Visit::new(&catalogue, config).expect("the shipped catalogue fits");
+        Self { visit, now: SECOND, wall_ahead: 0, events: Vec::new() }
+    }
+
+    pub(super) fn stamp(&self) -> Stamp {
+        let stamp = stamp(self.now);
+        Stamp { wall: UtcMicros(stamp.wall.0 + self.wall_ahead), ..stamp }
+    }
+
+    pub(super) fn wait(&mut self, micros: u64) {
         self.now += micros;
     }
 
-    fn send(&mut self, frame: &str, known: &Known) {
+    pub(super) fn send(&mut self, frame: &str, known: &Known) {
         self.wait(10_000);
         let frame = crate::candump::parse(&format!("(0.0) can0 {frame}")).expect("a frame").frame;
-        self.visit.push(&frame, stamp(self.now), known, &mut |event| self.events.push(event));
+        self.visit.push(&frame, self.stamp(), known, &mut |event| self.events.push(event));
     }
 
     /// An odometer that tells the vehicle: a million kilometres for each number.
-    fn odometer(&mut self, vehicle: usize, known: &Known) {
+    pub(super) fn odometer(&mut self, vehicle: usize, known: &Known) {
         let steps = u32::try_from((vehicle + 1) * 1_000_000_000 / 5).expect("fits a frame");
         self.send(&format!("18FEC1EE#{}FFFFFFFF", hex::encode_upper(steps.to_le_bytes())), known);
     }
 
     /// The frames of a VI message, from packet to packet.
-    fn vi(&mut self, vehicle: usize, from: usize, to: usize, known: &Known) {
+    pub(super) fn vi(&mut self, vehicle: usize, from: usize, to: usize, known: &Known) {
         let text = format!("{}*", VINS[vehicle]);
         let mut frames = vec!["18ECFF00#20120003FFECFE00".to_owned()];
         for (part, number) in text.as_bytes().chunks(7).zip(1_u8..) {
@@ -116,19 +126,19 @@ impl Bus {
         }
     }
 
-    fn say_vin(&mut self, vehicle: usize, known: &Known) {
+    pub(super) fn say_vin(&mut self, vehicle: usize, known: &Known) {
         self.vi(vehicle, 0, 4, known);
     }
 
-    fn tick(&mut self, known: &Known) {
-        self.visit.tick(stamp(self.now), known, &mut |event| self.events.push(event));
+    pub(super) fn tick(&mut self, known: &Known) {
+        self.visit.tick(self.stamp(), known, &mut |event| self.events.push(event));
     }
 
-    fn detach(&mut self) {
-        self.visit.detach(stamp(self.now), &mut |event| self.events.push(event));
+    pub(super) fn detach(&mut self) {
+        self.visit.detach(self.stamp(), &mut |event| self.events.push(event));
     }
 
-    fn readings(&mut self) -> Vec<Reading> {
+    pub(super) fn readings(&mut self) -> Vec<Reading> {
         let reading = |event| if let Event::Reading(reading) = event { Some(reading) } else { None };
         self.events.drain(..).filter_map(reading).collect()
     }
@@ -144,7 +154,7 @@ impl Bus {
 }
 
 /// Which vehicle an odometer value of the tests belongs to; none for another value.
-fn odometer_of(value: Value) -> Option<usize> {
+pub(super) fn odometer_of(value: Value) -> Option<usize> {
     let Value::Integer(metres) = value else { return None };
     Some(usize::try_from(metres / 1_000_000_000).expect("positive") - 1)
 }
@@ -224,6 +234,51 @@ fn an_assertion_does_not_outlive_a_detach_of_a_vehicle_that_was_never_heard() {
     bus.wait(3 * SECOND);
     bus.odometer(1, &known);
     assert_eq!(bus.readings(), []);
+}
+
+#[test]
+fn an_assertion_is_not_for_the_next_vehicle_either_when_the_clock_is_set_back() {
+    let mut bus = Bus::new();
+    bus.wall_ahead = 3_600_000_000;
+    let known = Known::asserting(0, bus.stamp().wall.0);
+    bus.odometer(0, &known);
+    bus.wait(2 * SECOND);
+    bus.odometer(0, &known);
+    assert_eq!(bus.readings().len(), 2);
+    bus.wall_ahead = 0;
+    bus.odometer(0, &known);
+    bus.detach();
+    bus.readings();
+    bus.odometer(1, &known);
+    bus.wait(3 * SECOND);
+    bus.odometer(1, &known);
+    assert_eq!(bus.readings(), []);
+}
+
+#[test]
+fn a_boat_gives_away_nothing_that_was_held() {
+    let (mut bus, known) = (Bus::new(), Known::asserting(0, 0));
+    bus.odometer(0, &known);
+    bus.send("18EEFF03#0000000000FF00C0", &known);
+    bus.wait(2 * SECOND);
+    bus.odometer(0, &known);
+    assert_eq!((bus.unidentified(), bus.readings()), (1, vec![]));
+}
+
+#[test]
+fn a_trailer_that_says_its_own_vin_beside_the_truck_is_a_conflict() {
+    let (mut bus, known) = (Bus::new(), Known::expecting(&[0]));
+    bus.say_vin(0, &known);
+    let trailer: Vec<String> =
+        ["20120003FFECFE00", "0157444239363334", "023033314C373338", "033030322AFFFFFF"]
+            .iter()
+            .zip(["ECFF", "EBFF", "EBFF", "EBFF"])
+            .map(|(data, group)| format!("18{group}C8#{data}"))
+            .collect();
+    for frame in trailer {
+        bus.send(&frame, &known);
+    }
+    assert_eq!(bus.ends(), [End::Conflict]);
 }
 
 #[test]
@@ -367,125 +422,4 @@ fn errors_of_the_adapter_do_not_keep_a_visit_alive() {
     }
     bus.tick(&known);
     assert_eq!(bus.ends(), [End::Silence]);
-}
-
-/// What may happen at a station.
-#[derive(Debug, Clone, Copy)]
-enum Act {
-    /// The vehicle leaves and another (or the same) is attached; the adapter tells, or the bus is silent in between.
-    Swap {
-        to: usize,
-        told: bool,
-    },
-    Odometer,
-    SayVin,
-    /// Part of a VIN message: it may be cut off by a swap, or go on in the next vehicle's frames.
-    PartOfVin {
-        from: usize,
-        to: usize,
-    },
-    /// The vehicle is taken off in the middle of its VIN message, and the next one is in the middle of its own.
-    SwapWithinVin {
-        cut: usize,
-        to: usize,
-    },
-    /// Part of an OBD answer with the VIN of the vehicle.
-    PartOfAnswer {
-        frame: usize,
-    },
-    /// The technician says, truly, which vehicle stands there now, with its bus awake.
-    Assert,
-    CloseOrder,
-    Expect {
-        vehicle: usize,
-        expected: bool,
-    },
-    Identify {
-        open: bool,
-    },
-    Wait {
-        millis: u64,
-    },
-    Tick,
-}
-
-fn act() -> impl Strategy<Value = Act> {
-    prop_oneof![
-        2 => (0_usize..3, any::<bool>()).prop_map(|(to, told)| Act::Swap { to, told }),
-        6 => Just(Act::Odometer),
-        2 => Just(Act::SayVin),
-        4 => (1_usize..4, any::<bool>()).prop_map(|(cut, head)| {
-            if head { Act::PartOfVin { from: 0, to: cut } } else { Act::PartOfVin { from: cut, to: 4 } }
-        }),
-        2 => (1_usize..4, 0_usize..3).prop_map(|(cut, to)| Act::SwapWithinVin { cut, to }),
-        4 => (0_usize..3).prop_map(|frame| Act::PartOfAnswer { frame }),
-        1 => Just(Act::Assert),
-        1 => Just(Act::CloseOrder),
-        2 => (0_usize..3, any::<bool>()).prop_map(|(vehicle, expected)| Act::Expect { vehicle, expected }),
-        1 => any::<bool>().prop_map(|open| Act::Identify { open }),
-        3 => (1_u64..3_000).prop_map(|millis| Act::Wait { millis }),
-        1 => Just(Act::Tick),
-    ]
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
-
-    /// Invariant 6: readings go to the right asset or to nobody.
-    #[test]
-    fn whatever_comes_and_goes_a_reading_is_of_the_vehicle_that_was_there(
-        first in 0_usize..3,
-        acts in proptest::collection::vec(act(), 1..120),
-    ) {
-        let mut bus = Bus::new();
-        let mut known = Known::default();
-        let mut there = first;
-        for act in acts {
-            match act {
-                Act::Swap { to, told } => {
-                    if told { bus.detach() } else { bus.wait(6 * SECOND) }
-                    there = to;
-                }
-                Act::Odometer => bus.odometer(there, &known),
-                Act::SayVin => bus.say_vin(there, &known),
-                Act::PartOfVin { from, to } => bus.vi(there, from, to, &known),
-                Act::SwapWithinVin { cut, to } => {
-                    bus.vi(there, 0, cut, &known);
-                    for reading in bus.readings() {
-                        prop_assert_eq!(reading.asset, asset(there));
-                    }
-                    bus.detach();
-                    there = to;
-                    bus.vi(there, cut, 4, &known);
-                }
-                Act::PartOfAnswer { frame } => {
-                    let message = [&[0x10, 0x14, 0x49, 2, 1][..], VINS[there].as_bytes()].concat();
-                    let (head, tail) = message.split_at(8);
-                    let data = match frame {
-                        0 => head.to_vec(),
-                        n => [&[0x20 + u8::try_from(n).expect("one or two")], &tail[(n - 1) * 7..n * 7]].concat(),
-                    };
-                    bus.send(&format!("7E8#{}", hex::encode_upper(data)), &known);
-                }
-                Act::Assert => {
-                    bus.send(NOTHING_READ, &known);
-                    known.asserted = Some(Assertion { asset: asset(there), made_at: stamp(bus.now).wall });
-                }
-                Act::CloseOrder => known.asserted = None,
-                Act::Expect { vehicle, expected } => known.expected[vehicle] = expected,
-                Act::Identify { open } => known.closed = !open,
-                Act::Wait { millis } => bus.wait(millis * 1_000),
-                Act::Tick => bus.tick(&known),
-            }
-            for reading in bus.readings() {
-                prop_assert_eq!(reading.asset, asset(there), "after {:?}", act);
-                if let Some(vehicle) = odometer_of(reading.value) {
-                    prop_assert_eq!(vehicle, there, "after {:?}", act);
-                }
-                if let Value::Label(vin) = reading.value {
-                    prop_assert_eq!(vin.expose(), VINS[there]);
-                }
-            }
-        }
-    }
 }
