@@ -194,9 +194,11 @@ impl Interface {
         self.socket.get().dropped().unwrap_or(0).max(self.dropped.1)
     }
 
-    /// Waits until the interface is there and up, and opens it.
+    /// Waits until the interface is there and up, and opens it. Never at once:
+    /// one that fails again and again keeps nobody busy.
     async fn wait_until_back(&mut self) {
         loop {
+            sleep(RETRY).await;
             match self.reopen() {
                 Ok(()) => {
                     tracing::info!(interface = %self.selector, "the interface is back");
@@ -207,7 +209,6 @@ impl Interface {
                     tracing::debug!(%error, cause, "the interface is still away");
                 }
             }
-            sleep(RETRY).await;
         }
     }
 

@@ -17,7 +17,7 @@ pub(crate) const NEEDS: [(&str, &str); 4] =
 const NEWEST: &str = "linux-image-amd64";
 const BUSYBOX: &str = "/bin/busybox";
 /// What the archive holds, beside three files and the modules.
-const FOLDERS: [&str; 8] = ["bin", "dev", "host", "layer", "modules", "proc", "root", "sys"];
+const FOLDERS: [&str; 8] = ["bin", "dev", "host", "layer", "modules", "proc", "sys", "whole"];
 const INIT: &str = include_str!("init.sh");
 /// What the guest loads: its way to the host's files, then CAN.
 const MODULES: [&str; 11] = [
