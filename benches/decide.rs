@@ -5,12 +5,11 @@
 //! `cargo bench --bench decide -- instructions CASE` runs one case so many times
 //! and ends, for callgrind; without a case it lists them.
 
-use criterion::{
-    Criterion, Throughput,
-    measurement::{Measurement, ValueFormatter, WallTime},
-};
-use rustix::time::{ClockId, clock_gettime};
+mod time;
+
+use criterion::{Criterion, Throughput};
 use std::{collections::HashMap, env, fmt::Write as _, hint::black_box, sync::Arc, time::Duration};
+use time::ProcessorTime;
 use vernport_crypto::{IdentityKey, OpeningKey, random};
 use vernport_policy::{
     Bundle, FlowGrant, Grant, GrantId, Head, Opening, Outcomes, Rules, Sampler, Snapshot, SnapshotFor,
@@ -279,39 +278,6 @@ impl Asked {
 fn below(bound: usize) -> usize {
     let drawn = u128::from(u64::from_le_bytes(random()));
     usize::try_from((drawn * bound as u128) >> 64).expect("below the bound")
-}
-
-/// The time that this thread had the processor: what else runs on the machine counts only by the caches.
-struct ProcessorTime;
-
-impl Measurement for ProcessorTime {
-    type Intermediate = Duration;
-    type Value = Duration;
-
-    fn start(&self) -> Duration {
-        let time = clock_gettime(ClockId::ThreadCPUTime);
-        Duration::try_from(time).expect("a thread's time is positive")
-    }
-
-    fn end(&self, begun: Duration) -> Duration {
-        self.start() - begun
-    }
-
-    fn add(&self, one: &Duration, other: &Duration) -> Duration {
-        *one + *other
-    }
-
-    fn zero(&self) -> Duration {
-        Duration::ZERO
-    }
-
-    fn to_f64(&self, time: &Duration) -> f64 {
-        WallTime.to_f64(time)
-    }
-
-    fn formatter(&self) -> &dyn ValueFormatter {
-        WallTime.formatter()
-    }
 }
 
 fn measure(criterion: &mut Criterion<ProcessorTime>) {
