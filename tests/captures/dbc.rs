@@ -64,7 +64,7 @@ fn every_message_has_the_values_that_cantools_reads() {
             }
         }
     }
-    assert!(compared > 1_000 && refused == 4, "{compared} compared, {refused} refused");
+    assert!(compared > 700 && refused == 4, "{compared} compared, {refused} refused");
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn real_files_are_read_without_a_finding_that_loses_a_signal() {
         messages += database.messages.len();
         signals += database.messages.iter().map(|message| message.signals.len()).sum::<usize>();
     }
-    assert!(messages > 600 && signals > 4_000, "{messages} messages, {signals} signals");
+    assert!(messages > 500 && signals > 3_000, "{messages} messages, {signals} signals");
 }
 
 /// What a log says through one DBC file, channel by channel: the values of each source of it.

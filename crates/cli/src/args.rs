@@ -39,6 +39,9 @@ pub enum Command {
     /// Work on rules
     #[command(subcommand)]
     Bundle(Bundle),
+    /// Work on DBC files
+    #[command(subcommand)]
+    Dbc(Dbc),
     /// Make certificates, keys and configurations for a developer's machine
     Init(Init),
 }
@@ -214,6 +217,24 @@ pub enum Bundle {
         /// Folders of bundles
         #[arg(required = true)]
         folders: Vec<PathBuf>,
+    },
+}
+
+/// `vernport dbc`.
+#[derive(Debug, Subcommand)]
+pub enum Dbc {
+    /// Say what is wrong in DBC files, and which of their signals are read as which of the catalogue.
+    /// Ends with 1 if a signal is lost by an error, with 2 if a file cannot be read
+    Check {
+        /// DBC files
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// Rules that come before the shipped ones (see config/dbc/README.md)
+        #[arg(long, value_name = "FILE")]
+        map: Option<PathBuf>,
+        /// Print the result as JSON alone on standard output
+        #[arg(long)]
+        json: bool,
     },
 }
 

@@ -3,6 +3,7 @@
 
 pub mod args;
 pub mod bundle;
+pub mod dbc;
 pub mod decode;
 pub mod demo;
 pub mod dev;
@@ -34,6 +35,7 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Ledger(args) => ledger::run(args).await,
         Command::Explain(args) => explain::run(&args),
         Command::Bundle(args) => bundle::run(&args),
+        Command::Dbc(args) => dbc::run(&args),
         Command::Init(args) => init::run(&args),
     }
 }

@@ -14,7 +14,8 @@ async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprint(&format!("vernport: {error:#}"));
-            ExitCode::FAILURE
+            // What could not be read is told apart from what is wrong in it.
+            if error.is::<vernport::dbc::Unreadable>() { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }
 }

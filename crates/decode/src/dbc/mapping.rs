@@ -3,8 +3,10 @@
 //! Rules are tried in order; the first that fits a signal settles it. Names are
 //! compared without case, underscores and other signs; `*` stands for anything.
 
+use super::{assign::assign, database::Database};
 use serde::Deserialize;
 use thiserror::Error;
+use vernport_types::{Catalogue, SignalId};
 
 /// The rules that come with the program.
 const SHIPPED: &str = include_str!("../../../../config/dbc/default.toml");
@@ -180,6 +182,19 @@ impl Rule {
     }
 }
 
+/// What became of one signal of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explained {
+    /// Its line, from 1.
+    pub line: u32,
+    /// `<message>.<signal>`.
+    pub name: String,
+    /// Its unit, as written in the file.
+    pub unit: Box<str>,
+    /// The signal of the catalogue that it is, or why it is none.
+    pub outcome: Result<SignalId, String>,
+}
+
 /// Rules, first to last.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Mapping {
@@ -216,6 +231,24 @@ impl Mapping {
     pub fn before(mut self, others: Self) -> Self {
         self.rules.extend(others.rules);
         self
+    }
+
+    /// What becomes of the signals of a database that any rule knows by name, in the order of the file.
+    pub fn explain(&self, database: &Database, catalogue: &Catalogue) -> Vec<Explained> {
+        let assignment = assign(self, database, catalogue);
+        let taken = assignment.taken.iter().map(|taken| (taken.message, taken.signal, Ok(taken.path)));
+        let passed =
+            assignment.passed.into_iter().map(|passed| (passed.message, passed.signal, Err(passed.why)));
+        let mut all: Vec<_> = taken.chain(passed).collect();
+        all.sort_by_key(|(message, signal, _)| (*message, *signal));
+        all.into_iter()
+            .map(|(message, signal, outcome)| {
+                let of = &database.messages[message];
+                let signal = &of.signals[signal];
+                let name = format!("{}.{}", of.name, signal.name);
+                Explained { line: signal.line, name, unit: signal.unit.clone(), outcome }
+            })
+            .collect()
     }
 
     /// The paths that rules name.

@@ -26,7 +26,7 @@ mod unit;
 
 pub use database::{ByteOrder, Database, Message, ReadError, Shape, Signal, Switch};
 pub use finding::{Finding, Severity};
-pub use mapping::{Mapping, MappingError};
+pub use mapping::{Explained, Mapping, MappingError};
 pub use plan::{Plan, PlanError, Read};
 
 use crate::j1939;

@@ -1,5 +1,7 @@
 //! The text of a DBC file, cut into words, numbers, strings and signs, each with its line.
 //!
+//! From `//` to the end of a line stands a remark.
+//!
 //! One pass, no look back further than one token: the time is linear in the
 //! length of the text, whatever stands in it.
 
@@ -86,6 +88,13 @@ impl<'a> Pieces<'a> {
         taken
     }
 
+    fn pass_space(&mut self) {
+        let start = self.rest.find(|letter: char| !letter.is_whitespace()).unwrap_or(self.rest.len());
+        let passed = lines(self.take(start));
+        self.line += passed;
+        self.first |= passed > 0;
+    }
+
     /// A quotation, the opening mark being gone. One that never ends ends with its line.
     fn quotation(&mut self) -> (&'a str, bool) {
         let mut escaped = false;
@@ -111,11 +120,12 @@ impl<'a> Iterator for Pieces<'a> {
     type Item = Piece<'a>;
 
     fn next(&mut self) -> Option<Piece<'a>> {
-        let start = self.rest.find(|letter: char| !letter.is_whitespace()).unwrap_or(self.rest.len());
-        let space = self.take(start);
-        let passed = lines(space);
-        self.line += passed;
-        self.first |= passed > 0;
+        self.pass_space();
+        while self.rest.starts_with("//") {
+            let end = self.rest.find('\n').unwrap_or(self.rest.len());
+            self.take(end);
+            self.pass_space();
+        }
         let letter = self.rest.chars().next()?;
         let (line, first) = (self.line, std::mem::replace(&mut self.first, false));
         let mut open = false;
@@ -193,6 +203,7 @@ mod tests {
             [Number("8"), Sign('@'), Number("1"), Sign('+'), Sign('('), Number("1")]
         );
         assert_eq!(tokens("12V_Net -1 -"), [Word("12V_Net"), Number("-1"), Sign('-')]);
+        assert_eq!(tokens("a // b \"\n// c\nd / e //"), [Word("a"), Word("d"), Sign('/'), Word("e")]);
         assert_eq!(tokens("1e 1e+ 1."), [Word("1e"), Word("1e"), Sign('+'), Number("1.")]);
     }
 
