@@ -9,4 +9,5 @@ mod captures;
 mod j1939;
 mod logs;
 mod obd;
+mod uds;
 mod visit;
