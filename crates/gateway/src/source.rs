@@ -94,6 +94,10 @@ impl Source {
     }
 
     async fn reopen(&mut self) {
+        // Such a source waits for its interface by itself, and keeps its counters and filters.
+        if matches!(self.url, SourceUrl::Can(_)) {
+            return;
+        }
         loop {
             tokio::time::sleep(REOPEN).await;
             match vernport_canbus::open(&self.url, self.options.clone()).await {

@@ -1,4 +1,4 @@
-//! House work, for people and for CI: `cargo xtask setup | test | ci | tidy`.
+//! House work, for people and for CI: `cargo xtask setup | test | vcan | ci | tidy`.
 //!
 //! Needs nothing but cargo, git and a C compiler; `setup` installs what is
 //! missing on Debian. Every check that can run without a network does.
@@ -14,10 +14,11 @@ mod report;
 mod setup;
 mod suites;
 mod tidy;
+mod vcan;
 mod workspace;
 
 use clap::{Parser, Subcommand};
-use std::process::ExitCode;
+use std::{ffi::OsString, process::ExitCode};
 use workspace::Workspace;
 
 #[derive(Parser)]
@@ -29,7 +30,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Install the programs that the suites need (Debian packages, as root)
+    /// Install what the suites need (Debian packages, as root; a kernel with CAN)
     Setup,
     /// Run test suites: all of them, or those named
     Test {
@@ -39,6 +40,12 @@ enum Task {
         /// Show the suites and run none
         #[arg(long)]
         list: bool,
+    },
+    /// Run a command on a kernel with CAN and vcan: this one, or a guest's
+    Vcan {
+        /// The command; the suite vcan unless given
+        #[arg(value_name = "COMMAND", last = true)]
+        command: Vec<OsString>,
     },
     /// Run every check, or those named
     Ci {
@@ -52,7 +59,7 @@ enum Task {
 
 fn main() -> ExitCode {
     match run(&Arguments::parse().task) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => status,
         Err(error) => {
             println!("error: {error:#}");
             ExitCode::FAILURE
@@ -60,13 +67,16 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(task: &Task) -> anyhow::Result<()> {
+fn run(task: &Task) -> anyhow::Result<ExitCode> {
     let workspace = Workspace::find()?;
     match task {
-        Task::Setup => setup::run(),
+        Task::Setup => setup::run(&workspace),
         Task::Test { list: true, .. } => suites::list(&workspace),
         Task::Test { suites, list: false } => suites::run(&workspace, suites),
+        Task::Vcan { command } if command.is_empty() => suites::run(&workspace, &[vcan::SUITE.to_owned()]),
+        Task::Vcan { command } => return Ok(vcan::run(&workspace, command)?.into()),
         Task::Ci { checks } => ci::run(&workspace, checks),
         Task::Tidy => tidy::run(&workspace),
-    }
+    }?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -1,6 +1,10 @@
-//! The one preparation step: Debian packages of programs that are missing.
+//! The one preparation step: Debian packages of programs that are missing, and
+//! a kernel with CAN where this one has none.
 
-use crate::workspace::{has_program, succeed};
+use crate::{
+    vcan,
+    workspace::{Workspace, has_program, succeed},
+};
 use anyhow::{Result, bail};
 use std::process::Command;
 
@@ -10,25 +14,37 @@ struct Need {
     package: &'static str,
 }
 
-const NEEDS: [Need; 2] = [Need { program: "cc", package: "gcc" }, Need { program: "git", package: "git" }];
+const NEEDS: [Need; 4] = [
+    Need { program: "cc", package: "gcc" },
+    Need { program: "git", package: "git" },
+    Need { program: "ip", package: "iproute2" },
+    Need { program: "candump", package: "can-utils" },
+];
 
 /// Installs what is missing, without asking.
-pub(crate) fn run() -> Result<()> {
-    let missing: Vec<&str> =
-        NEEDS.iter().filter(|need| !has_program(need.program)).map(|need| need.package).collect();
-    if missing.is_empty() {
-        println!("setup: everything is here");
+pub(crate) fn run(workspace: &Workspace) -> Result<()> {
+    let missing = NEEDS.iter().filter(|need| !has_program(need.program)).map(|need| need.package);
+    install(&missing.collect::<Vec<_>>())?;
+    // Which of these are needed is seen with the programs before.
+    install(&vcan::packages())?;
+    vcan::prepare(workspace)?;
+    println!("setup: everything is here");
+    Ok(())
+}
+
+fn install(packages: &[&str]) -> Result<()> {
+    if packages.is_empty() {
         return Ok(());
     }
     if !has_program("apt-get") {
-        bail!("install these packages by hand, there is no apt-get here: {}", missing.join(" "));
+        bail!("install these packages by hand, there is no apt-get here: {}", packages.join(" "));
     }
-    println!("setup: installing {}", missing.join(" "));
+    println!("setup: installing {}", packages.join(" "));
     let apt = |arguments: &[&str]| {
         let mut command = Command::new("apt-get");
         command.env("DEBIAN_FRONTEND", "noninteractive").args(arguments);
         command
     };
     succeed(&mut apt(&["update", "-q"]))?;
-    succeed(apt(&["install", "-yq", "--no-install-recommends"]).args(&missing))
+    succeed(apt(&["install", "-yq", "--no-install-recommends"]).args(packages))
 }

@@ -1,9 +1,11 @@
 //! The test suites: `unit` is what lies in the crates, every other one a test
-//! target of the root package, so that a new target is a new suite.
+//! target of the root package, so that a new target is a new suite. One of them
+//! runs where CAN is.
 
 use crate::{
     metadata::Metadata,
     report::Report,
+    vcan,
     workspace::{Workspace, in_ci, shown},
 };
 use anyhow::{Context as _, Result, bail};
@@ -73,6 +75,9 @@ fn names(workspace: &Workspace) -> Result<Vec<String>> {
 /// The report of one suite, and whether cargo was content.
 fn run_one(workspace: &Workspace, name: &str) -> Result<(Report, bool)> {
     let mut cargo = workspace.cargo(&["test", "--locked", "--quiet", "--no-fail-fast"]);
+    if name == vcan::SUITE {
+        vcan::lead(workspace, &mut cargo)?;
+    }
     if name == UNIT {
         cargo.args(["--workspace", "--exclude", ROOT_PACKAGE]);
     } else {
