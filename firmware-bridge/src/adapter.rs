@@ -13,7 +13,7 @@
 
 use crate::{
     message::{
-        CanFrame, ClockReply, Filter, FilterSet, FrameKind, Heartbeat, Hello, HelloAck, MAX_FILTERS,
+        BusMode, CanFrame, ClockReply, Filter, FilterSet, FrameKind, Heartbeat, Hello, HelloAck, MAX_FILTERS,
         MAX_FIRMWARE_BYTES, Message, Report, Versions,
     },
     packet::Decoder,
@@ -37,6 +37,8 @@ pub enum Heard {
 pub struct AdapterCounters {
     /// Sessions that began.
     pub sessions: u64,
+    /// Filters and modes that were taken.
+    pub settings: u64,
     /// Frames sent to the host.
     pub sent: u64,
     /// Frames that nobody asked for.
@@ -119,11 +121,16 @@ impl<const BUSES: usize> Session<BUSES> {
         self.buses.get(usize::from(frame.bus)).is_some_and(|bus| bus.wants(frame))
     }
 
-    fn filter(&mut self, set: FilterSet) {
-        if let Some(bus) = self.buses.get_mut(usize::from(set.bus)) {
-            bus.filters = set.filters;
-            next(&mut self.report.settings);
-        }
+    /// Whether there is such a bus.
+    fn filter(&mut self, set: FilterSet) -> bool {
+        let bus = self.buses.get_mut(usize::from(set.bus));
+        bus.map(|bus| bus.filters = set.filters).is_some()
+    }
+
+    /// Whether there is such a bus.
+    fn mode(&mut self, mode: BusMode) -> bool {
+        let bus = self.buses.get_mut(usize::from(mode.bus));
+        bus.map(|bus| bus.listen_only = mode.listen_only).is_some()
     }
 }
 
@@ -298,12 +305,13 @@ impl<const BUSES: usize, const QUEUE: usize> Adapter<BUSES, QUEUE> {
                 session.credit = session.credit.saturating_add(credit.frames);
                 session.report.credit_frames = session.report.credit_frames.wrapping_add(credit.frames);
             }
-            Message::FilterSet(set) => session.filter(set),
+            Message::FilterSet(set) => {
+                let taken = session.filter(set);
+                self.set(taken);
+            }
             Message::BusMode(mode) => {
-                if let Some(bus) = session.buses.get_mut(usize::from(mode.bus)) {
-                    bus.listen_only = mode.listen_only;
-                    next(&mut session.report.settings);
-                }
+                let taken = session.mode(mode);
+                self.set(taken);
             }
             Message::ClockRequest(request) => session.clock_request = Some((request.host_micros, now_micros)),
             Message::CanFrame(frame) => {
@@ -321,6 +329,13 @@ impl<const BUSES: usize, const QUEUE: usize> Adapter<BUSES, QUEUE> {
             | Message::Report(_) => {}
         }
         None
+    }
+
+    fn set(&mut self, taken: bool) {
+        if let Some(session) = self.session.as_mut().filter(|_| taken) {
+            next(&mut session.report.settings);
+            self.counters.settings += 1;
+        }
     }
 
     fn begin(&mut self, hello: &Hello, now_micros: u64) {

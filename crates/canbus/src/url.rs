@@ -1,4 +1,4 @@
-//! Source URLs: `candump:FILE`, `virtual:NAME`, `can:IFACE`.
+//! Source URLs: `candump:FILE`, `virtual:NAME`, `can:IFACE`, `serial:DEVICE`.
 
 use std::{fmt, path::PathBuf, str::FromStr};
 use thiserror::Error;
@@ -8,13 +8,15 @@ use vernport_types::Slug;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum UrlError {
     /// There is no `:`.
-    #[error("'{text}' names no kind of source; write candump:FILE, virtual:NAME or can:IFACE")]
+    #[error("'{text}' names no kind of source; write candump:FILE, virtual:NAME, can:IFACE or serial:DEVICE")]
     NoScheme {
         /// What was given.
         text: String,
     },
     /// The part before `:` is none that we know.
-    #[error("'{scheme}:' is not a kind of source; write candump:FILE, virtual:NAME or can:IFACE")]
+    #[error(
+        "'{scheme}:' is not a kind of source; write candump:FILE, virtual:NAME, can:IFACE or serial:DEVICE"
+    )]
     Scheme {
         /// The part before the `:`.
         scheme: String,
@@ -36,6 +38,17 @@ pub enum UrlError {
         /// What was given.
         name: String,
     },
+    /// `serial:` without the path of a terminal.
+    #[error("serial: needs the whole path of a terminal, as in serial:/dev/ttyACM0")]
+    NoDevice,
+    /// Not the speed of a line.
+    #[error(
+        "'{baud}' is no speed of a serial line; write a number from {BAUD_MIN} to {BAUD_MAX}, as in serial:/dev/ttyACM0?baud=921600"
+    )]
+    Baud {
+        /// What was given.
+        baud: String,
+    },
 }
 
 /// Where frames come from.
@@ -47,10 +60,38 @@ pub enum SourceUrl {
     Virtual(Slug),
     /// A CAN interface of Linux.
     Can(String),
+    /// A CAN adapter that speaks the wire of `firmware-bridge`.
+    Serial {
+        /// Its terminal.
+        path: PathBuf,
+        /// The line's speed in bits per second, if it is not the usual one.
+        baud: Option<u32>,
+    },
 }
 
 /// IFNAMSIZ - 1 of Linux.
 const INTERFACE_MAX_BYTES: usize = 15;
+/// The slowest line: below it a frame a second is late for the next.
+const BAUD_MIN: u32 = 9_600;
+/// The fastest line that USB adapters offer.
+const BAUD_MAX: u32 = 12_000_000;
+/// Before the speed in a URL.
+const BAUD_KEY: &str = "?baud=";
+
+/// `PATH` or `PATH?baud=NUMBER`.
+fn serial(rest: &str) -> Result<SourceUrl, UrlError> {
+    let (path, baud) = match rest.rsplit_once(BAUD_KEY) {
+        Some((path, text)) => {
+            let baud = text.parse().ok().filter(|baud| (BAUD_MIN..=BAUD_MAX).contains(baud));
+            (path, Some(baud.ok_or_else(|| UrlError::Baud { baud: text.into() })?))
+        }
+        None => (rest, None),
+    };
+    if !path.starts_with('/') || path.contains('?') {
+        return Err(UrlError::NoDevice);
+    }
+    Ok(SourceUrl::Serial { path: path.into(), baud })
+}
 
 impl FromStr for SourceUrl {
     type Err = UrlError;
@@ -68,6 +109,7 @@ impl FromStr for SourceUrl {
                     && rest != "..";
                 if fits { Ok(Self::Can(rest.into())) } else { Err(UrlError::Interface { name: rest.into() }) }
             }
+            "serial" => serial(rest),
             _ => Err(UrlError::Scheme { scheme: scheme.into() }),
         }
     }
@@ -79,6 +121,8 @@ impl fmt::Display for SourceUrl {
             Self::Candump(path) => write!(f, "candump:{}", path.display()),
             Self::Virtual(name) => write!(f, "virtual:{name}"),
             Self::Can(interface) => write!(f, "can:{interface}"),
+            Self::Serial { path, baud: None } => write!(f, "serial:{}", path.display()),
+            Self::Serial { path, baud: Some(baud) } => write!(f, "serial:{}{BAUD_KEY}{baud}", path.display()),
         }
     }
 }
@@ -89,9 +133,15 @@ mod tests {
 
     #[test]
     fn a_url_is_read_and_written_one_way() {
-        for text in
-            ["candump:/data/drive one.log", "candump:a:b.log", "virtual:bay-1", "can:can0", "can:vcan10"]
-        {
+        for text in [
+            "candump:/data/drive one.log",
+            "candump:a:b.log",
+            "virtual:bay-1",
+            "can:can0",
+            "can:vcan10",
+            "serial:/dev/ttyACM0",
+            "serial:/dev/serial/by-id/usb-a_b-if00?baud=921600",
+        ] {
             let url: SourceUrl = text.parse().expect("a source URL");
             assert_eq!(url.to_string(), text);
         }
@@ -110,6 +160,11 @@ mod tests {
             ("can:an-interface-too-long", "1 to 15 characters"),
             ("can:a/b", "without space, '/'"),
             ("can:..", "'..' cannot"),
+            ("serial:", "path of a terminal"),
+            ("serial:ttyACM0", "path of a terminal"),
+            ("serial:/dev/ttyACM0?speed=1", "path of a terminal"),
+            ("serial:/dev/ttyACM0?baud=fast", "'fast' is no speed"),
+            ("serial:/dev/ttyACM0?baud=300", "a number from 9600"),
         ] {
             let error = text.parse::<SourceUrl>().expect_err(text).to_string();
             assert!(error.contains(part), "{text}: {error}");
