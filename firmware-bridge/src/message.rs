@@ -84,6 +84,18 @@ pub struct CanFrame {
     pub data: Vec<u8, 64>,
 }
 
+impl CanFrame {
+    /// Whether the identifier fits its format and the data its kind.
+    pub fn is_well_formed(&self) -> bool {
+        let most = match self.kind {
+            FrameKind::Data | FrameKind::Error => 8,
+            FrameKind::FdData => 64,
+            FrameKind::Remote => 0,
+        };
+        self.id.is_well_formed() && self.data.len() <= most
+    }
+}
+
 impl core::fmt::Debug for CanFrame {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "CanFrame(bus {}, {:?}, {:?}, {} bytes)", self.bus, self.id, self.kind, self.data.len())
@@ -158,6 +170,41 @@ pub struct ClockReply {
     pub sent_micros: u64,
 }
 
+/// Host to adapter: whether anything may be sent on one bus. At the beginning
+/// of a session nothing may, on any bus.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BusMode {
+    /// The bus, from 0.
+    pub bus: u8,
+    /// The adapter sends none of the host's frames on this bus.
+    pub listen_only: bool,
+}
+
+/// Adapter to host, before each [`HelloAck`]: which versions the adapter
+/// speaks, so that the host can say which end is to be updated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Versions {
+    /// The oldest version.
+    pub lowest: u8,
+    /// The newest version.
+    pub highest: u8,
+}
+
+/// Adapter to host, after each [`Heartbeat`]: what the adapter knows of this
+/// session, so that the host finds out what noise on the line has cost. All
+/// counts begin at 0 with the session and wrap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// Frames sent to the host.
+    pub sent_frames: u32,
+    /// The sum of the [`Credit`] that came in.
+    pub credit_frames: u32,
+    /// How many [`FilterSet`] and [`BusMode`] came in and were taken.
+    pub settings: u32,
+    /// The host's frames that did not get onto their bus.
+    pub refused_frames: u32,
+}
+
 macro_rules! messages {
     ($($(#[$doc:meta])* $name:ident = $kind:literal),+ $(,)?) => {
         /// One message of the wire.
@@ -211,6 +258,12 @@ messages! {
     ClockRequest = 7,
     /// Answers [`Message::ClockRequest`].
     ClockReply = 8,
+    /// Locks or opens a bus for sending.
+    BusMode = 9,
+    /// Which versions the adapter speaks.
+    Versions = 10,
+    /// What came through.
+    Report = 11,
 }
 
 impl Message {
@@ -218,24 +271,27 @@ impl Message {
     /// sent nor given out.
     pub fn is_well_formed(&self) -> bool {
         match self {
-            Self::CanFrame(frame) => {
-                let most = match frame.kind {
-                    FrameKind::Data | FrameKind::Error => 8,
-                    FrameKind::FdData => 64,
-                    FrameKind::Remote => 0,
-                };
-                frame.id.is_well_formed() && frame.data.len() <= most
-            }
+            Self::CanFrame(frame) => frame.is_well_formed(),
             Self::FilterSet(set) => set.filters.iter().all(|filter| filter.id.is_well_formed()),
             _ => true,
         }
     }
 }
 
-/// The version that an adapter with this crate speaks with that host: the
-/// newest that both know.
+impl Versions {
+    /// What this crate speaks.
+    pub const OURS: Self = Self { lowest: MIN_VERSION, highest: VERSION };
+
+    /// The version that an adapter with these speaks with that host: the newest
+    /// that both know. 0 is none.
+    pub const fn agree(&self, hello: &Hello) -> Option<u8> {
+        let newest = if hello.highest < self.highest { hello.highest } else { self.highest };
+        let oldest = if hello.lowest > self.lowest { hello.lowest } else { self.lowest };
+        if newest >= oldest && newest > 0 { Some(newest) } else { None }
+    }
+}
+
+/// The version that an adapter with this crate speaks with that host.
 pub const fn agree(hello: &Hello) -> Option<u8> {
-    let newest = if hello.highest < VERSION { hello.highest } else { VERSION };
-    let oldest = if hello.lowest > MIN_VERSION { hello.lowest } else { MIN_VERSION };
-    if newest >= oldest { Some(newest) } else { None }
+    Versions::OURS.agree(hello)
 }

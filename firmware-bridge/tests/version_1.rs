@@ -6,8 +6,8 @@
 
 use heapless::Vec;
 use vernport_wire::{
-    CanFrame, CanId, ClockReply, ClockRequest, Credit, Decoder, Filter, FilterSet, FrameKind, Heartbeat,
-    Hello, HelloAck, MAX_PACKET_BYTES, Message, encode,
+    BusMode, CanFrame, CanId, ClockReply, ClockRequest, Credit, Decoder, Filter, FilterSet, FrameKind,
+    Heartbeat, Hello, HelloAck, MAX_PACKET_BYTES, Message, Report, Versions, encode,
 };
 
 /// Stuffed bytes as written below, spaces aside, and back again.
@@ -131,4 +131,24 @@ fn clock() {
     let reply = ClockReply { host_micros: 5_000_000, received_micros: 1_000, sent_micros: 1_007 };
     // Code, version, kind; host's time, received, sent; checksum; end.
     frozen(&Message::ClockReply(reply), "0f 01 08  c096b102 e807 ef07  0d5db380  00");
+}
+
+#[test]
+fn bus_mode() {
+    // Code, version, kind; bus, listen only; checksum; end.
+    frozen(&Message::BusMode(BusMode { bus: 1, listen_only: true }), "09 01 09  01 01  b056fbe9  00");
+    frozen(&Message::BusMode(BusMode { bus: 1, listen_only: false }), "04 01 09  01  05  b3d5901b  00");
+}
+
+#[test]
+fn versions() {
+    // Code, version, kind; lowest, highest; checksum; end.
+    frozen(&Message::Versions(Versions { lowest: 1, highest: 3 }), "09 01 0a  01 03  34e6eee2  00");
+}
+
+#[test]
+fn report() {
+    let report = Report { sent_frames: 300, credit_frames: 512, settings: 4, refused_frames: 0 };
+    // Code, version, kind; sent, credit, settings; (refused 0); checksum; end.
+    frozen(&Message::Report(report), "08 01 0b  ac02 8004 04  05  341ae58a  00");
 }

@@ -1,4 +1,5 @@
-//! Where frames come from: candump files, an in-process bus, SocketCAN.
+//! Where frames come from: candump files, an in-process bus, SocketCAN, an adapter
+//! on a serial line.
 //!
 //! One [`open`] for all of them, by URL ([`SourceUrl`]). A source gives frames
 //! in order, each with a [`Stamp`](vernport_types::Stamp) and the number of its
@@ -18,6 +19,10 @@ mod candump;
 mod clock;
 mod filter;
 mod interface;
+#[cfg(unix)]
+mod serial;
+#[cfg(unix)]
+mod simulated_adapter;
 #[cfg(target_os = "linux")]
 mod socketcan;
 mod source;
@@ -30,9 +35,14 @@ pub use bus_errors::{BusErrors, ControllerState};
 pub use clock::{Pace, Time};
 pub use filter::widened;
 pub use interface::{CanInterface, LookupError};
+#[cfg(unix)]
+pub use serial::{LostError, SerialFrame, SerialOptions, SerialSendError, SerialSink, SerialSource};
+#[cfg(unix)]
+pub use simulated_adapter::{Garble, SimulatedAdapter, SimulatedOptions};
 pub use source::{
     Bus, Counters, FilterError, FrameSink, FrameSource, OpenError, OpenOptions, ReadError, SendError,
     TimedFrame, open,
 };
 pub use url::{SourceUrl, UrlError};
+pub use vernport_wire::{AdapterCounters, BadPackets, HostCounters, NoVersion, SendRefused, Versions};
 pub use virtual_bus::{AttachError, VirtualBuses, VirtualNode, VirtualSender};

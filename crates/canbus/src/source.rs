@@ -1,5 +1,7 @@
 //! One way to open and read every kind of bus.
 
+#[cfg(unix)]
+use crate::serial::{SerialFrame, SerialOptions, SerialSink, SerialSource};
 use crate::{
     bus_errors::BusErrors,
     candump::Replay,
@@ -12,6 +14,7 @@ use crate::{
 use std::{fmt, io, path::PathBuf, sync::Arc};
 use thiserror::Error;
 use vernport_types::{CanFilter, CanFrame, Clock, FrameKind, Stamp};
+use vernport_wire::HostCounters;
 
 /// A frame, when and where it was heard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +76,16 @@ pub enum OpenError {
     /// No interface answers to the adapter that was named.
     #[error(transparent)]
     Lookup(#[from] LookupError),
+    /// The terminal of an adapter cannot be opened.
+    #[error(
+        "cannot open the CAN adapter at {path}; see that it is plugged in, that no other program holds it, and that this user may use it (ls -l {path})"
+    )]
+    Serial {
+        /// The terminal.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
     /// This system has no SocketCAN.
     #[error(
         "cannot open CAN interface '{interface}': SocketCAN is there on Linux only; replay a log instead"
@@ -104,6 +117,10 @@ pub enum ReadError {
         /// What the system says.
         source: io::Error,
     },
+    /// The adapter was lost; asked again, it is waited for.
+    #[cfg(unix)]
+    #[error(transparent)]
+    Serial(#[from] crate::serial::LostError),
 }
 
 /// Why a frame was not sent.
@@ -139,6 +156,16 @@ pub enum SendError {
         /// The interface.
         interface: String,
     },
+    /// The source has one bus only.
+    #[error("cannot send on bus {bus}; this source has bus 0 only")]
+    NoBus {
+        /// The bus.
+        bus: u8,
+    },
+    /// The adapter does not take it.
+    #[cfg(unix)]
+    #[error(transparent)]
+    Serial(#[from] crate::serial::SerialSendError),
 }
 
 /// Why a source took no filters.
@@ -172,6 +199,8 @@ pub struct OpenOptions {
     pub receive_buffer_bytes: usize,
     /// Where the system lists its interfaces, `/sys` unless said.
     pub sysfs: PathBuf,
+    /// Nothing is sent on an adapter's buses, and the adapter keeps to it too.
+    pub listen_only: bool,
 }
 
 impl OpenOptions {
@@ -188,6 +217,7 @@ impl OpenOptions {
             buses: VirtualBuses::default(),
             receive_buffer_bytes: Self::RECEIVE_BUFFER_BYTES,
             sysfs: "/sys".into(),
+            listen_only: false,
         }
     }
 }
@@ -201,6 +231,7 @@ impl fmt::Debug for OpenOptions {
             .field("buses", &self.buses)
             .field("receive_buffer_bytes", &self.receive_buffer_bytes)
             .field("sysfs", &self.sysfs)
+            .field("listen_only", &self.listen_only)
             .finish_non_exhaustive()
     }
 }
@@ -237,6 +268,22 @@ pub async fn open(url: &SourceUrl, options: OpenOptions) -> Result<Bus, OpenErro
         }
         #[cfg(not(target_os = "linux"))]
         SourceUrl::Can(interface) => Err(OpenError::NotLinux { interface: interface.to_string() }),
+        #[cfg(unix)]
+        SourceUrl::Serial { path, baud } => {
+            let defaults = SerialOptions::new(options.clock);
+            let serial_options = SerialOptions {
+                baud: baud.unwrap_or(defaults.baud),
+                listen_only: options.listen_only,
+                ..defaults
+            };
+            let serial = SerialSource::open(path, serial_options)?;
+            let sink = (!options.listen_only).then(|| FrameSink(Sink::Serial(serial.sink())));
+            Ok(Bus { source: FrameSource::from(Inner::Serial(serial)), sink })
+        }
+        #[cfg(not(unix))]
+        SourceUrl::Serial { path, .. } => {
+            Err(OpenError::Serial { path: path.clone(), source: io::ErrorKind::Unsupported.into() })
+        }
     }
 }
 
@@ -255,6 +302,8 @@ enum Inner {
     Virtual(VirtualNode),
     #[cfg(target_os = "linux")]
     Can(Box<crate::socketcan::Interface>),
+    #[cfg(unix)]
+    Serial(SerialSource),
 }
 
 impl From<Inner> for FrameSource {
@@ -298,6 +347,11 @@ impl FrameSource {
         match &mut self.inner {
             #[cfg(target_os = "linux")]
             Inner::Can(interface) => interface.set_filters(filters),
+            #[cfg(unix)]
+            Inner::Serial(serial) => {
+                serial.set_filters(filters);
+                Ok(())
+            }
             Inner::Candump(_) | Inner::Virtual(_) => Ok(()),
         }
     }
@@ -311,8 +365,22 @@ impl FrameSource {
             Inner::Virtual(node) => Counters { dropped: node.dropped(), ..Counters::default() },
             #[cfg(target_os = "linux")]
             Inner::Can(interface) => interface.counters(),
+            #[cfg(unix)]
+            Inner::Serial(serial) => {
+                let HostCounters { dropped_by_adapter, lost_on_line, beyond_credit, .. } = serial.counters();
+                Counters { dropped: dropped_by_adapter + lost_on_line + beyond_credit, ..Counters::default() }
+            }
         };
         Counters { frames: self.frames, filtered: self.filtered, ..of_source }
+    }
+
+    /// What an adapter's line has counted; `None` for any other source.
+    pub fn line_counters(&self) -> Option<HostCounters> {
+        match &self.inner {
+            #[cfg(unix)]
+            Inner::Serial(serial) => Some(serial.counters()),
+            _ => None,
+        }
     }
 
     /// The buses of a log so far, by number: its channels. Empty for a live bus.
@@ -331,6 +399,11 @@ impl FrameSource {
             Inner::Virtual(node) => node.next().await.map(live),
             #[cfg(target_os = "linux")]
             Inner::Can(interface) => Some(live(interface.next().await?)),
+            #[cfg(unix)]
+            Inner::Serial(serial) => {
+                let SerialFrame { frame, at, bus } = serial.next().await?;
+                Some(TimedFrame { frame, at, bus, index: self.frames })
+            }
         })
     }
 }
@@ -344,16 +417,29 @@ enum Sink {
     Virtual(VirtualSender),
     #[cfg(target_os = "linux")]
     Can(crate::socketcan::Sender),
+    #[cfg(unix)]
+    Serial(SerialSink),
 }
 
 impl FrameSink {
-    /// Sends one frame.
+    /// Sends one frame, on bus 0 of an adapter with several.
     ///
     /// # Errors
     /// [`SendError`] when the interface does not take it. A virtual bus takes
     /// every frame.
     pub async fn send(&self, frame: &CanFrame) -> Result<(), SendError> {
+        self.send_on(0, frame).await
+    }
+
+    /// Sends one frame on a bus, numbered as in [`TimedFrame::bus`].
+    ///
+    /// # Errors
+    /// As [`FrameSink::send`], and [`SendError::NoBus`].
+    pub async fn send_on(&self, bus: u8, frame: &CanFrame) -> Result<(), SendError> {
         match &self.0 {
+            #[cfg(unix)]
+            Sink::Serial(adapter) => Ok(adapter.send(bus, frame)?),
+            _ if bus != 0 => Err(SendError::NoBus { bus }),
             Sink::Virtual(sender) => {
                 sender.send(frame);
                 Ok(())

@@ -1,4 +1,4 @@
-//! Source URLs: `candump:FILE`, `virtual:NAME`, `can:IFACE`.
+//! Source URLs: `candump:FILE`, `virtual:NAME`, `can:IFACE`, `serial:DEVICE`.
 
 use crate::interface::CanInterface;
 use std::{fmt, path::PathBuf, str::FromStr};
@@ -9,13 +9,15 @@ use vernport_types::Slug;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum UrlError {
     /// There is no `:`.
-    #[error("'{text}' names no kind of source; write candump:FILE, virtual:NAME or can:IFACE")]
+    #[error("'{text}' names no kind of source; write candump:FILE, virtual:NAME, can:IFACE or serial:DEVICE")]
     NoScheme {
         /// What was given.
         text: String,
     },
     /// The part before `:` is none that we know.
-    #[error("'{scheme}:' is not a kind of source; write candump:FILE, virtual:NAME or can:IFACE")]
+    #[error(
+        "'{scheme}:' is not a kind of source; write candump:FILE, virtual:NAME, can:IFACE or serial:DEVICE"
+    )]
     Scheme {
         /// The part before the `:`.
         scheme: String,
@@ -45,6 +47,17 @@ pub enum UrlError {
         /// What was given.
         text: String,
     },
+    /// `serial:` without the path of a terminal.
+    #[error("serial: needs the whole path of a terminal, as in serial:/dev/ttyACM0")]
+    NoDevice,
+    /// Not the speed of a line.
+    #[error(
+        "'{baud}' is no speed of a serial line; write a number from {BAUD_MIN} to {BAUD_MAX}, as in serial:/dev/ttyACM0?baud=921600"
+    )]
+    Baud {
+        /// What was given.
+        baud: String,
+    },
 }
 
 /// Where frames come from.
@@ -56,6 +69,35 @@ pub enum SourceUrl {
     Virtual(Slug),
     /// A CAN interface of Linux.
     Can(CanInterface),
+    /// A CAN adapter that speaks the wire of `firmware-bridge`.
+    Serial {
+        /// Its terminal.
+        path: PathBuf,
+        /// The line's speed in bits per second, if it is not the usual one.
+        baud: Option<u32>,
+    },
+}
+
+/// The slowest line: below it a frame a second is late for the next.
+const BAUD_MIN: u32 = 9_600;
+/// The fastest line that USB adapters offer.
+const BAUD_MAX: u32 = 12_000_000;
+/// Before the speed in a URL.
+const BAUD_KEY: &str = "?baud=";
+
+/// `PATH` or `PATH?baud=NUMBER`.
+fn serial(rest: &str) -> Result<SourceUrl, UrlError> {
+    let (path, baud) = match rest.rsplit_once(BAUD_KEY) {
+        Some((path, text)) => {
+            let baud = text.parse().ok().filter(|baud| (BAUD_MIN..=BAUD_MAX).contains(baud));
+            (path, Some(baud.ok_or_else(|| UrlError::Baud { baud: text.into() })?))
+        }
+        None => (rest, None),
+    };
+    if !path.starts_with('/') || path.contains('?') {
+        return Err(UrlError::NoDevice);
+    }
+    Ok(SourceUrl::Serial { path: path.into(), baud })
 }
 
 impl FromStr for SourceUrl {
@@ -68,6 +110,7 @@ impl FromStr for SourceUrl {
             "candump" => Ok(Self::Candump(rest.into())),
             "virtual" => rest.parse().map(Self::Virtual).map_err(|_| UrlError::BusName { name: rest.into() }),
             "can" => rest.parse().map(Self::Can),
+            "serial" => serial(rest),
             _ => Err(UrlError::Scheme { scheme: scheme.into() }),
         }
     }
@@ -79,6 +122,8 @@ impl fmt::Display for SourceUrl {
             Self::Candump(path) => write!(f, "candump:{}", path.display()),
             Self::Virtual(name) => write!(f, "virtual:{name}"),
             Self::Can(interface) => write!(f, "can:{interface}"),
+            Self::Serial { path, baud: None } => write!(f, "serial:{}", path.display()),
+            Self::Serial { path, baud: Some(baud) } => write!(f, "serial:{}{BAUD_KEY}{baud}", path.display()),
         }
     }
 }
@@ -97,6 +142,8 @@ mod tests {
             "can:vcan10",
             "can:usb=1-1.2",
             "can:serial=00:42-A,channel=255",
+            "serial:/dev/ttyACM0",
+            "serial:/dev/serial/by-id/usb-a_b-if00?baud=921600",
         ] {
             let url: SourceUrl = text.parse().expect("a source URL");
             assert_eq!(url.to_string(), text);
@@ -120,6 +167,11 @@ mod tests {
             ("can:usb=../1-1", "'usb=../1-1' cannot name"),
             ("can:serial=1,channel=256", "cannot name a CAN adapter"),
             ("can:serial=1,port=2", "cannot name a CAN adapter"),
+            ("serial:", "path of a terminal"),
+            ("serial:ttyACM0", "path of a terminal"),
+            ("serial:/dev/ttyACM0?speed=1", "path of a terminal"),
+            ("serial:/dev/ttyACM0?baud=fast", "'fast' is no speed"),
+            ("serial:/dev/ttyACM0?baud=300", "a number from 9600"),
         ] {
             let error = text.parse::<SourceUrl>().expect_err(text).to_string();
             assert!(error.contains(part), "{text}: {error}");

@@ -12,6 +12,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicU64, Ordering},
     },
+    task::{Context, Poll},
 };
 use thiserror::Error;
 use tokio::sync::mpsc;
@@ -85,6 +86,11 @@ impl VirtualNode {
     /// Losing the future loses no frame.
     pub async fn next(&mut self) -> Option<(CanFrame, Stamp)> {
         self.frames.recv().await
+    }
+
+    /// [`VirtualNode::next`] for whoever waits for several nodes at once.
+    pub(crate) fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<(CanFrame, Stamp)>> {
+        self.frames.poll_recv(context)
     }
 
     /// A hand that sends as this node.

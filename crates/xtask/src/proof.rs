@@ -1,6 +1,6 @@
 //! Proof that the wire crate needs no `std`: a program that brings its own
-//! panic handler is linked against it and run. That the proof can fail is
-//! shown by building it with `std` on purpose.
+//! panic handler lets the crate's two engines hold a session. That the proof
+//! can fail is shown by building it with `std` on purpose.
 
 use crate::workspace::{Workspace, succeed};
 use anyhow::{Context as _, Result, bail};
