@@ -13,6 +13,7 @@ pub mod registrar;
 pub mod replay;
 pub mod shipped;
 pub mod show;
+pub mod sim;
 pub mod stage;
 pub mod unseal;
 
@@ -33,5 +34,6 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Explain(args) => explain::run(&args),
         Command::Bundle(args) => bundle::run(&args),
         Command::Init(args) => init::run(&args),
+        Command::Sim(args) => sim::run(&args).await,
     }
 }
