@@ -2,7 +2,9 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
-use vernport_types::Slug;
+use vernport_canbus::SourceUrl;
+use vernport_sim::Fault;
+use vernport_types::{Slug, Vin};
 
 /// The gate between a vehicle and everybody who wants its data.
 #[derive(Debug, Parser)]
@@ -44,6 +46,8 @@ pub enum Command {
     Dbc(Dbc),
     /// Make certificates, keys and configurations for a developer's machine
     Init(Init),
+    /// Run a simulated vehicle on a bus until Ctrl-C, and say what it sent and heard
+    Sim(Sim),
 }
 
 /// `vernport demo`.
@@ -247,4 +251,54 @@ pub struct Init {
     /// Use the bundles below this folder instead of the shipped ones
     #[arg(long, value_name = "DIR")]
     pub bundles: Option<PathBuf>,
+}
+
+/// `vernport sim`.
+#[derive(Debug, Args)]
+#[command(after_help = format!("Faults: {}", Fault::HELP))]
+pub struct Sim {
+    /// The vehicle
+    #[arg(value_enum)]
+    pub vehicle: SimVehicle,
+    /// The bus: can:IFACE, as can:vcan0; or virtual:NAME, which is inside this process only and so
+    /// of use with --listen
+    #[arg(long, value_name = "BUS")]
+    pub on: SourceUrl,
+    /// Something that is wrong with it, as lost-every=10; may be given again
+    #[arg(long = "fault", value_name = "FAULT")]
+    pub faults: Vec<Fault>,
+    /// Decides chance: the same seed gives the same losses and noise
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// End after so many seconds
+    #[arg(long = "for", value_name = "SECONDS")]
+    pub seconds: Option<u64>,
+    /// Its identification number
+    #[arg(long)]
+    pub vin: Option<Vin>,
+    /// Its distance at the start, in metres
+    #[arg(long, value_name = "METRES")]
+    pub odometer_m: Option<u64>,
+    /// Its speed; it stands without it
+    #[arg(long, value_name = "KM_PER_H")]
+    pub speed_km_per_h: Option<u8>,
+    /// Let a car or an electric car answer in CAN FD, and a car broadcast in it too
+    #[arg(long)]
+    pub fd: bool,
+    /// Say at the end what a decoder on the same bus understood
+    #[arg(long)]
+    pub listen: bool,
+}
+
+/// Which vehicle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SimVehicle {
+    /// A passenger car: OBD-II and UDS with 11 bits, raw broadcasts (config/dbc/sim-car.dbc)
+    Car,
+    /// A truck: SAE J1939, OBD-II
+    Truck,
+    /// A trailer: SAE J1939
+    Trailer,
+    /// An electric car: OBD-II and UDS with 29 bits; it says nothing unasked
+    Ev,
 }

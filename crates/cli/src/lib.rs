@@ -15,6 +15,7 @@ pub mod registrar;
 pub mod replay;
 pub mod shipped;
 pub mod show;
+pub mod sim;
 pub mod stage;
 pub mod unseal;
 
@@ -37,5 +38,6 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Bundle(args) => bundle::run(&args),
         Command::Dbc(args) => dbc::run(&args),
         Command::Init(args) => init::run(&args),
+        Command::Sim(args) => sim::run(&args).await,
     }
 }

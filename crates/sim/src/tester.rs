@@ -29,9 +29,10 @@ enum To {
 }
 
 /// What it asks, one after the other: service and rest.
-const QUESTIONS: [(To, &[u8]); 4] = [
+const QUESTIONS: [(To, &[u8]); 5] = [
     (To::All, &[0x01, 0x00]),
     (To::One, &[0x22, 0xF1, 0x90]),
+    (To::All, &[0x01, 0x0D, 0x2F, 0x42, 0xA6]),
     (To::All, &[0x03]),
     (To::One, &[0x19, 0x02, 0xFF]),
 ];
