@@ -1,9 +1,16 @@
 //! A full bus: nothing is lost where the reader keeps up, and nothing silently where it does not.
 
 use crate::bus::{Ours, Vcan, extended, options, say};
-use std::time::{Duration, Instant};
-use tokio::time::{MissedTickBehavior, interval};
-use vernport_canbus::OpenOptions;
+use std::{
+    process::Command,
+    time::{Duration, Instant},
+};
+use tokio::{
+    runtime::Builder,
+    task::spawn_blocking,
+    time::{MissedTickBehavior, interval},
+};
+use vernport_canbus::{OpenOptions, SourceUrl, open};
 use vernport_types::{CanFrame, CanId};
 
 /// What a bus of 500 kbit/s carries, about.
@@ -18,8 +25,22 @@ fn numbered(number: u64) -> CanFrame {
     extended(0x18FE_F100, &number.to_be_bytes())
 }
 
-/// Sends numbered frames at the pace of a full bus; how many.
-async fn send_paced(ours: Ours) -> u64 {
+/// Sends numbered frames at the pace of a full bus, from one processor; how many.
+///
+/// A sender that moves between processors is passed on by both, and not always in order.
+fn send_from(cpu: usize, url: &SourceUrl) -> u64 {
+    let thread = std::fs::read_link("/proc/thread-self").expect("a thread of Linux");
+    let id = thread.file_name().expect("its number");
+    let pinned = Command::new("taskset").args(["-cp", &cpu.to_string()]).arg(id).output();
+    assert!(pinned.expect("util-linux is installed").status.success(), "processor {cpu}");
+    let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let bus = open(url, options()).await.expect("opens");
+        send_paced(&Ours { source: bus.source, sink: bus.sink.expect("can be sent to") }).await
+    })
+}
+
+async fn send_paced(ours: &Ours) -> u64 {
     let (begun, mut due, mut sent) = (Instant::now(), 0, 0);
     let mut millis = interval(Duration::from_millis(1));
     millis.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -61,11 +82,13 @@ async fn two_full_buses_are_heard_whole_and_in_order() {
     let Some(first) = Vcan::make("load-1") else { return };
     let Some(second) = Vcan::make("load-2") else { return };
     let before = lost_on_the_way();
+    let cpus = std::thread::available_parallelism().expect("a processor").get();
     let (mut hearing, mut speaking) = (Vec::new(), Vec::new());
-    for vcan in [&first, &second] {
+    for (vcan, cpu) in [&first, &second].into_iter().zip(0..) {
         // Who listens is there before who speaks.
         hearing.push(tokio::spawn(receive_in_order(vcan.open().await)));
-        speaking.push(tokio::spawn(send_paced(vcan.open().await)));
+        let url = vcan.url();
+        speaking.push(spawn_blocking(move || send_from(cpu % cpus, &url)));
     }
     for (hearing, speaking) in hearing.into_iter().zip(speaking) {
         let sent = speaking.await.expect("sends");

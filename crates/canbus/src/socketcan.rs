@@ -6,7 +6,8 @@
 //! - What the kernel drops is counted. The receive buffer is as large as was asked for, as far as
 //!   the process may.
 //! - An interface that goes down or away is one error; frames that came before it come first. Whoever asks again
-//!   waits until it is back: a look each [`RETRY`], and no more.
+//!   waits until it is back. One that is down keeps its socket and so loses no frame when it comes up;
+//!   for one that is gone there is a look each [`RETRY`], and no more.
 //! - Sending waits [`SEND_WAIT`] at most.
 //! - What is sent here is not heard here.
 
@@ -60,10 +61,16 @@ pub(crate) struct Interface {
 /// What becomes of the next read.
 enum State {
     Up,
-    /// The interface is lost; so many frames may still wait in its socket.
-    Draining(io::Error, u32),
-    /// Its loss was told.
-    Lost,
+    /// The interface is lost, which is not told yet: so many frames may still wait in its socket.
+    Draining {
+        error: io::Error,
+        gone: bool,
+        left: u32,
+    },
+    /// Its loss was told; the socket is still its.
+    Down,
+    /// Its loss was told; it needs a new socket.
+    Gone,
 }
 
 /// The socket that is open now; who sends shares it, so that own frames are not heard.
@@ -110,19 +117,22 @@ impl Interface {
         loop {
             let socket = self.socket.get();
             let read = match &mut self.state {
-                State::Up => socket.receive().await,
-                State::Draining(_, left) => {
-                    *left = left.saturating_sub(1);
-                    let end = || Err(io::ErrorKind::WouldBlock.into());
-                    if *left == 0 { end() } else { socket.receive_now() }
+                State::Up | State::Down => socket.receive().await,
+                State::Draining { left: 0, .. } => Err(io::ErrorKind::WouldBlock.into()),
+                State::Draining { left, .. } => {
+                    *left -= 1;
+                    socket.receive_now()
                 }
-                State::Lost => {
+                State::Gone => {
                     self.wait_until_back().await;
                     continue;
                 }
             };
             match read {
                 Ok(heard) => {
+                    if matches!(self.state, State::Down) {
+                        self.is_back();
+                    }
                     self.dropped.1 = heard.dropped.unwrap_or(self.dropped.1);
                     let Some(frame) = heard.frame else {
                         self.invalid += 1;
@@ -145,10 +155,14 @@ impl Interface {
     /// Keeps the list for every socket to come, and gives the kernel one that fits.
     pub(crate) fn set_filters(&mut self, filters: &[CanFilter]) -> Result<(), FilterError> {
         let list = self.filters.insert(widened(filters, MAX_FILTERS));
-        let failed = |source| FilterError::Interface { interface: self.selector.to_string(), source };
-        match self.state {
-            State::Up => self.socket.get().set_filters(list).map_err(failed),
-            State::Draining(..) | State::Lost => Ok(()),
+        if matches!(self.state, State::Gone) {
+            return Ok(());
+        }
+        match self.socket.get().set_filters(list) {
+            // Gone, which the next read tells.
+            Err(error) if errno(&error) == Some(Errno::ENODEV) => Ok(()),
+            Err(source) => Err(FilterError::Interface { interface: self.selector.to_string(), source }),
+            Ok(()) => Ok(()),
         }
     }
 
@@ -164,34 +178,43 @@ impl Interface {
     }
 
     fn dropped_here(&self) -> u32 {
-        match self.state {
-            State::Lost => self.dropped.1,
-            _ => self.socket.get().dropped().unwrap_or(0).max(self.dropped.1),
-        }
+        self.socket.get().dropped().unwrap_or(0).max(self.dropped.1)
     }
 
-    /// Tells a failure, once nothing waits any more that came before it.
+    /// Tells a failure, once, and when nothing waits any more that came before it.
     fn failed(&mut self, error: io::Error) -> Result<(), ReadError> {
-        let gone = matches!(errno(&error), Some(Errno::ENETDOWN | Errno::ENODEV | Errno::ENXIO));
-        let told = match std::mem::replace(&mut self.state, State::Lost) {
-            State::Up if gone => {
-                self.state = State::Draining(error, MOST_LEFT);
-                return Ok(());
-            }
-            // Taken away after it went down: the same loss.
-            State::Draining(first, left) if gone && left > 0 => {
-                self.state = State::Draining(first, left);
-                return Ok(());
-            }
-            State::Draining(first, _) => first,
-            State::Up | State::Lost => error,
+        let (lost, gone) = match errno(&error) {
+            Some(Errno::ENETDOWN) => (true, false),
+            Some(Errno::ENODEV | Errno::ENXIO) => (true, true),
+            _ => (false, false),
         };
-        self.dropped = (self.dropped.0 + u64::from(self.dropped_before_lost()), 0);
+        let told = match std::mem::replace(&mut self.state, State::Gone) {
+            State::Up if lost => {
+                self.state = State::Draining { error, gone, left: MOST_LEFT };
+                return Ok(());
+            }
+            // It went away after it went down: the same loss.
+            State::Draining { error, gone: before, left } if lost => {
+                self.state = State::Draining { error, gone: gone || before, left };
+                return Ok(());
+            }
+            State::Down if lost => {
+                self.state = if gone { State::Gone } else { State::Down };
+                return Ok(());
+            }
+            State::Draining { error, gone, .. } => {
+                self.state = if gone { State::Gone } else { State::Down };
+                error
+            }
+            // What we do not know may heal with a new socket.
+            State::Up | State::Down | State::Gone => error,
+        };
         Err(ReadError::Interface { interface: self.selector.to_string(), source: told })
     }
 
-    fn dropped_before_lost(&self) -> u32 {
-        self.socket.get().dropped().unwrap_or(0).max(self.dropped.1)
+    fn is_back(&mut self) {
+        tracing::info!(interface = %self.selector, "the interface is back");
+        self.state = State::Up;
     }
 
     /// Waits until the interface is there and up, and opens it. Never at once:
@@ -200,10 +223,7 @@ impl Interface {
         loop {
             sleep(RETRY).await;
             match self.reopen() {
-                Ok(()) => {
-                    tracing::info!(interface = %self.selector, "the interface is back");
-                    return;
-                }
+                Ok(()) => return self.is_back(),
                 Err(error) => {
                     let cause = std::error::Error::source(&error).map(ToString::to_string);
                     tracing::debug!(%error, cause, "the interface is still away");
@@ -221,8 +241,9 @@ impl Interface {
         }
         socket.take_error().map_err(failed)?;
         self.stamper.new_adapter();
+        self.dropped = (self.dropped.0 + u64::from(self.dropped_here()), 0);
         self.socket.set(socket);
-        (self.name, self.state) = (name, State::Up);
+        self.name = name;
         Ok(())
     }
 }
