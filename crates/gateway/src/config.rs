@@ -131,7 +131,7 @@ pub struct Keys {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Bus {
-    /// `can:can0`, `candump:FILE` or `virtual:NAME`.
+    /// `can:can0`, `serial:/dev/ttyACM0`, `candump:FILE` or `virtual:NAME`.
     pub source: String,
     /// Never send on this bus, not even read-only requests. Default true.
     #[serde(default = "yes")]
