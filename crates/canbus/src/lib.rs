@@ -6,12 +6,18 @@
 //!
 //! Promises:
 //! - Every buffer has a bound. What a full one loses is counted in [`Counters`].
+//! - Filters ([`FrameSource::set_filters`]) are exact for every source, and reach the kernel.
+//! - A live bus that goes away is one error, and is waited for without being busy.
+//! - Reports of a broken bus are counted by class and never flood the reader.
 //! - A line of a log that is no frame is reported by file and line and skipped.
 //! - No frame's data is ever logged or put into an error.
 //! - What a node sends does not come back to it.
 
+mod bus_errors;
 mod candump;
 mod clock;
+mod filter;
+mod interface;
 #[cfg(target_os = "linux")]
 mod socketcan;
 mod source;
@@ -20,9 +26,13 @@ mod testing;
 mod url;
 mod virtual_bus;
 
+pub use bus_errors::{BusErrors, ControllerState};
 pub use clock::{Pace, Time};
+pub use filter::widened;
+pub use interface::{CanInterface, LookupError};
 pub use source::{
-    Bus, Counters, FrameSink, FrameSource, OpenError, OpenOptions, ReadError, SendError, TimedFrame, open,
+    Bus, Counters, FilterError, FrameSink, FrameSource, OpenError, OpenOptions, ReadError, SendError,
+    TimedFrame, open,
 };
 pub use url::{SourceUrl, UrlError};
 pub use virtual_bus::{AttachError, VirtualBuses, VirtualNode, VirtualSender};

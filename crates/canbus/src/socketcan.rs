@@ -1,92 +1,266 @@
 //! The adapter to Linux's SocketCAN: classic and FD frames of one interface.
 //!
-//! Thin: it turns frames into ours and back. Own frames are not heard (the
-//! kernel's default), error frames are.
+//! Promises:
+//! - Each frame is stamped with when the kernel or the adapter saw it; the boot clock of the
+//!   stamps never goes back ([`stamp`]).
+//! - What the kernel drops is counted. The receive buffer is as large as was asked for, as far as
+//!   the process may.
+//! - An interface that goes down or away is one error; frames that came before it come first. Whoever asks again
+//!   waits until it is back: a look each [`RETRY`], and no more.
+//! - Sending waits [`SEND_WAIT`] at most.
+//! - What is sent here is not heard here.
 
-use crate::source::{OpenError, ReadError, SendError};
-use socketcan::{
-    CanAnyFrame, CanDataFrame, CanFdFrame, CanRemoteFrame, EmbeddedFrame, ExtendedId, Frame, Id,
-    SocketOptions, StandardId, id::IdFlags, tokio::CanFdSocket,
+mod layout;
+mod socket;
+mod stamp;
+
+use crate::{
+    bus_errors::ErrorGate,
+    filter::widened,
+    interface::CanInterface,
+    source::{Counters, FilterError, OpenError, OpenOptions, ReadError, SendError},
 };
-use std::{fmt, io, sync::Arc};
-use vernport_types::{CanFrame, CanId, Clock, FrameKind, Stamp};
+use nix::errno::Errno;
+use socket::{MAX_FILTERS, Socket, errno};
+use stamp::Stamper;
+use std::{
+    fmt, io,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, SystemTime},
+};
+use tokio::time::{sleep, timeout};
+use vernport_types::{CanFilter, CanFrame, FrameKind, Stamp};
 
-/// The identifier bits of a SocketCAN id word, without its flags.
-const ID_BITS: u32 = 0x1FFF_FFFF;
+/// Between two looks at an interface that is away.
+const RETRY: Duration = Duration::from_millis(250);
+/// The longest wait for room to send.
+const SEND_WAIT: Duration = Duration::from_millis(100);
+/// Frames that are still taken from the socket of an interface that is lost, as
+/// many as a large buffer holds.
+const MOST_LEFT: u32 = 65_536;
 
-/// One open interface; clones share the socket.
-#[derive(Clone)]
+/// One interface that is read.
 pub(crate) struct Interface {
-    name: Arc<str>,
-    socket: Arc<CanFdSocket>,
-    clock: Arc<dyn Clock>,
+    selector: CanInterface,
+    sysfs: PathBuf,
+    receive_buffer_bytes: usize,
+    /// Its name, as it was last found.
+    name: String,
+    socket: Current,
+    state: State,
+    filters: Option<Vec<CanFilter>>,
+    stamper: Stamper,
+    errors: ErrorGate,
+    invalid: u64,
+    /// Frames lost by sockets before this one, and by this one.
+    dropped: (u64, u32),
+}
+
+/// What becomes of the next read.
+enum State {
+    Up,
+    /// The interface is lost; so many frames may still wait in its socket.
+    Draining(io::Error, u32),
+    /// Its loss was told.
+    Lost,
+}
+
+/// The socket that is open now; who sends shares it, so that own frames are not heard.
+#[derive(Clone)]
+struct Current(Arc<Mutex<Arc<Socket>>>);
+
+impl Current {
+    fn get(&self) -> Arc<Socket> {
+        Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn set(&self, socket: Socket) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(socket);
+    }
 }
 
 impl Interface {
-    pub(crate) fn open(name: &str, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
-        let failed = |source| OpenError::Interface { interface: name.into(), source };
-        let socket = CanFdSocket::open(name).map_err(failed)?;
-        socket.set_error_filter_accept_all().map_err(failed)?;
-        Ok(Self { name: name.into(), socket: Arc::new(socket), clock })
+    pub(crate) fn open(selector: &CanInterface, options: OpenOptions) -> Result<Self, OpenError> {
+        let name = selector.resolve(&options.sysfs)?;
+        let failed = |source| OpenError::Interface { interface: selector.to_string(), source };
+        let socket = Socket::open(&name, options.receive_buffer_bytes).map_err(failed)?;
+        Ok(Self {
+            selector: selector.clone(),
+            sysfs: options.sysfs,
+            receive_buffer_bytes: options.receive_buffer_bytes,
+            name,
+            socket: Current(Arc::new(Mutex::new(Arc::new(socket)))),
+            state: State::Up,
+            filters: None,
+            stamper: Stamper::new(options.clock),
+            errors: ErrorGate::default(),
+            invalid: 0,
+            dropped: (0, 0),
+        })
+    }
+
+    /// The hand that sends on this interface.
+    pub(crate) fn sender(&self) -> Sender {
+        Sender { interface: self.selector.to_string().into(), socket: self.socket.clone() }
     }
 
     /// The next frame. Losing the future loses no frame.
-    pub(crate) async fn next(&self) -> Result<(CanFrame, Stamp), ReadError> {
+    pub(crate) async fn next(&mut self) -> Result<(CanFrame, Stamp), ReadError> {
         loop {
-            let heard = self.socket.read_frame().await.map_err(|source| self.read_error(source))?;
-            if let Some(frame) = ours(&heard) {
-                return Ok((frame, self.clock.now()));
+            let socket = self.socket.get();
+            let read = match &mut self.state {
+                State::Up => socket.receive().await,
+                State::Draining(_, left) => {
+                    *left = left.saturating_sub(1);
+                    let end = || Err(io::ErrorKind::WouldBlock.into());
+                    if *left == 0 { end() } else { socket.receive_now() }
+                }
+                State::Lost => {
+                    self.wait_until_back().await;
+                    continue;
+                }
+            };
+            match read {
+                Ok(heard) => {
+                    self.dropped.1 = heard.dropped.unwrap_or(self.dropped.1);
+                    let Some(frame) = heard.frame else {
+                        self.invalid += 1;
+                        continue;
+                    };
+                    let system_now =
+                        SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+                    let stamp = self.stamper.stamp(heard.time, system_now);
+                    if frame.kind() != FrameKind::Error
+                        || self.errors.report(frame.id().raw(), frame.data(), stamp.boot)
+                    {
+                        return Ok((frame, stamp));
+                    }
+                }
+                Err(error) => self.failed(error)?,
             }
         }
     }
 
-    pub(crate) async fn send(&self, frame: &CanFrame) -> Result<(), SendError> {
-        let interface = || self.name.to_string();
-        let theirs = theirs(frame).ok_or_else(|| SendError::ErrorFrame { interface: interface() })?;
-        self.socket
-            .write_frame(&theirs)
-            .await
-            .map_err(|source| SendError::Interface { interface: interface(), source })
+    /// Keeps the list for every socket to come, and gives the kernel one that fits.
+    pub(crate) fn set_filters(&mut self, filters: &[CanFilter]) -> Result<(), FilterError> {
+        let list = self.filters.insert(widened(filters, MAX_FILTERS));
+        let failed = |source| FilterError::Interface { interface: self.selector.to_string(), source };
+        match self.state {
+            State::Up => self.socket.get().set_filters(list).map_err(failed),
+            State::Draining(..) | State::Lost => Ok(()),
+        }
     }
 
-    fn read_error(&self, source: io::Error) -> ReadError {
-        ReadError::Interface { interface: self.name.to_string(), source }
+    /// What the interface counts; frames handed out are counted above.
+    pub(crate) fn counters(&self) -> Counters {
+        Counters {
+            dropped: self.dropped.0 + u64::from(self.dropped_here()),
+            invalid: self.invalid,
+            stamped_by_clock: self.stamper.by_clock(),
+            bus_errors: self.errors.counted(),
+            ..Counters::default()
+        }
+    }
+
+    fn dropped_here(&self) -> u32 {
+        match self.state {
+            State::Lost => self.dropped.1,
+            _ => self.socket.get().dropped().unwrap_or(0).max(self.dropped.1),
+        }
+    }
+
+    /// Tells a failure, once nothing waits any more that came before it.
+    fn failed(&mut self, error: io::Error) -> Result<(), ReadError> {
+        let gone = matches!(errno(&error), Some(Errno::ENETDOWN | Errno::ENODEV | Errno::ENXIO));
+        let told = match std::mem::replace(&mut self.state, State::Lost) {
+            State::Up if gone => {
+                self.state = State::Draining(error, MOST_LEFT);
+                return Ok(());
+            }
+            // Taken away after it went down: the same loss.
+            State::Draining(first, left) if gone && left > 0 => {
+                self.state = State::Draining(first, left);
+                return Ok(());
+            }
+            State::Draining(first, _) => first,
+            State::Up | State::Lost => error,
+        };
+        self.dropped = (self.dropped.0 + u64::from(self.dropped_before_lost()), 0);
+        Err(ReadError::Interface { interface: self.selector.to_string(), source: told })
+    }
+
+    fn dropped_before_lost(&self) -> u32 {
+        self.socket.get().dropped().unwrap_or(0).max(self.dropped.1)
+    }
+
+    /// Waits until the interface is there and up, and opens it.
+    async fn wait_until_back(&mut self) {
+        loop {
+            match self.reopen() {
+                Ok(()) => {
+                    tracing::info!(interface = %self.selector, "the interface is back");
+                    return;
+                }
+                Err(error) => {
+                    let cause = std::error::Error::source(&error).map(ToString::to_string);
+                    tracing::debug!(%error, cause, "the interface is still away");
+                }
+            }
+            sleep(RETRY).await;
+        }
+    }
+
+    fn reopen(&mut self) -> Result<(), OpenError> {
+        let failed = |source| OpenError::Interface { interface: self.selector.to_string(), source };
+        let name = self.selector.resolve(&self.sysfs)?;
+        let socket = Socket::open(&name, self.receive_buffer_bytes).map_err(failed)?;
+        if let Some(filters) = &self.filters {
+            socket.set_filters(filters).map_err(failed)?;
+        }
+        socket.take_error().map_err(failed)?;
+        self.stamper.new_adapter();
+        self.socket.set(socket);
+        (self.name, self.state) = (name, State::Up);
+        Ok(())
     }
 }
 
 impl fmt::Debug for Interface {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Interface({})", self.name)
+        write!(f, "Interface({} as {})", self.selector, self.name)
     }
 }
 
-fn ours(heard: &CanAnyFrame) -> Option<CanFrame> {
-    let word = heard.id_word();
-    let (kind, data) = match heard {
-        CanAnyFrame::Normal(frame) => (FrameKind::Data, frame.data()),
-        CanAnyFrame::Fd(frame) => (FrameKind::FdData, frame.data()),
-        CanAnyFrame::Remote(_) => (FrameKind::Remote, &[][..]),
-        CanAnyFrame::Error(frame) => (FrameKind::Error, frame.data()),
-    };
-    let flags = IdFlags::from_bits_truncate(word);
-    let id = if kind == FrameKind::Error || flags.contains(IdFlags::EFF) {
-        CanId::extended(word & ID_BITS)?
-    } else {
-        CanId::standard(u16::try_from(word & ID_BITS).ok()?)?
-    };
-    CanFrame::new(id, kind, data)
+/// Sends on one interface; cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Sender {
+    interface: Arc<str>,
+    socket: Current,
 }
 
-fn theirs(frame: &CanFrame) -> Option<CanAnyFrame> {
-    let id = match frame.id() {
-        CanId::Standard(id) => Id::Standard(StandardId::new(id)?),
-        CanId::Extended(id) => Id::Extended(ExtendedId::new(id)?),
-    };
-    match frame.kind() {
-        FrameKind::Data => CanDataFrame::new(id, frame.data()).map(CanAnyFrame::Normal),
-        FrameKind::FdData => CanFdFrame::new(id, frame.data()).map(CanAnyFrame::Fd),
-        FrameKind::Remote => CanRemoteFrame::new_remote(id, frame.data().len()).map(CanAnyFrame::Remote),
-        FrameKind::Error => None,
+impl Sender {
+    pub(crate) async fn send(&self, frame: &CanFrame) -> Result<(), SendError> {
+        let interface = || self.interface.to_string();
+        let (bytes, len) =
+            layout::write(frame).ok_or_else(|| SendError::ErrorFrame { interface: interface() })?;
+        let socket = self.socket.get();
+        let Ok(sent) = timeout(SEND_WAIT, socket.send(&bytes[..len])).await else {
+            return Err(SendError::Full { interface: interface() });
+        };
+        sent.map_err(|source| match errno(&source) {
+            Some(Errno::ENOBUFS) => SendError::Full { interface: interface() },
+            Some(Errno::EINVAL | Errno::EMSGSIZE) if frame.kind() == FrameKind::FdData => {
+                SendError::NotFd { interface: interface() }
+            }
+            _ => SendError::Interface { interface: interface(), source },
+        })
+    }
+}
+
+impl fmt::Debug for Sender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Sender({})", self.interface)
     }
 }
 
@@ -94,28 +268,25 @@ fn theirs(frame: &CanFrame) -> Option<CanAnyFrame> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn frames_of_every_kind_go_to_the_kernels_form_and_back() {
-        let ids = [CanId::standard(0), CanId::standard(0x7FF), CanId::extended(0), CanId::extended(ID_BITS)];
-        for id in ids.into_iter().flatten() {
-            for (kind, bytes) in [
-                (FrameKind::Data, vec![]),
-                (FrameKind::Data, (1..=8).collect()),
-                (FrameKind::FdData, (0..64).collect()),
-                (FrameKind::Remote, vec![]),
-            ] {
-                let frame = CanFrame::new(id, kind, &bytes).expect("short enough");
-                assert_eq!(theirs(&frame).as_ref().and_then(ours), Some(frame));
-            }
-            let error = CanFrame::new(id, FrameKind::Error, &[0; 8]).expect("short enough");
-            assert!(theirs(&error).is_none(), "nobody sends an error frame");
-        }
+    #[tokio::test]
+    async fn a_missing_interface_is_refused_by_name() {
+        let selector = CanInterface::Name("none-such0".into());
+        let options = OpenOptions::new(crate::testing::ticking_clock());
+        let error = Interface::open(&selector, options).expect_err("no such one");
+        assert!(error.to_string().contains("'none-such0'"), "{error}");
+        assert!(std::error::Error::source(&error).is_some(), "the system's answer is the cause");
     }
 
     #[tokio::test]
-    async fn a_missing_interface_is_refused_by_name() {
-        let error = Interface::open("none-such0", crate::testing::ticking_clock()).expect_err("no such one");
-        assert!(error.to_string().contains("'none-such0'"), "{error}");
-        assert!(std::error::Error::source(&error).is_some(), "the system's answer is the cause");
+    async fn a_missing_adapter_is_refused_by_its_selector() {
+        let sysfs = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir_all(sysfs.path().join("class/net")).expect("a folder");
+        let selector: CanInterface = "serial=0042".parse().expect("a selector");
+        let options = OpenOptions {
+            sysfs: sysfs.path().to_owned(),
+            ..OpenOptions::new(crate::testing::ticking_clock())
+        };
+        let error = Interface::open(&selector, options).expect_err("no such one").to_string();
+        assert!(error.contains("no CAN adapter with serial=0042"), "{error}");
     }
 }

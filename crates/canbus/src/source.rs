@@ -1,14 +1,17 @@
 //! One way to open and read every kind of bus.
 
 use crate::{
+    bus_errors::BusErrors,
     candump::Replay,
     clock::{Pace, Time},
+    filter::FilterSet,
+    interface::LookupError,
     url::SourceUrl,
     virtual_bus::{AttachError, VirtualBuses, VirtualNode, VirtualSender},
 };
 use std::{fmt, io, path::PathBuf, sync::Arc};
 use thiserror::Error;
-use vernport_types::{CanFrame, Clock, Stamp};
+use vernport_types::{CanFilter, CanFrame, Clock, FrameKind, Stamp};
 
 /// A frame, when and where it was heard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,8 +34,16 @@ pub struct Counters {
     pub frames: u64,
     /// Lines of a log that were no frames.
     pub skipped_lines: u64,
-    /// Frames lost because a queue was full.
+    /// Frames lost because a queue was full, the kernel's too.
     pub dropped: u64,
+    /// Frames that came, but that no filter lets through.
+    pub filtered: u64,
+    /// What came from the kernel and is no frame.
+    pub invalid: u64,
+    /// Frames of a live bus with the time of reading, for want of a better one.
+    pub stamped_by_clock: u64,
+    /// What the controller reports of its bus.
+    pub bus_errors: BusErrors,
 }
 
 /// Why a source cannot be opened.
@@ -59,6 +70,9 @@ pub enum OpenError {
         /// What the system says.
         source: io::Error,
     },
+    /// No interface answers to the adapter that was named.
+    #[error(transparent)]
+    Lookup(#[from] LookupError),
     /// This system has no SocketCAN.
     #[error(
         "cannot open CAN interface '{interface}': SocketCAN is there on Linux only; replay a log instead"
@@ -82,8 +96,8 @@ pub enum ReadError {
         /// What the system says.
         source: io::Error,
     },
-    /// The interface gave an error, `ENETDOWN` while it is down.
-    #[error("cannot read CAN interface '{interface}'; see that it is up (ip link set {interface} up)")]
+    /// The interface gave an error: `ENETDOWN` when it goes down, `ENODEV` when it goes away.
+    #[error("cannot read CAN interface '{interface}'; see that it is there and up (ip link show)")]
     Interface {
         /// The interface.
         interface: String,
@@ -95,19 +109,48 @@ pub enum ReadError {
 /// Why a frame was not sent.
 #[derive(Debug, Error)]
 pub enum SendError {
-    /// The interface gave an error.
-    #[error("cannot send on CAN interface '{interface}'; see that it is up (ip link set {interface} up)")]
+    /// The interface gave an error, `ENETDOWN` while it is down.
+    #[error("cannot send on CAN interface '{interface}'; see that it is there and up (ip link show)")]
     Interface {
         /// The interface.
         interface: String,
         /// What the system says.
         source: io::Error,
     },
+    /// The queue stayed full: nobody acknowledges, or the bus is busy.
+    #[error(
+        "the send queue of CAN interface '{interface}' is full; see that another node is on the bus, or give it a longer txqueuelen"
+    )]
+    Full {
+        /// The interface.
+        interface: String,
+    },
+    /// An FD frame for an interface that is not FD.
+    #[error(
+        "CAN interface '{interface}' takes no FD frame; see that it is set up as FD (ip link set ... fd on)"
+    )]
+    NotFd {
+        /// The interface.
+        interface: String,
+    },
     /// An error frame, which no node can send.
     #[error("cannot send an error frame on CAN interface '{interface}'")]
     ErrorFrame {
         /// The interface.
         interface: String,
+    },
+}
+
+/// Why a source took no filters.
+#[derive(Debug, Error)]
+pub enum FilterError {
+    /// The interface gave an error.
+    #[error("CAN interface '{interface}' took no filters")]
+    Interface {
+        /// The interface.
+        interface: String,
+        /// What the system says.
+        source: io::Error,
     },
 }
 
@@ -124,9 +167,17 @@ pub struct OpenOptions {
     pub skip_frames: u64,
     /// The virtual buses of this process.
     pub buses: VirtualBuses,
+    /// What the kernel keeps for a reader that is late, in bytes; a classic
+    /// frame takes less than 1000 of them. [`OpenOptions::RECEIVE_BUFFER_BYTES`] unless said.
+    pub receive_buffer_bytes: usize,
+    /// Where the system lists its interfaces, `/sys` unless said.
+    pub sysfs: PathBuf,
 }
 
 impl OpenOptions {
+    /// 4 MiB: a second of a busy bus at the least.
+    pub const RECEIVE_BUFFER_BYTES: usize = 4 << 20;
+
     /// A log from its first frame, unpaced, in the clock's time.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self {
@@ -135,6 +186,8 @@ impl OpenOptions {
             pace: Pace::default(),
             skip_frames: 0,
             buses: VirtualBuses::default(),
+            receive_buffer_bytes: Self::RECEIVE_BUFFER_BYTES,
+            sysfs: "/sys".into(),
         }
     }
 }
@@ -146,6 +199,8 @@ impl fmt::Debug for OpenOptions {
             .field("pace", &self.pace)
             .field("skip_frames", &self.skip_frames)
             .field("buses", &self.buses)
+            .field("receive_buffer_bytes", &self.receive_buffer_bytes)
+            .field("sysfs", &self.sysfs)
             .finish_non_exhaustive()
     }
 }
@@ -176,12 +231,12 @@ pub async fn open(url: &SourceUrl, options: OpenOptions) -> Result<Bus, OpenErro
         }
         #[cfg(target_os = "linux")]
         SourceUrl::Can(interface) => {
-            let interface = crate::socketcan::Interface::open(interface, options.clock)?;
-            let sink = Some(FrameSink(Sink::Can(interface.clone())));
-            Ok(Bus { source: FrameSource::from(Inner::Can(interface)), sink })
+            let interface = crate::socketcan::Interface::open(interface, options)?;
+            let sink = Some(FrameSink(Sink::Can(interface.sender())));
+            Ok(Bus { source: FrameSource::from(Inner::Can(Box::new(interface))), sink })
         }
         #[cfg(not(target_os = "linux"))]
-        SourceUrl::Can(interface) => Err(OpenError::NotLinux { interface: interface.clone() }),
+        SourceUrl::Can(interface) => Err(OpenError::NotLinux { interface: interface.to_string() }),
     }
 }
 
@@ -190,6 +245,8 @@ pub async fn open(url: &SourceUrl, options: OpenOptions) -> Result<Bus, OpenErro
 pub struct FrameSource {
     inner: Inner,
     frames: u64,
+    filters: Option<FilterSet>,
+    filtered: u64,
 }
 
 #[derive(Debug)]
@@ -197,12 +254,12 @@ enum Inner {
     Candump(Box<Replay>),
     Virtual(VirtualNode),
     #[cfg(target_os = "linux")]
-    Can(crate::socketcan::Interface),
+    Can(Box<crate::socketcan::Interface>),
 }
 
 impl From<Inner> for FrameSource {
     fn from(inner: Inner) -> Self {
-        Self { inner, frames: 0 }
+        Self { inner, frames: 0, filters: None, filtered: 0 }
     }
 }
 
@@ -211,29 +268,51 @@ impl FrameSource {
     /// Losing the future loses no frame.
     ///
     /// # Errors
-    /// [`ReadError`] when the source fails. A live bus may be asked again.
+    /// [`ReadError`] when the source fails, once for each failure. A live bus may be asked again: then this
+    /// waits until the bus is back, without a limit and without being busy.
     pub async fn next(&mut self) -> Result<Option<TimedFrame>, ReadError> {
-        let live =
-            |heard: (CanFrame, Stamp)| TimedFrame { frame: heard.0, at: heard.1, bus: 0, index: self.frames };
-        let next = match &mut self.inner {
-            Inner::Candump(replay) => replay.next().await?,
-            Inner::Virtual(node) => node.next().await.map(live),
+        loop {
+            let next = self.unfiltered().await?;
+            let wanted = |timed: &TimedFrame| match &self.filters {
+                Some(filters) if timed.frame.kind() != FrameKind::Error => filters.passes(timed.frame.id()),
+                _ => true,
+            };
+            if next.as_ref().is_none_or(wanted) {
+                self.frames += u64::from(next.is_some());
+                return Ok(next);
+            }
+            self.filtered += 1;
+        }
+    }
+
+    /// From now on hands out only frames that one of these filters passes, by identifier and format, and
+    /// reports of errors; with an empty list nothing but these. What the source itself
+    /// can hold back, it does: a kernel or an adapter gets the list, widened where it has
+    /// no room for it. Frames that came and are not handed out are counted
+    /// ([`Counters::filtered`]). A source begins without filters.
+    ///
+    /// # Errors
+    /// [`FilterError`] when the interface takes no filters. They hold nevertheless.
+    pub fn set_filters(&mut self, filters: &[CanFilter]) -> Result<(), FilterError> {
+        self.filters = Some(FilterSet::new(filters));
+        match &mut self.inner {
             #[cfg(target_os = "linux")]
-            Inner::Can(interface) => Some(live(interface.next().await?)),
-        };
-        self.frames += u64::from(next.is_some());
-        Ok(next)
+            Inner::Can(interface) => interface.set_filters(filters),
+            Inner::Candump(_) | Inner::Virtual(_) => Ok(()),
+        }
     }
 
     /// What was counted so far.
     pub fn counters(&self) -> Counters {
-        let counters = Counters { frames: self.frames, ..Counters::default() };
-        match &self.inner {
-            Inner::Candump(replay) => Counters { skipped_lines: replay.skipped_lines(), ..counters },
-            Inner::Virtual(node) => Counters { dropped: node.dropped(), ..counters },
+        let of_source = match &self.inner {
+            Inner::Candump(replay) => {
+                Counters { skipped_lines: replay.skipped_lines(), ..Counters::default() }
+            }
+            Inner::Virtual(node) => Counters { dropped: node.dropped(), ..Counters::default() },
             #[cfg(target_os = "linux")]
-            Inner::Can(_) => counters,
-        }
+            Inner::Can(interface) => interface.counters(),
+        };
+        Counters { frames: self.frames, filtered: self.filtered, ..of_source }
     }
 
     /// The buses of a log so far, by number: its channels. Empty for a live bus.
@@ -242,6 +321,17 @@ impl FrameSource {
             Inner::Candump(replay) => replay.channels(),
             _ => &[],
         }
+    }
+
+    async fn unfiltered(&mut self) -> Result<Option<TimedFrame>, ReadError> {
+        let live =
+            |heard: (CanFrame, Stamp)| TimedFrame { frame: heard.0, at: heard.1, bus: 0, index: self.frames };
+        Ok(match &mut self.inner {
+            Inner::Candump(replay) => replay.next().await?,
+            Inner::Virtual(node) => node.next().await.map(live),
+            #[cfg(target_os = "linux")]
+            Inner::Can(interface) => Some(live(interface.next().await?)),
+        })
     }
 }
 
@@ -253,7 +343,7 @@ pub struct FrameSink(Sink);
 enum Sink {
     Virtual(VirtualSender),
     #[cfg(target_os = "linux")]
-    Can(crate::socketcan::Interface),
+    Can(crate::socketcan::Sender),
 }
 
 impl FrameSink {
@@ -269,7 +359,7 @@ impl FrameSink {
                 Ok(())
             }
             #[cfg(target_os = "linux")]
-            Sink::Can(interface) => interface.send(frame).await,
+            Sink::Can(sender) => sender.send(frame).await,
         }
     }
 }

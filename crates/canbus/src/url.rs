@@ -1,5 +1,6 @@
 //! Source URLs: `candump:FILE`, `virtual:NAME`, `can:IFACE`.
 
+use crate::interface::CanInterface;
 use std::{fmt, path::PathBuf, str::FromStr};
 use thiserror::Error;
 use vernport_types::Slug;
@@ -36,6 +37,14 @@ pub enum UrlError {
         /// What was given.
         name: String,
     },
+    /// Neither a place on USB nor a serial number, or a channel that is no number.
+    #[error(
+        "'{text}' cannot name a CAN adapter; write usb=1-1.2 or serial=0042, and ,channel=1 after it for its second interface"
+    )]
+    Adapter {
+        /// What was given.
+        text: String,
+    },
 }
 
 /// Where frames come from.
@@ -46,11 +55,8 @@ pub enum SourceUrl {
     /// A bus inside this process, by name.
     Virtual(Slug),
     /// A CAN interface of Linux.
-    Can(String),
+    Can(CanInterface),
 }
-
-/// IFNAMSIZ - 1 of Linux.
-const INTERFACE_MAX_BYTES: usize = 15;
 
 impl FromStr for SourceUrl {
     type Err = UrlError;
@@ -61,13 +67,7 @@ impl FromStr for SourceUrl {
             "candump" if rest.is_empty() => Err(UrlError::NoFile),
             "candump" => Ok(Self::Candump(rest.into())),
             "virtual" => rest.parse().map(Self::Virtual).map_err(|_| UrlError::BusName { name: rest.into() }),
-            "can" => {
-                let fits = (1..=INTERFACE_MAX_BYTES).contains(&rest.len())
-                    && rest.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/' && byte != b':')
-                    && rest != "."
-                    && rest != "..";
-                if fits { Ok(Self::Can(rest.into())) } else { Err(UrlError::Interface { name: rest.into() }) }
-            }
+            "can" => rest.parse().map(Self::Can),
             _ => Err(UrlError::Scheme { scheme: scheme.into() }),
         }
     }
@@ -89,9 +89,15 @@ mod tests {
 
     #[test]
     fn a_url_is_read_and_written_one_way() {
-        for text in
-            ["candump:/data/drive one.log", "candump:a:b.log", "virtual:bay-1", "can:can0", "can:vcan10"]
-        {
+        for text in [
+            "candump:/data/drive one.log",
+            "candump:a:b.log",
+            "virtual:bay-1",
+            "can:can0",
+            "can:vcan10",
+            "can:usb=1-1.2",
+            "can:serial=00:42-A,channel=255",
+        ] {
             let url: SourceUrl = text.parse().expect("a source URL");
             assert_eq!(url.to_string(), text);
         }
@@ -110,6 +116,10 @@ mod tests {
             ("can:an-interface-too-long", "1 to 15 characters"),
             ("can:a/b", "without space, '/'"),
             ("can:..", "'..' cannot"),
+            ("can:usb=", "write usb=1-1.2 or serial=0042"),
+            ("can:usb=../1-1", "'usb=../1-1' cannot name"),
+            ("can:serial=1,channel=256", "cannot name a CAN adapter"),
+            ("can:serial=1,port=2", "cannot name a CAN adapter"),
         ] {
             let error = text.parse::<SourceUrl>().expect_err(text).to_string();
             assert!(error.contains(part), "{text}: {error}");
