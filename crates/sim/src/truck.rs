@@ -1,9 +1,14 @@
 //! The simulated truck: what it is like, when it speaks, what it answers.
 
 use crate::{
-    isotp::{Answerer, single_frame_payload},
-    j1939::{self, Broadcasts, J1939Fault, now_plus},
-    obd,
+    drive::Drive,
+    dtc::Dtc,
+    fault::{Conduct, Fault},
+    j1939::{self, J1939Fault, Node},
+    obd::{Knowledge, Obd},
+    schedule::{Entry, Schedule},
+    unit::{Answering, Plan, Unit},
+    vehicle::Vehicle,
 };
 use vernport_types::{BootMicros, CanFrame, CanId, FrameKind, Position, Vin};
 
@@ -32,9 +37,38 @@ pub struct TruckConfig {
     pub announce_vin_every_micros: Option<u64>,
 }
 
+/// What a truck can have besides; by default nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TruckEquipment {
+    /// Its units claim their addresses at the start (SAE J1939-81).
+    pub claims_addresses: bool,
+    /// It says its VIN once at the start, unasked.
+    pub vin_at_start: bool,
+    /// A power take-off, and whether it is engaged.
+    pub pto_engaged: Option<bool>,
+    /// Sensors in its six tyres, and their pressure in kPa.
+    pub tyres_kpa: Option<u16>,
+    /// A sensor on each of its two axles, and the weight in kg.
+    pub axles_kg: Option<u16>,
+    /// A trouble code that was active before (DM2).
+    pub previous_fault: Option<J1939Fault>,
+}
+
+impl TruckEquipment {
+    /// Everything there is.
+    pub const FULL: Self = Self {
+        claims_addresses: true,
+        vin_at_start: true,
+        pto_engaged: Some(false),
+        tyres_kpa: Some(850),
+        axles_kg: Some(7_200),
+        previous_fault: Some(J1939Fault { spn: 111, fmi: 1, occurrences: 2 }),
+    };
+}
+
 /// What the truck says by itself: message, period, and how long after the
 /// start first, so that not everything comes at once.
-const SCHEDULE: [(Message, u64, u64); 8] = [
+const SCHEDULE: [Entry<Message>; 8] = [
     (Message::Ccvs1, 100_000, 0),
     (Message::Vd, 100_000, 10_000),
     (Message::Vdhr, 1_000_000, 20_000),
@@ -46,6 +80,15 @@ const SCHEDULE: [(Message, u64, u64); 8] = [
 ];
 /// How long after the start a VIN is announced first.
 const FIRST_VIN_MICROS: u64 = 80_000;
+const PTO_MICROS: (u64, u64) = (1_000_000, 85_000);
+const AXLE_MICROS: (u64, u64) = (1_000_000, 90_000);
+const TYRE_MICROS: (u64, u64) = (10_000_000, 95_000);
+/// Tyres by axle and place: two in front, four behind.
+const TYRES: [(u8, u8); 6] = [(0, 0), (0, 1), (1, 0), (1, 1), (1, 2), (1, 3)];
+const AXLES: u8 = 2;
+const TYRE_CELSIUS: u8 = 35;
+/// Nodes and their functions (SAE J1939, table B11): engine, instruments.
+const CLAIMS: [(u8, u8); 2] = [(j1939::ENGINE, 0), (j1939::CLUSTER, 19)];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Message {
@@ -53,103 +96,133 @@ enum Message {
     Vd,
     Vdhr,
     Dm1,
+    Dm2,
     Dd,
     Vep1,
     Hours,
     Vp,
     Vi,
+    Pto,
+    /// By its place in [`TYRES`].
+    Tyre(u8),
+    Axle(u8),
 }
 
-struct Job {
-    message: Message,
-    period_micros: u64,
-    due: BootMicros,
-}
+/// OBD-II of the engine, in both address forms (ISO 15765-4).
+const OBD: Obd = Obd { pids: &[0x01, 0x0D, 0x2F, 0x42, 0xA6], information: &[0x02], most_pids: 6 };
+const UNITS: [Plan; 2] = [
+    unit(CanId::Standard(0x7DF), CanId::Standard(0x7E0), CanId::Standard(0x7E8)),
+    unit(CanId::Extended(0x18DB_33F1), CanId::Extended(0x18DA_00F1), CanId::Extended(0x18DA_F100)),
+];
 
-/// Answers of OBD-II in 11-bit form come from here (ISO 15765-4).
-const ANSWER_11: CanId = CanId::Standard(0x7E8);
-/// And in 29-bit form, to the tester F1.
-const ANSWER_29: CanId = CanId::Extended(0x18DA_F100);
+const fn unit(functional: CanId, physical: CanId, answers: CanId) -> Plan {
+    let functional = Some(functional);
+    let answering = Answering::Classic;
+    Plan { functional, physical, answers, extension: None, answering, obd: Some(OBD), uds: None }
+}
 
 /// A truck on a bus. Give it each frame of the others by [`Truck::on_frame`]
 /// and the time by [`Truck::on_tick`], and send what it returns, in order.
 pub struct Truck {
     config: TruckConfig,
-    started: BootMicros,
-    jobs: Vec<Job>,
-    engine: Broadcasts,
-    answerers: [Answerer; 2],
+    equipment: TruckEquipment,
+    drive: Drive,
+    obd_codes: Vec<Dtc>,
+    /// What is sent once, at the first tick.
+    claims: Vec<CanFrame>,
+    vin_is_due: bool,
+    schedule: Schedule<Message>,
+    engine: Node,
+    units: [Unit; 2],
 }
 
 impl Truck {
     /// Switches the ignition on.
     pub fn new(config: TruckConfig, now: BootMicros) -> Self {
-        let job = |message, period_micros, delay| Job { message, period_micros, due: now_plus(now, delay) };
-        let mut jobs: Vec<Job> =
-            SCHEDULE.iter().map(|(message, period, delay)| job(*message, *period, *delay)).collect();
+        Self::equipped(config, TruckEquipment::default(), &[], now)
+    }
+
+    /// Switches the ignition on of a truck with more in it, and with faults.
+    pub fn equipped(
+        config: TruckConfig,
+        equipment: TruckEquipment,
+        faults: &[Fault],
+        now: BootMicros,
+    ) -> Self {
+        let conduct = Conduct::of(faults);
+        let mut schedule = Schedule::new(&SCHEDULE, now);
         if let Some(period) = config.announce_vin_every_micros {
-            jobs.push(job(Message::Vi, period.max(1), FIRST_VIN_MICROS));
+            schedule.add((Message::Vi, period, FIRST_VIN_MICROS), now);
         }
-        let answerers = [Answerer::new(ANSWER_11), Answerer::new(ANSWER_29)];
-        Self { config, started: now, jobs, engine: Broadcasts::default(), answerers }
+        if equipment.pto_engaged.is_some() {
+            schedule.add((Message::Pto, PTO_MICROS.0, PTO_MICROS.1), now);
+        }
+        if equipment.axles_kg.is_some() {
+            (0..AXLES)
+                .for_each(|axle| schedule.add((Message::Axle(axle), AXLE_MICROS.0, AXLE_MICROS.1), now));
+        }
+        if equipment.tyres_kpa.is_some() {
+            (0..6).for_each(|tyre| schedule.add((Message::Tyre(tyre), TYRE_MICROS.0, TYRE_MICROS.1), now));
+        }
+        let claims = CLAIMS.map(|(address, function)| j1939::address_claim(address, function));
+        Self {
+            equipment,
+            obd_codes: config.obd_trouble_codes.iter().map(|[a, b]| Dtc::confirmed([*a, *b, 0])).collect(),
+            claims: if equipment.claims_addresses { claims.to_vec() } else { Vec::new() },
+            vin_is_due: equipment.vin_at_start,
+            schedule,
+            engine: Node::new(j1939::ENGINE),
+            units: UNITS.map(|plan| Unit::new(plan, &conduct)),
+            drive: Drive::new(config.vin, config.odometer_m, config.speed_km_per_h, conduct, now),
+            config,
+        }
     }
 
     /// A frame of another node: answers requests for a PGN and OBD-II.
     pub fn on_frame(&mut self, frame: &CanFrame, now: BootMicros) -> Vec<CanFrame> {
-        if frame.kind() != FrameKind::Data {
-            return Vec::new();
+        let known = knowledge(&self.config, &self.drive, &self.obd_codes, now);
+        let answer = self.units.iter_mut().find_map(|unit| unit.on_frame(frame, now, &known));
+        if answer.is_some() || frame.kind() != FrameKind::Data {
+            return answer.into_iter().collect();
         }
-        match frame.id() {
-            CanId::Standard(0x7DF) => self.on_obd(0, true, frame, now),
-            CanId::Standard(0x7E0) => self.on_obd(0, false, frame, now),
-            CanId::Extended(0x18DB_33F1) => self.on_obd(1, true, frame, now),
-            CanId::Extended(0x18DA_00F1) => self.on_obd(1, false, frame, now),
-            CanId::Extended(id) if id >> 16 & 0x3FF == j1939::REQUEST >> 8 => self.on_request(id, frame, now),
-            _ => Vec::new(),
+        match self.engine.request(frame) {
+            Some(request) => self.on_request(request, now).into_iter().collect(),
+            None => self.engine.on_frame(frame, now).into_iter().collect(),
         }
     }
 
     /// What is due by now. A message that was due several times is sent once.
     pub fn on_tick(&mut self, now: BootMicros) -> Vec<CanFrame> {
-        let mut out = Vec::new();
-        for index in 0..self.jobs.len() {
-            let job = &mut self.jobs[index];
-            if job.due <= now {
-                let missed = (now.0 - job.due.0) / job.period_micros;
-                job.due = now_plus(job.due, job.period_micros.saturating_mul(missed + 1));
-                let message = job.message;
-                out.extend(self.say(message, now));
-            }
+        let mut out = std::mem::take(&mut self.claims);
+        if std::mem::take(&mut self.vin_is_due) {
+            out.extend(self.say(Message::Vi, now));
         }
-        out.extend(self.engine.on_tick(j1939::ENGINE, now));
-        for answerer in &mut self.answerers {
-            out.extend(answerer.on_tick(now));
+        for message in self.schedule.due(now) {
+            out.extend(self.say(message, now));
         }
+        out.extend(self.engine.on_tick(now));
+        let known = knowledge(&self.config, &self.drive, &self.obd_codes, now);
+        out.extend(self.units.iter_mut().filter_map(|unit| unit.on_tick(now, &known)));
         out
     }
 
     /// When [`Truck::on_tick`] has something to do next.
     pub fn next_due(&self) -> BootMicros {
-        let jobs = self.jobs.iter().map(|job| job.due);
-        let answers = self.answerers.iter().filter_map(Answerer::next_due);
-        jobs.chain(answers).chain(self.engine.next_due()).min().unwrap_or(BootMicros(u64::MAX))
+        let units = self.units.iter().map(Unit::next_due);
+        let start = if self.claims.is_empty() && !self.vin_is_due { None } else { Some(self.drive.after(0)) };
+        let others = [self.schedule.next_due(), self.engine.next_due()];
+        units.chain(start).chain(others).min().unwrap_or(crate::NEVER)
     }
 
     /// Total distance now, in metres.
     pub fn odometer_m(&self, now: BootMicros) -> u64 {
-        self.config.odometer_m.saturating_add(self.driven_m(now))
-    }
-
-    fn driven_m(&self, now: BootMicros) -> u64 {
-        let micros = now.0.saturating_sub(self.started.0);
-        // km/h × µs = 1 m / 3 600 000
-        u64::from(self.config.speed_km_per_h).saturating_mul(micros) / 3_600_000
+        self.drive.odometer_m(now)
     }
 
     /// One degree of latitude is 111 320 m; the pole is the end of the road.
     fn position(&self, now: BootMicros) -> Position {
         let start = self.config.position;
-        let north_e7 = self.driven_m(now).saturating_mul(10_000_000) / 111_320;
+        let north_e7 = self.drive.driven_m(now).saturating_mul(10_000_000) / 111_320;
         let latitude_e7 = i64::from(start.latitude_e7()).saturating_add_unsigned(north_e7).min(900_000_000);
         i32::try_from(latitude_e7)
             .ok()
@@ -157,68 +230,98 @@ impl Truck {
             .unwrap_or(start)
     }
 
-    fn say(&mut self, message: Message, now: BootMicros) -> Vec<CanFrame> {
-        let config = &self.config;
-        let engine_s = config.engine_s + (now.0.saturating_sub(self.started.0)) / 1_000_000;
+    fn say(&mut self, message: Message, now: BootMicros) -> Option<CanFrame> {
+        let (pgn, source, bytes) = self.compose(message, now);
+        if source == j1939::ENGINE {
+            return self.engine.say(pgn, bytes, now);
+        }
+        // Only the engine's messages can be longer than a frame.
+        Some(j1939::message(pgn, source, bytes.try_into().ok()?))
+    }
+
+    /// Group, source address and data of a message.
+    fn compose(&self, message: Message, now: BootMicros) -> (u32, u8, Vec<u8>) {
+        let (config, drive) = (&self.config, &self.drive);
+        let speed = drive.speed_km_per_h(now);
+        let engine_s = config.engine_s.saturating_add(drive.running_micros(now) / 1_000_000);
+        let previous: Vec<J1939Fault> = self.equipment.previous_fault.into_iter().collect();
         let (pgn, source, data) = match message {
-            Message::Ccvs1 => (j1939::CCVS1, j1939::ENGINE, j1939::ccvs1(config.speed_km_per_h)),
-            Message::Vd => (j1939::VD, j1939::ENGINE, j1939::vd(self.odometer_m(now))),
-            Message::Vdhr => (j1939::VDHR, j1939::CLUSTER, j1939::vdhr(self.odometer_m(now))),
+            Message::Ccvs1 => (j1939::CCVS1, j1939::ENGINE, j1939::ccvs1(speed)),
+            Message::Vd => (j1939::VD, j1939::ENGINE, j1939::vd(drive.said_m(now))),
+            Message::Vdhr => (j1939::VDHR, j1939::CLUSTER, j1939::vdhr(drive.instrument_m(now))),
             Message::Dd => (j1939::DD, j1939::CLUSTER, j1939::dd(config.fuel_percent)),
-            Message::Vep1 => (j1939::VEP1, j1939::ENGINE, j1939::vep1(config.battery_mv)),
+            Message::Vep1 => {
+                (j1939::VEP1, j1939::ENGINE, j1939::vep1(drive.battery_mv(config.battery_mv, now)))
+            }
             Message::Hours => (j1939::HOURS, j1939::ENGINE, j1939::hours(engine_s)),
             Message::Vp => (j1939::VP, j1939::TELEMATICS, j1939::vp(self.position(now))),
-            Message::Dm1 => {
-                let bytes = j1939::dm1(&config.faults);
-                return self.engine.send(j1939::DM1, j1939::ENGINE, bytes, now);
+            Message::Pto => {
+                (j1939::PTODE, j1939::ENGINE, j1939::ptode(self.equipment.pto_engaged == Some(true)))
             }
-            Message::Vi => {
-                let bytes = format!("{}*", config.vin.expose()).into_bytes();
-                return self.engine.send(j1939::VI, j1939::ENGINE, bytes, now);
+            Message::Tyre(tyre) => {
+                let (axle, place) = TYRES.get(usize::from(tyre)).copied().unwrap_or_default();
+                let kpa = self.equipment.tyres_kpa.unwrap_or_default();
+                (j1939::TIRE, j1939::CLUSTER, j1939::tire(axle, place, kpa, TYRE_CELSIUS))
             }
+            Message::Axle(axle) => {
+                (j1939::VW, j1939::CLUSTER, j1939::vw(axle, self.equipment.axles_kg.unwrap_or_default()))
+            }
+            Message::Dm1 => return (j1939::DM1, j1939::ENGINE, j1939::trouble_codes(&config.faults)),
+            Message::Dm2 => return (j1939::DM2, j1939::ENGINE, j1939::trouble_codes(&previous)),
+            Message::Vi => return (j1939::VI, j1939::ENGINE, j1939::vi(drive.vin(now))),
         };
-        vec![j1939::message(pgn, source, data)]
+        (pgn, source, data.to_vec())
     }
 
-    /// Request PGN (SAE J1939-21): answered by broadcast, or refused when
-    /// asked of the engine alone.
-    fn on_request(&mut self, id: u32, frame: &CanFrame, now: BootMicros) -> Vec<CanFrame> {
-        let [_, _, destination, asked_by] = id.to_be_bytes();
-        let [low, middle, high, ..] = *frame.data() else { return Vec::new() };
-        let asked = u32::from_le_bytes([low, middle, high, 0]);
-        let message = match asked {
-            j1939::VI => Some(Message::Vi),
-            j1939::HOURS => Some(Message::Hours),
-            j1939::VD => Some(Message::Vd),
-            j1939::DM1 => Some(Message::Dm1),
-            _ => None,
+    /// Request PGN (SAE J1939-21): answered to all or to the one who asked, or
+    /// refused when asked of the engine alone.
+    fn on_request(&mut self, request: j1939::Request, now: BootMicros) -> Option<CanFrame> {
+        let message = match request.pgn {
+            j1939::VI => Message::Vi,
+            j1939::HOURS => Message::Hours,
+            j1939::VD => Message::Vd,
+            j1939::DM1 => Message::Dm1,
+            j1939::DM2 => Message::Dm2,
+            j1939::ADDRESS_CLAIMED if self.equipment.claims_addresses => {
+                return Some(j1939::address_claim(j1939::ENGINE, 0));
+            }
+            _ if request.of_all => return None,
+            pgn => {
+                return Some(j1939::acknowledgement(j1939::REFUSED, j1939::ENGINE, request.asker, pgn));
+            }
         };
-        match (destination, message) {
-            (j1939::ENGINE | j1939::GLOBAL, Some(message)) => self.say(message, now),
-            (j1939::ENGINE, None) => vec![j1939::refusal(j1939::ENGINE, asked_by, asked)],
-            _ => Vec::new(),
-        }
+        let (_, _, bytes) = self.compose(message, now);
+        self.engine.answer(request, bytes, now)
+    }
+}
+
+impl Vehicle for Truck {
+    fn on_frame(&mut self, frame: &CanFrame, now: BootMicros) -> Vec<CanFrame> {
+        self.on_frame(frame, now)
     }
 
-    fn on_obd(
-        &mut self,
-        form: usize,
-        asked_of_all: bool,
-        frame: &CanFrame,
-        now: BootMicros,
-    ) -> Vec<CanFrame> {
-        let Some(request) = single_frame_payload(frame) else {
-            return if asked_of_all { Vec::new() } else { self.answerers[form].on_frame(frame, now) };
-        };
-        let readings = obd::Readings {
-            vin: self.config.vin.expose(),
-            odometer_m: self.odometer_m(now),
-            speed_km_per_h: self.config.speed_km_per_h,
-            fuel_percent: self.config.fuel_percent,
-            battery_mv: self.config.battery_mv,
-            trouble_codes: &self.config.obd_trouble_codes,
-        };
-        let answer = obd::answer(request, asked_of_all, &readings);
-        answer.and_then(|bytes| self.answerers[form].answer(&bytes, now)).into_iter().collect()
+    fn on_tick(&mut self, now: BootMicros) -> Vec<CanFrame> {
+        self.on_tick(now)
+    }
+
+    fn next_due(&self) -> BootMicros {
+        self.next_due()
+    }
+
+    fn odometer_m(&self, now: BootMicros) -> u64 {
+        self.odometer_m(now)
+    }
+}
+
+fn knowledge<'a>(config: &TruckConfig, drive: &Drive, codes: &'a [Dtc], now: BootMicros) -> Knowledge<'a> {
+    Knowledge {
+        vin: drive.vin(now),
+        odometer_m: drive.said_m(now),
+        speed_km_per_h: drive.speed_km_per_h(now),
+        fuel_percent: config.fuel_percent,
+        charge_percent: 0,
+        module_mv: drive.battery_mv(config.battery_mv, now),
+        since_clear_km: 0,
+        codes,
     }
 }

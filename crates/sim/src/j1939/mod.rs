@@ -1,8 +1,11 @@
-//! What the truck says in J1939: the messages' bytes (SAE J1939-71, -73) and
-//! the broadcast of those longer than a frame (SAE J1939-21, BAM).
+//! What trucks and trailers say in J1939: the messages' bytes (SAE J1939-71,
+//! -73 and -81). How they travel is [`node`]'s matter.
 
-use std::collections::VecDeque;
-use vernport_types::{BootMicros, CanFrame, CanId, Position};
+mod node;
+mod transfer;
+
+pub(crate) use node::{Node, Request};
+use vernport_types::{CanFrame, CanId, Position, Vin};
 
 /// The engine's source address (SAE J1939, table B2).
 pub(crate) const ENGINE: u8 = 0x00;
@@ -10,14 +13,18 @@ pub(crate) const ENGINE: u8 = 0x00;
 pub(crate) const CLUSTER: u8 = 0x17;
 /// The source address of the unit that knows the position.
 pub(crate) const TELEMATICS: u8 = 0x4A;
+/// The brakes of the first trailer (ISO 11992-2).
+pub(crate) const TRAILER_BRAKES: u8 = 0xC8;
+/// What watches tyres and axles of this simulation's trailer; no address of any standard.
+pub(crate) const TRAILER_AXLES: u8 = 0xC9;
 /// The address of everybody.
 pub(crate) const GLOBAL: u8 = 0xFF;
 
 /// Request PGN.
 pub(crate) const REQUEST: u32 = 0xEA00;
 const ACKNOWLEDGEMENT: u32 = 0xE800;
-const TP_CM: u32 = 0xEC00;
-const TP_DT: u32 = 0xEB00;
+/// Address claimed.
+pub(crate) const ADDRESS_CLAIMED: u32 = 0xEE00;
 /// Vehicle distance, high resolution.
 pub(crate) const VDHR: u32 = 0xFEC1;
 /// Vehicle distance.
@@ -36,16 +43,20 @@ pub(crate) const VEP1: u32 = 0xFEF7;
 pub(crate) const HOURS: u32 = 0xFEE5;
 /// Vehicle identification.
 pub(crate) const VI: u32 = 0xFEEC;
+/// Trouble codes that were active before.
+pub(crate) const DM2: u32 = 0xFECB;
+/// Power take-off drive engagement.
+pub(crate) const PTODE: u32 = 0xFDA4;
+/// Tire condition.
+pub(crate) const TIRE: u32 = 0xFEF4;
+/// Vehicle weight.
+pub(crate) const VW: u32 = 0xFEEA;
 
 /// Default priority of information (SAE J1939-71).
 const PRIORITY: u8 = 6;
-/// Default priority of the transport protocol (SAE J1939-21).
-const TRANSPORT_PRIORITY: u8 = 7;
-/// Pause between the packets of a BAM; the standard allows 50 to 200 ms.
-const BAM_PAUSE_MICROS: u64 = 50_000;
-const BAM_CONTROL_BYTE: u8 = 0x20;
-/// The most a BAM can carry: 255 packets of 7 bytes.
-const BAM_MAX_BYTES: usize = 1785;
+/// The control bytes of an acknowledgement: refused, and cannot answer now.
+pub(crate) const REFUSED: u8 = 1;
+pub(crate) const CANNOT_NOW: u8 = 3;
 
 /// An active trouble code of J1939.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,15 +79,15 @@ fn frame(priority: u8, pgn: u32, source: u8, data: [u8; 8]) -> CanFrame {
     CanFrame::data_frame(identifier(priority, pgn, source), &data).expect("8 bytes fit a frame")
 }
 
-/// A message of one frame.
+/// A message of one frame. For PDU1 the low byte of `pgn` is the destination.
 pub(crate) fn message(pgn: u32, source: u8, data: [u8; 8]) -> CanFrame {
     frame(PRIORITY, pgn, source, data)
 }
 
-/// "I do not know that PGN", to whoever asked (SAE J1939-21, acknowledgement).
-pub(crate) fn refusal(source: u8, asked_by: u8, pgn: u32) -> CanFrame {
+/// An acknowledgement without data, to whoever asked (SAE J1939-21).
+pub(crate) fn acknowledgement(control: u8, source: u8, asked_by: u8, pgn: u32) -> CanFrame {
     let [low, middle, high, _] = pgn.to_le_bytes();
-    let data = [1, 0xFF, 0xFF, 0xFF, asked_by, low, middle, high];
+    let data = [control, 0xFF, 0xFF, 0xFF, asked_by, low, middle, high];
     message(ACKNOWLEDGEMENT | u32::from(GLOBAL), source, data)
 }
 
@@ -119,9 +130,53 @@ pub(crate) fn hours(engine_s: u64) -> [u8; 8] {
     halves(capped(engine_s / 180), u32::MAX)
 }
 
-/// DM1 (SAE J1939-73): lamps, then four bytes a code, conversion method 0.
+/// SPN 3948, at least one PTO engaged: byte 7, bits 1 and 2.
+pub(crate) const fn ptode(engaged: bool) -> [u8; 8] {
+    [0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFC | engaged as u8, 0xFF]
+}
+
+/// SPN 929, 241 and 242: where the tyre is (axle and place, 4 bits each, from
+/// 0), its pressure (4 kPa a bit) and temperature (0.03125 K a bit from -273 °C).
+pub(crate) fn tire(axle: u8, place: u8, pressure_kpa: u16, celsius: u8) -> [u8; 8] {
+    let pressure = u8::try_from(pressure_kpa / 4).unwrap_or(u8::MAX).min(0xFA);
+    let [low, high] = ((u16::from(celsius) + 273) * 32).to_le_bytes();
+    [location(axle, place), pressure, low, high, 0xFF, 0xFF, 0xFF, 0xFF]
+}
+
+/// SPN 928 and 582: which axle, and its weight (0.5 kg a bit). The weights of
+/// trailer and cargo are not known here.
+pub(crate) fn vw(axle: u8, weight_kg: u16) -> [u8; 8] {
+    let raw = u16::try_from(u32::from(weight_kg) * 2).unwrap_or(u16::MAX).min(0xFAFF);
+    let [low, high] = raw.to_le_bytes();
+    // Place 15: the axle as a whole.
+    [location(axle, 0x0F), low, high, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF]
+}
+
+/// VI: the VIN, ended by an asterisk (SPN 237).
+pub(crate) fn vi(vin: Vin) -> Vec<u8> {
+    format!("{}*", vin.expose()).into_bytes()
+}
+
+const fn location(axle: u8, place: u8) -> u8 {
+    (axle & 0x0F) << 4 | place & 0x0F
+}
+
+/// NAME (SAE J1939-81): identity number 1, no registered manufacturer, on
+/// highway, the address not arbitrary.
+pub(crate) fn name(function: u8) -> [u8; 8] {
+    const MANUFACTURER: u64 = 0x7FF;
+    const ON_HIGHWAY: u64 = 1;
+    (1 | MANUFACTURER << 21 | u64::from(function) << 40 | ON_HIGHWAY << 60).to_le_bytes()
+}
+
+/// An address claim (SAE J1939-81): from the address, to all.
+pub(crate) fn address_claim(source: u8, function: u8) -> CanFrame {
+    message(ADDRESS_CLAIMED | u32::from(GLOBAL), source, name(function))
+}
+
+/// DM1 and DM2 (SAE J1939-73): lamps, then four bytes a code, conversion method 0.
 /// With any code the malfunction lamp is on; without, one all-zero code.
-pub(crate) fn dm1(faults: &[J1939Fault]) -> Vec<u8> {
+pub(crate) fn trouble_codes(faults: &[J1939Fault]) -> Vec<u8> {
     let lamps = if faults.is_empty() { 0x00 } else { 0x40 };
     let mut bytes = vec![lamps, 0xFF];
     for fault in faults {
@@ -143,68 +198,4 @@ fn halves(first: u32, second: u32) -> [u8; 8] {
 /// "error" and "not available" (SAE J1939-71, table 1).
 fn capped(raw: u64) -> u32 {
     u32::try_from(raw).unwrap_or(u32::MAX).min(0xFAFF_FFFF)
-}
-
-/// Broadcasts of one control unit, one after the other: the standard allows a
-/// unit one BAM at a time.
-#[derive(Default)]
-pub(crate) struct Broadcasts {
-    waiting: VecDeque<(u32, Vec<u8>)>,
-    packets: VecDeque<CanFrame>,
-    next_due: Option<BootMicros>,
-}
-
-impl Broadcasts {
-    /// Sends a message as one frame, or puts it in line as a BAM. A message
-    /// that waits already is not put there twice.
-    pub(crate) fn send(&mut self, pgn: u32, source: u8, bytes: Vec<u8>, now: BootMicros) -> Vec<CanFrame> {
-        if bytes.len() <= 8 {
-            let mut data = [0xFF; 8];
-            data[..bytes.len()].copy_from_slice(&bytes);
-            return vec![message(pgn, source, data)];
-        }
-        if bytes.len() <= BAM_MAX_BYTES && self.waiting.iter().all(|(waiting, _)| *waiting != pgn) {
-            self.waiting.push_back((pgn, bytes));
-        }
-        self.on_tick(source, now)
-    }
-
-    /// What is due now.
-    pub(crate) fn on_tick(&mut self, source: u8, now: BootMicros) -> Vec<CanFrame> {
-        if self.next_due.is_some_and(|due| due > now) {
-            return Vec::new();
-        }
-        if self.packets.is_empty()
-            && let Some((pgn, bytes)) = self.waiting.pop_front()
-        {
-            self.packets = packets(pgn, source, &bytes);
-        }
-        let packet = self.packets.pop_front();
-        // The pause is kept after the last packet too, before the next announcement.
-        self.next_due = packet.is_some().then(|| now_plus(now, BAM_PAUSE_MICROS));
-        packet.into_iter().collect()
-    }
-
-    pub(crate) const fn next_due(&self) -> Option<BootMicros> {
-        self.next_due
-    }
-}
-
-fn packets(pgn: u32, source: u8, bytes: &[u8]) -> VecDeque<CanFrame> {
-    let length = u16::try_from(bytes.len()).expect("at most BAM_MAX_BYTES, see send");
-    let count = u8::try_from(bytes.len().div_ceil(7)).expect("at most BAM_MAX_BYTES, see send");
-    let ([size_low, size_high], [low, middle, high, _]) = (length.to_le_bytes(), pgn.to_le_bytes());
-    let announcement = [BAM_CONTROL_BYTE, size_low, size_high, count, 0xFF, low, middle, high];
-    let to_all = |pgn: u32, data| frame(TRANSPORT_PRIORITY, pgn | u32::from(GLOBAL), source, data);
-    let data_packets = bytes.chunks(7).zip(1..).map(|(chunk, sequence)| {
-        let mut data = [0xFF; 8];
-        data[0] = sequence;
-        data[1..=chunk.len()].copy_from_slice(chunk);
-        to_all(TP_DT, data)
-    });
-    std::iter::once(to_all(TP_CM, announcement)).chain(data_packets).collect()
-}
-
-pub(crate) fn now_plus(now: BootMicros, micros: u64) -> BootMicros {
-    BootMicros(now.0.saturating_add(micros))
 }

@@ -1,59 +1,12 @@
-//! What the simulated truck puts on the bus, byte by byte, as SAE J1939,
-//! SAE J1979 and ISO 15765-2 write it.
+//! The truck: the first second byte by byte, its rates, and what it answers.
 
+use crate::harness::{START, after_ms, data, frame, run, texts, truck_config};
 use proptest::prelude::*;
-use vernport_sim::{J1939Fault, Truck, TruckConfig};
-use vernport_types::{BootMicros, CanFrame, CanId, FrameKind, Position, Vin};
+use vernport_sim::{J1939Fault, Truck, TruckConfig, TruckEquipment};
+use vernport_types::{BootMicros, CanFrame, CanId, FrameKind, Vin};
 
 fn config() -> TruckConfig {
-    TruckConfig {
-        vin: Vin::from_ascii(b"YV2RT40A8KB123456").expect("a VIN"),
-        odometer_m: 57_088_920,
-        speed_km_per_h: 0,
-        position: Position::from_e7(599_139_123, 107_522_456).expect("on earth"),
-        fuel_percent: 60,
-        battery_mv: 27_600,
-        engine_s: 219 * 3600,
-        faults: Vec::new(),
-        obd_trouble_codes: Vec::new(),
-        announce_vin_every_micros: None,
-    }
-}
-
-const START: BootMicros = BootMicros(5_000_000);
-
-fn after_ms(ms: u64) -> BootMicros {
-    BootMicros(START.0 + ms * 1000)
-}
-
-/// `ID#DATA`, as candump writes a frame.
-fn text(frame: &CanFrame) -> String {
-    let id = match frame.id() {
-        CanId::Standard(id) => format!("{id:03X}"),
-        CanId::Extended(id) => format!("{id:08X}"),
-    };
-    let data: String = frame.data().iter().map(|byte| format!("{byte:02X}")).collect();
-    format!("{id}#{data}")
-}
-
-fn texts(frames: &[CanFrame]) -> Vec<String> {
-    frames.iter().map(text).collect()
-}
-
-fn data(id: CanId, bytes: &[u8]) -> CanFrame {
-    CanFrame::data_frame(id, bytes).expect("at most 8 bytes")
-}
-
-/// Everything said until then, with the time in ms, tick by tick.
-fn run(truck: &mut Truck, until_ms: u64) -> Vec<(u64, String)> {
-    let mut said = Vec::new();
-    while truck.next_due() <= after_ms(until_ms) {
-        let now = truck.next_due();
-        let frames = truck.on_tick(now);
-        assert!(truck.next_due() > now, "a tick does all that is due");
-        said.extend(frames.iter().map(|frame| ((now.0 - START.0) / 1000, text(frame))));
-    }
-    said
+    TruckConfig { vin: Vin::from_ascii(b"YV2RT40A8KB123456").expect("a VIN"), ..truck_config() }
 }
 
 #[test]
@@ -138,26 +91,27 @@ fn one_fault_fits_a_frame_and_two_come_by_broadcast() {
 }
 
 #[test]
-fn the_vin_is_broadcast_on_request_to_all_or_to_the_engine() {
-    for id in [0x18EA_FFF9, 0x18EA_00F9] {
-        let mut truck = Truck::new(config(), START);
-        run(&mut truck, 100);
-        let request = data(CanId::Extended(id), &[0xEC, 0xFE, 0x00]);
-        let mut said: Vec<_> = texts(&truck.on_frame(&request, after_ms(101)));
-        assert_eq!(texts(&truck.on_frame(&request, after_ms(102))), [""; 0], "one broadcast at a time");
-        said.extend(run(&mut truck, 400).into_iter().map(|(_, frame)| frame));
-        said.retain(|frame| frame.starts_with("1CE"));
-        // "YV2RT40", "A8KB123", "456*"
-        assert_eq!(
-            said[..4],
-            [
-                "1CECFF00#20120003FFECFE00",
-                "1CEBFF00#0159563252543430",
-                "1CEBFF00#0241384B42313233",
-                "1CEBFF00#033435362AFFFFFF",
-            ]
-        );
-    }
+fn the_vin_is_broadcast_to_all_who_ask_and_sent_to_one_who_asks_the_engine() {
+    let mut truck = Truck::new(config(), START);
+    run(&mut truck, 100);
+    let request = frame("18EAFFF9#ECFE00");
+    let mut said: Vec<_> = texts(&truck.on_frame(&request, after_ms(101)));
+    assert_eq!(texts(&truck.on_frame(&request, after_ms(102))), [""; 0], "one broadcast at a time");
+    said.extend(run(&mut truck, 400).into_iter().map(|(_, frame)| frame));
+    said.retain(|frame| frame.starts_with("1CE"));
+    // "YV2RT40", "A8KB123", "456*"
+    let packets = ["0159563252543430", "0241384B42313233", "033435362AFFFFFF"];
+    let broadcast = packets.map(|packet| format!("1CEBFF00#{packet}"));
+    assert_eq!(said[..4], [&["1CECFF00#20120003FFECFE00".to_owned()], &broadcast[..]].concat());
+
+    let mut truck = Truck::new(config(), START);
+    run(&mut truck, 100);
+    let rts = texts(&truck.on_frame(&frame("18EA00F9#ECFE00"), after_ms(101)));
+    assert_eq!(rts, ["1CECF900#10120003FFECFE00"]);
+    let mut said = texts(&truck.on_frame(&frame("1CEC00F9#110301FFFFECFE00"), after_ms(110)));
+    said.extend(run(&mut truck, 200).into_iter().map(|(_, frame)| frame));
+    said.retain(|frame| frame.starts_with("1CE"));
+    assert_eq!(said, packets.map(|packet| format!("1CEBF900#{packet}")));
 }
 
 #[test]
@@ -191,6 +145,8 @@ fn a_tester_gets_the_vin_over_iso_tp_in_both_address_forms() {
         let request = data(functional, &[0x02, 0x09, 0x02, 0, 0, 0, 0, 0]);
         let mut said = texts(&truck.on_frame(&request, START));
         said.extend(texts(&truck.on_frame(&data(physical, &[0x30, 0, 0]), START)));
+        said.extend(run(&mut truck, 1).into_iter().map(|(_, frame)| frame));
+        said.retain(|frame| frame.starts_with(answers));
         // 20 bytes: 49 02 01, then the VIN.
         let expected = ["1014490201595632", "215254343041384B", "2242313233343536"];
         assert_eq!(said, expected.map(|bytes| format!("{answers}#{bytes}")));
@@ -237,4 +193,49 @@ proptest! {
             prop_assert!(truck.next_due() > now);
         }
     }
+}
+
+#[test]
+fn a_truck_with_everything_claims_addresses_and_says_its_vin_before_all_else() {
+    let mut truck = Truck::equipped(config(), TruckEquipment::FULL, &[], START);
+    assert_eq!(truck.next_due(), START);
+    assert_eq!(
+        texts(&truck.on_tick(START)),
+        [
+            // NAME: identity 1, no manufacturer, engine and instruments, on highway.
+            "18EEFF00#0100E0FF00000010",
+            "18EEFF17#0100E0FF00130010",
+            "1CECFF00#20120003FFECFE00",
+            "18FEF100#FF0000FFFFFFFFFF",
+        ]
+    );
+    let again = texts(&truck.on_frame(&frame("18EAFFF9#00EE00"), START));
+    assert_eq!(again, ["18EEFF00#0100E0FF00000010"], "asked who is there");
+}
+
+#[test]
+fn a_truck_with_everything_says_pto_axles_and_tyres() {
+    let engaged = TruckEquipment { pto_engaged: Some(true), ..TruckEquipment::FULL };
+    let mut truck = Truck::equipped(config(), engaged, &[], START);
+    let said = run(&mut truck, 99);
+    let of = |id: &str| -> Vec<String> {
+        said.iter().filter(|(_, frame)| frame.starts_with(id)).map(|(_, frame)| frame.clone()).collect()
+    };
+    assert_eq!(of("18FDA4"), ["18FDA400#FFFFFFFFFFFFFDFF"], "engaged");
+    // 14 400 × 0.5 kg on both axles.
+    assert_eq!(of("18FEEA"), ["18FEEA17#0F4038FFFFFFFFFF", "18FEEA17#1F4038FFFFFFFFFF"]);
+    // 212 × 4 kPa, (35 + 273) × 32.
+    let tyres = ["00", "01", "10", "11", "12", "13"].map(|at| format!("18FEF417#{at}D48026FFFFFFFF"));
+    assert_eq!(of("18FEF4"), tyres);
+}
+
+#[test]
+fn codes_that_were_active_before_are_told_on_request_only() {
+    let mut truck = Truck::equipped(config(), TruckEquipment::FULL, &[], START);
+    assert!(run(&mut truck, 5_000).iter().all(|(_, frame)| !frame.starts_with("18FECB")));
+    let said = texts(&truck.on_frame(&frame("18EAFFF9#CBFE00"), after_ms(5_000)));
+    assert_eq!(said, ["18FECB00#40FF6F000102FFFF"], "SPN 111, FMI 1, twice");
+    let mut plain = Truck::new(config(), START);
+    let said = texts(&plain.on_frame(&frame("18EA00F9#CBFE00"), START));
+    assert_eq!(said, ["18FECB00#00FF00000000FFFF"], "none");
 }
