@@ -117,10 +117,21 @@ impl Presence {
         }
     }
 
+    /// When [`Presence::tick`] has something to do, unless something is heard before.
+    pub fn next_due(&self) -> Option<BootMicros> {
+        let State::Kept { last, .. } = &self.state else { return None };
+        Some(BootMicros(last.0.saturating_add(LOST_MICROS + 1)))
+    }
+
+    /// Whether frames are kept away.
+    pub fn is_kept(&self) -> bool {
+        matches!(self.state, State::Kept { .. })
+    }
+
     /// The vehicle is gone, or its frames were not heard for another reason; says
     /// whether the filters change.
     pub fn reset(&mut self) -> bool {
-        let kept = matches!(self.state, State::Kept { .. });
+        let kept = self.is_kept();
         *self = Self::default();
         kept
     }

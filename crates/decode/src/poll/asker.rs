@@ -21,7 +21,7 @@ use super::{
     vehicle::Vehicle,
     want::Sources,
 };
-use crate::j1939::transport;
+use crate::{j1939::transport, visit};
 use groups::ACKNOWLEDGEMENT;
 use std::collections::VecDeque;
 use vernport_types::{BootMicros, CanFilter, CanFrame, CanId, Catalogue, FrameKind};
@@ -48,6 +48,9 @@ pub struct Config {
     pub listen_micros: u64,
     /// Least time between two requests on the bus, in microseconds.
     pub bus_gap_micros: u64,
+    /// How long a bus may be silent within one visit, in microseconds; as in
+    /// [`visit::Config`](crate::visit::Config).
+    pub silence_micros: u64,
     /// Least time between two requests that one unit hears, in microseconds.
     pub unit_gap_micros: u64,
 }
@@ -55,7 +58,12 @@ pub struct Config {
 impl Default for Config {
     /// 3 s, 5 requests a second on the bus, 4 a second for one unit.
     fn default() -> Self {
-        Self { listen_micros: LISTEN_MICROS, bus_gap_micros: 200_000, unit_gap_micros: 250_000 }
+        Self {
+            listen_micros: LISTEN_MICROS,
+            bus_gap_micros: 200_000,
+            silence_micros: visit::Config::default().silence_micros,
+            unit_gap_micros: 250_000,
+        }
     }
 }
 
@@ -106,6 +114,8 @@ pub struct Asker {
     counts: Counts,
     testers: Testers,
     visit: Vehicle,
+    /// When anything was heard last.
+    last: Option<BootMicros>,
     /// When the bus may be asked again.
     free_at: BootMicros,
     asked_at: Option<BootMicros>,
@@ -127,6 +137,7 @@ impl Asker {
             counts: Counts::default(),
             testers: Testers::default(),
             visit: Vehicle::default(),
+            last: None,
             free_at: BootMicros(0),
             asked_at: None,
             outstanding: None,
@@ -159,7 +170,8 @@ impl Asker {
         }
     }
 
-    /// The vehicle is gone: what it supports, refused or said is forgotten.
+    /// The vehicle is gone: what it supports, refused or said is forgotten. After a silence as long as
+    /// the one that ends a visit, this happens by itself.
     pub fn visit_ended(&mut self) {
         self.visit = Vehicle::default();
         self.testers.visit_ended();
@@ -177,6 +189,10 @@ impl Asker {
             return;
         }
         self.expire(now);
+        if self.last.replace(now).is_some_and(|at| now.0.saturating_sub(at.0) > self.config.silence_micros) {
+            // Another vehicle may be there now.
+            self.visit_ended();
+        }
         if self.is_echo(frame) {
             return;
         }

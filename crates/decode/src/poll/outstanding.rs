@@ -124,7 +124,11 @@ impl Outstanding {
     pub(super) fn outcome(&self, units: usize, now: BootMicros) -> Option<Outcome> {
         let to_one = matches!(self.to, To::One(_)) || matches!(self.request, Request::J1939(_));
         let said = usize::from(self.answered) + usize::from(self.refusal.is_some());
-        let all_said = self.incoming.is_empty() && said > 0 && (to_one || units > 0 && said >= units);
+        // Who there is shows only by the answers to the first question: all get their time.
+        let asks_who =
+            matches!(self.request, Request::CurrentData(pids) if pids.list()[0].is_multiple_of(0x20));
+        let all_said =
+            !asks_who && self.incoming.is_empty() && said > 0 && (to_one || units > 0 && said >= units);
         if !all_said && now <= self.deadline {
             return None;
         }

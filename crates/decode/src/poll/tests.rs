@@ -190,6 +190,14 @@ fn only_what_is_supported_is_asked_and_only_what_is_wanted() {
 }
 
 #[test]
+fn what_any_of_several_units_supports_is_asked() {
+    let mut bus = Bus::car(&wanted(&[ODOMETER, SPEED], false));
+    bus.answers[0].1 = vec!["7EA#0641000008000055", "7E8#0641000000000155"];
+    bus.run(10 * SECOND);
+    assert!(bus.count("7DF#0201A6CCCCCCCCCC") > 0 && bus.count("7DF#02010DCCCCCCCCCC") > 0);
+}
+
+#[test]
 fn what_is_of_use_once_an_hour_is_not_asked_each_ten_seconds() {
     let mut wanted = wanted(&[ODOMETER], false);
     wanted.signals[0].1 = 3600 * SECOND;

@@ -52,6 +52,7 @@ struct Model {
     requests: Vec<(u64, CanFrame)>,
     /// Whether something that may be an answer was heard since the last request.
     answer_since: bool,
+    last_heard: u64,
 }
 
 impl Model {
@@ -175,6 +176,10 @@ impl World {
     }
 
     fn hear(&mut self, frame: &CanFrame) {
+        if self.model.now - self.model.last_heard > 5 * SECOND {
+            self.model.changes = false;
+        }
+        self.model.last_heard = self.model.now;
         self.asker.heard(frame, BootMicros(self.model.now));
         self.drain();
     }
@@ -194,8 +199,8 @@ impl World {
                 // Past the time in which it might be an echo of ours.
                 self.pass(201 * MS);
                 self.model.tester_at = Some(self.model.now);
-                self.model.changes |= which == TESTERS.len() - 1;
                 self.hear(&frame(TESTERS[which]));
+                self.model.changes |= which == TESTERS.len() - 1;
             }
             Step::Answer(unit, kind, bytes) => {
                 let last = self.model.requests.last().map(|(_, frame)| *frame);
