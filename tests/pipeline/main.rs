@@ -4,8 +4,9 @@
 //!
 //! Real captures are found as in `tests/captures`; without `VERNPORT_CAPTURES` the
 //! tests that need them say SKIPPED and pass. Everything else is made here: logs
-//! and buses by the simulated truck, worlds from `worlds/`.
+//! and buses by the simulated vehicles, worlds from `worlds/`.
 
+mod asking;
 mod captures;
 mod daemons;
 mod faults;

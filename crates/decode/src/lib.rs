@@ -20,6 +20,7 @@ pub mod obd;
 pub mod odometer;
 mod plan;
 pub mod poll;
+pub mod presence;
 mod reject;
 pub mod uds;
 mod vin;

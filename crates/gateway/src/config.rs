@@ -136,9 +136,31 @@ pub struct Bus {
     /// Never send on this bus, not even read-only requests. Default true.
     #[serde(default = "yes")]
     pub listen_only: bool,
+    /// Whether only frames pass that a wanted signal may come from. Default true, but false for a log and
+    /// a virtual bus: there nothing is spared, and what is withheld shows in the counts.
+    pub filters: Option<bool>,
+    /// Most requests a second on this bus, where it may be asked: 1 to 20. Default 5.
+    #[serde(default = "five")]
+    pub requests_per_second: u32,
+    /// How long the bus is listened to before the first request, in milliseconds: 2000 to 5000. Default 3000.
+    #[serde(default = "three_seconds")]
+    pub listen_first_ms: u64,
     /// For a log: whether frames bear the log's time. Default false: the time at which they are read.
     #[serde(default)]
     pub file_time: bool,
+}
+
+impl Bus {
+    /// Where its frames come from.
+    pub(crate) fn url(&self) -> SourceUrl {
+        self.source.parse().expect("checked with the configuration")
+    }
+
+    /// Whether frames that nobody wants are kept away.
+    pub(crate) fn is_filtered(&self) -> bool {
+        let spares_nothing = matches!(self.url(), SourceUrl::Candump(_) | SourceUrl::Virtual(_));
+        self.filters.unwrap_or(!spares_nothing)
+    }
 }
 
 /// A broker.
@@ -192,6 +214,14 @@ impl Default for Spool {
 
 fn yes() -> bool {
     true
+}
+
+fn five() -> u32 {
+    5
+}
+
+fn three_seconds() -> u64 {
+    3000
 }
 
 /// Most buses of one gateway.
@@ -253,8 +283,21 @@ impl Config {
             return wrong("bus", "nothing to read; add a [[bus]] or a [tools] section");
         }
         for bus in &self.bus {
-            if let Err(error) = bus.source.parse::<SourceUrl>() {
-                return wrong("bus.source", &error.to_string());
+            match bus.source.parse::<SourceUrl>() {
+                Err(error) => return wrong("bus.source", &error.to_string()),
+                Ok(SourceUrl::Candump(_)) if !bus.listen_only || bus.filters == Some(true) => {
+                    return wrong(
+                        "bus",
+                        "a log is neither asked nor filtered; take listen_only and filters out",
+                    );
+                }
+                Ok(_) => {}
+            }
+            if !(1..=20).contains(&bus.requests_per_second) {
+                return wrong("bus.requests_per_second", "choose 1 to 20");
+            }
+            if !(2000..=5000).contains(&bus.listen_first_ms) {
+                return wrong("bus.listen_first_ms", "choose 2000 to 5000 milliseconds");
             }
         }
         if !(1..=4096).contains(&self.batch.max_records) {
@@ -309,5 +352,27 @@ mod tests {
         assert!(plain.to_string().contains("central.url"), "{plain}");
         let bus = load(&sample.replace("can:can0", "elm:tty")).expect_err("unknown source");
         assert!(bus.to_string().contains("bus.source"), "{bus}");
+        for (key, remedy) in [
+            ("requests_per_second = 50", "bus.requests_per_second"),
+            ("requests_per_second = 0", "bus.requests_per_second"),
+            ("listen_first_ms = 100", "bus.listen_first_ms"),
+        ] {
+            let keys = format!("[[bus]]\n{key}");
+            let wrong = load(&sample.replace("[[bus]]", &keys)).expect_err("out of its bounds");
+            assert!(wrong.to_string().contains(remedy), "{wrong}");
+        }
+        let log =
+            sample.replace("can:can0", "candump:x.log").replace("[[bus]]", "[[bus]]\nlisten_only = false");
+        assert!(load(&log).expect_err("a log").to_string().contains("a log is neither asked"));
+    }
+
+    #[test]
+    fn a_bus_is_not_asked_unless_configured_and_only_a_real_one_is_filtered_by_itself() {
+        let sample = include_str!("../../../config/gateway.basic.toml");
+        let bus = |text: &str| load(text).expect("a configuration").bus[0].clone();
+        assert!(bus(sample).listen_only && bus(sample).is_filtered());
+        assert!(!bus(&sample.replace("can:can0", "virtual:bay")).is_filtered());
+        let told = sample.replace("can:can0", "virtual:bay").replace("[[bus]]", "[[bus]]\nfilters = true");
+        assert!(bus(&told).is_filtered());
     }
 }

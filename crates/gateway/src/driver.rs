@@ -5,9 +5,9 @@
 //! again: what was taken in stays in memory, logs and tools wait, and a live bus
 //! loses frames at its own bounded queue, where they are counted.
 
-use crate::{chain, pipeline::Pipeline, status::Shared};
+use crate::{chain, pipeline::Pipeline, status::Shared, wants::Wants};
 use std::{sync::Arc, time::Duration};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use vernport_canbus::TimedFrame;
 use vernport_decode::PlanError;
@@ -75,6 +75,8 @@ pub(crate) struct Driver {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) max_wait_micros: u64,
+    /// The live buses, and where each is told what is wanted of it.
+    pub(crate) wants: Vec<(usize, watch::Sender<Wants>)>,
     /// Tool messages decided on since the last flush, and where their outcome goes.
     answers: Vec<(SeenMessage, oneshot::Sender<ToolOutcome>)>,
     ended: usize,
@@ -88,9 +90,11 @@ impl Driver {
         clock: Arc<dyn Clock>,
         shared: Arc<Shared>,
         max_wait_micros: u64,
+        wants: Vec<(usize, watch::Sender<Wants>)>,
     ) -> Self {
         let flushed_at = clock.now().boot;
-        Self { pipeline, spool, clock, shared, max_wait_micros, answers: Vec::new(), ended: 0, flushed_at }
+        let answers = Vec::new();
+        Self { pipeline, spool, clock, shared, max_wait_micros, wants, answers, ended: 0, flushed_at }
     }
 
     /// Works until shutdown, then queues what it has.
@@ -108,7 +112,7 @@ impl Driver {
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => break,
-                _ = tick.tick() => self.pipeline.tick(self.clock.now()),
+                _ = tick.tick() => self.tick(self.clock.now()),
                 input = inputs.recv() => {
                     let Some(input) = input else { break };
                     self.take(input)?;
@@ -144,9 +148,17 @@ impl Driver {
                 self.ended += usize::from(for_good);
             }
             Input::Tool { tool, id, message, reply } => self.tool(tool, id, &message, reply, now),
-            Input::Grants => self.pipeline.tick(now),
+            Input::Grants => self.tick(now),
         }
         Ok(())
+    }
+
+    /// Lets time pass, and tells the buses what is wanted after it.
+    fn tick(&mut self, now: Stamp) {
+        self.pipeline.tick(now);
+        for (place, bus) in &self.wants {
+            bus.send_replace(self.pipeline.wants(*place, now));
+        }
     }
 
     fn tool(

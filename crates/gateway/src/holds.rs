@@ -3,13 +3,13 @@
 
 use crate::gather::Opened;
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 use vernport_crypto::IdentityKey;
 use vernport_decode::visit::{Assertion, Lookup};
-use vernport_policy::{ApplyError, GrantId, Head, Snapshot, Standing, Table};
-use vernport_types::{AssetId, Identifier, OrderId, Stamp, UtcMicros, Vin};
+use vernport_policy::{ApplyError, GrantId, Head, Minimiser, Sampling, Snapshot, Standing, Table};
+use vernport_types::{AssetId, Identification, Identifier, OrderId, SignalId, Stamp, UtcMicros, Vin};
 
 /// Shared by clones.
 #[derive(Debug, Clone)]
@@ -105,6 +105,38 @@ impl Holds {
         let mut assets = table.snapshot()?.grants.iter().filter(|grant| grant.order == Some(order));
         let first = assets.next()?;
         assets.next().is_none().then_some(first.asset)
+    }
+}
+
+/// Of how much use more than one sample an order is: it may have been lost on the way.
+const PER_ORDER_MICROS: u64 = 3_600 * 1_000_000;
+
+impl Holds {
+    /// The signals that flows open now want of one asset, recognised so, or of any that is
+    /// expected here; and how often each is of use, in microseconds.
+    pub(crate) fn wanted(&self, of: Option<(AssetId, Identification)>, now: Stamp) -> Vec<(SignalId, u64)> {
+        let table = self.table();
+        let mut wanted = BTreeMap::new();
+        let Some(snapshot) = table.snapshot() else { return Vec::new() };
+        for grant in snapshot.grants.iter().filter(|grant| of.is_none_or(|(asset, _)| asset == grant.asset)) {
+            let open = grant.flows.iter().filter(|opened| table.standing(opened.id, now) == Standing::Send);
+            for flow in open.filter_map(|opened| table.rules().find(&opened.flow)) {
+                if of.is_some_and(|(_, by)| by < flow.weakest) {
+                    continue;
+                }
+                let of_use = match flow.sampling {
+                    Sampling::Every => 0,
+                    Sampling::PerOrder => PER_ORDER_MICROS,
+                    Sampling::Interval(micros) => u64::try_from(micros).unwrap_or(0),
+                };
+                let kept = flow.signals.iter().filter(|(_, minimiser)| !matches!(minimiser, Minimiser::Drop));
+                for (signal, _) in kept {
+                    let known = wanted.entry(*signal).or_insert(of_use);
+                    *known = of_use.min(*known);
+                }
+            }
+        }
+        wanted.into_iter().collect()
     }
 }
 

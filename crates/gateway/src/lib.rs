@@ -10,6 +10,7 @@
 //! [`run`] starts the parts and joins them; each part is a file. The parts
 //! share the table of rules and grants, the spool and the counts, nothing else.
 
+mod bus;
 mod clock;
 pub mod config;
 mod deliver;
@@ -26,12 +27,13 @@ mod source;
 mod status;
 mod tally;
 mod tools;
+mod wants;
 
 pub use clock::SystemClock;
 pub use config::{Config, ConfigError};
 pub use gather::{Collector, GatherError};
 pub use running::{Deps, Running, StartError, run};
-pub use status::Status;
+pub use status::{Asking, BusStatus, Status};
 pub use tally::{Row, Tally};
 
 use vernport_types::chain;

@@ -5,6 +5,7 @@ use crate::{
     gather::{Collector, Flushed, Gather, Sealing},
     holds::Holds,
     tally::Tally,
+    wants::Wants,
 };
 use std::{
     collections::BTreeMap,
@@ -12,13 +13,14 @@ use std::{
 };
 use vernport_canbus::TimedFrame;
 use vernport_decode::{
-    PlanError,
-    visit::{Config as VisitConfig, Event, Visit},
+    Config as DecoderConfig, Decoder, PlanError,
+    poll::Wanted,
+    visit::{Config as VisitConfig, Event, Lookup as _, Visit},
 };
 use vernport_mqtt::{ToolMessage, VehicleRef};
 use vernport_policy::{FlowIndex, Outcomes, Sample, Sampler};
 use vernport_spool::{Cursor, Withheld};
-use vernport_types::{AssetId, Catalogue, Identification, Reading, Reason, Slug, Source, Stamp};
+use vernport_types::{AssetId, CanFilter, Catalogue, Identification, Reading, Reason, Slug, Source, Stamp};
 
 /// Channels that one log may hold.
 const MAX_CHANNELS: usize = 8;
@@ -40,6 +42,8 @@ struct Input {
 pub(crate) struct Pipeline {
     holds: Holds,
     catalogue: Arc<Catalogue>,
+    /// Says which frames signals come from; none where the catalogue does not fit it.
+    decoder: Option<Decoder>,
     inputs: Vec<Input>,
     sampler: Sampler,
     samples: Vec<Sample>,
@@ -62,6 +66,7 @@ impl Pipeline {
     ) -> Self {
         Self {
             holds,
+            decoder: Decoder::new(&catalogue, DecoderConfig::default()).ok(),
             catalogue,
             inputs: Vec::new(),
             sampler: Sampler::from_samples(samples),
@@ -78,6 +83,22 @@ impl Pipeline {
     pub(crate) fn add_input(&mut self, name: String, replays: bool, done_before: u64) -> usize {
         self.inputs.push(Input { name, replays, visits: Vec::new(), frames: 0, done_before });
         self.inputs.len() - 1
+    }
+
+    /// What a live bus has to bring now, and what may be asked on it: of a vehicle that is
+    /// recognised what its own open flows want, of another one only who it is.
+    pub(crate) fn wants(&self, place: usize, now: Stamp) -> Wants {
+        let recognised = self.inputs[place].visits.first().and_then(Visit::recognised);
+        let passes = self.holds.wanted(recognised, now);
+        let identify_open = self.holds.identify_open();
+        let unsure = recognised.is_none_or(|(_, by)| by < Identification::BusVin);
+        let is_wanted = |signal| passes.binary_search_by_key(&signal, |(wanted, _)| *wanted).is_ok();
+        let interest = match &self.decoder {
+            Some(decoder) => decoder.interest(is_wanted, identify_open),
+            None => CanFilter::ALL.to_vec(),
+        };
+        let signals = if recognised.is_some() { passes } else { Vec::new() };
+        Wants { ask: Wanted { signals, identify: identify_open && unsure }, interest, at: now.boot }
     }
 
     /// Takes one frame of a source.

@@ -184,8 +184,11 @@ pub async fn run(config: &Config, deps: Deps, stop: CancellationToken) -> Result
 
     let mut parts = JoinSet::new();
     let (sender, inputs) = mpsc::channel(MAX_WAITING);
+    let mut wants = Vec::new();
     for (place, bus) in config.bus.iter().enumerate() {
-        let source = Source::open(place, bus, &deps, &spool, &mut pipeline).await?;
+        let (source, told) =
+            Source::open(place, bus, (&deps, &spool, &shared), &mut pipeline, &catalogue).await?;
+        wants.extend(told.map(|told| (place, told)));
         parts.spawn(source.run(sender.clone(), Arc::clone(&shared), stop.clone()));
     }
     if let Some(section) = &config.tools {
@@ -241,7 +244,8 @@ pub async fn run(config: &Config, deps: Deps, stop: CancellationToken) -> Result
     };
     parts.spawn(feed.run(stop.clone()));
     let max_wait_micros = config.batch.max_wait_ms * 1000;
-    let driver = Driver::new(pipeline, spool.clone(), deps.clock, Arc::clone(&shared), max_wait_micros);
+    let driver =
+        Driver::new(pipeline, spool.clone(), deps.clock, Arc::clone(&shared), max_wait_micros, wants);
     let stopping = stop.clone();
     parts.spawn(async move {
         if let Err(error) = driver.run(inputs, stopping.clone()).await {

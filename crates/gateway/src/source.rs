@@ -1,44 +1,51 @@
 //! Hands the frames of one source to the driver, in order. A log waits for the
 //! first grants and ends with its last frame. A live bus that goes down is a
-//! vehicle that left; it is opened again when it is back.
+//! vehicle that left; it is read on when it is back.
 
 use crate::{
+    bus::{LiveBus, Mouth, Pause},
     chain,
     config::Bus,
     driver::Input,
     pipeline::Pipeline,
     running::{Deps, StartError},
     status::Shared,
+    wants::Wants,
 };
 use std::{sync::Arc, time::Duration};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use vernport_canbus::{FrameSource, OpenOptions, SourceUrl, Time};
+use vernport_decode::poll::{Asker, Config as AskerConfig, Dids};
 use vernport_spool::Spool;
-use vernport_types::{Stamp, TimeQuality};
+use vernport_types::{Catalogue, Stamp, TimeQuality};
 
-/// Pause before a bus that went down is opened again.
+/// Pause before a bus that went down is read again.
 const REOPEN: Duration = Duration::from_secs(1);
 
 /// One source of frames.
 pub(crate) struct Source {
     place: usize,
-    url: SourceUrl,
-    options: OpenOptions,
-    frames: FrameSource,
+    kind: Kind,
+}
+
+enum Kind {
+    Log(FrameSource),
+    Live(Box<LiveBus>),
 }
 
 impl Source {
-    /// Opens a configured source and enters it with the pipeline.
+    /// Opens a configured source and enters it with the pipeline. A live bus comes with
+    /// where it is told what is wanted of it.
     pub(crate) async fn open(
         place: usize,
         bus: &Bus,
-        deps: &Deps,
-        spool: &Spool,
+        (deps, spool, shared): (&Deps, &Spool, &Arc<Shared>),
         pipeline: &mut Pipeline,
-    ) -> Result<Self, StartError> {
-        let url: SourceUrl = bus.source.parse().expect("checked with the configuration");
-        let replays = is_log(&url);
+        catalogue: &Catalogue,
+    ) -> Result<(Self, Option<watch::Sender<Wants>>), StartError> {
+        let url = bus.url();
+        let replays = matches!(url, SourceUrl::Candump(_));
         let done_before = if replays { spool.cursor(&bus.source).await? } else { 0 };
         pipeline.add_input(bus.source.clone(), replays, done_before);
         let mut options = OpenOptions::new(Arc::clone(&deps.clock));
@@ -47,24 +54,34 @@ impl Source {
         if bus.file_time {
             options.time = Time::File { quality: TimeQuality::Bounded };
         }
-        let opened = vernport_canbus::open(&url, options.clone()).await;
         let failed = |source| StartError::Source { source_url: bus.source.clone(), source };
-        Ok(Self { place, url, options, frames: opened.map_err(failed)?.source })
+        let opened = vernport_canbus::open(&url, options).await.map_err(failed)?;
+        if replays {
+            return Ok((Self { place, kind: Kind::Log(opened.source) }, None));
+        }
+        let (sender, wants) = watch::channel(Wants::nothing_known());
+        let clock = Arc::clone(&deps.clock);
+        let mut live = LiveBus::new(place, opened.source, clock, Arc::clone(shared), wants);
+        if let Some(sink) = opened.sink.filter(|_| !bus.listen_only) {
+            let asker = Asker::new(catalogue, &Dids::default(), asker_config(bus));
+            live = live.with_mouth(Mouth { asker, sink });
+        }
+        if bus.is_filtered() {
+            live = live.with_filters();
+        }
+        Ok((Self { place, kind: Kind::Live(Box::new(live)) }, Some(sender)))
     }
 
     /// Reads until the log ends or the gateway stops.
-    pub(crate) async fn run(
-        mut self,
-        sender: mpsc::Sender<Input>,
-        shared: Arc<Shared>,
-        stop: CancellationToken,
-    ) {
+    pub(crate) async fn run(self, sender: mpsc::Sender<Input>, shared: Arc<Shared>, stop: CancellationToken) {
+        let place = self.place;
         let reading = async {
-            if is_log(&self.url) {
-                shared.first_head().await;
-            }
-            while self.read(&sender).await {
-                self.reopen().await;
+            match self.kind {
+                Kind::Log(frames) => {
+                    shared.first_head().await;
+                    replay(place, frames, &sender).await;
+                }
+                Kind::Live(bus) => listen(place, *bus, &sender).await,
             }
         };
         tokio::select! {
@@ -72,47 +89,55 @@ impl Source {
             () = reading => {}
         }
     }
+}
 
-    /// Reads up to the end of the log, or until the bus goes down; whether it can come back.
-    async fn read(&mut self, sender: &mpsc::Sender<Input>) -> bool {
-        let (place, for_good) = (self.place, is_log(&self.url));
-        let mut last: Option<Stamp> = None;
-        loop {
-            match self.frames.next().await {
-                Ok(Some(timed)) => {
-                    last = Some(timed.at);
-                    if sender.send(Input::Frame { place, timed }).await.is_err() {
-                        return false;
-                    }
-                    continue;
-                }
-                Ok(None) => {}
-                Err(error) => tracing::error!(error = chain(&error), "a bus cannot be read any more"),
-            }
-            let told = sender.send(Input::Ended { place, last, for_good }).await;
-            return told.is_ok() && !for_good;
-        }
-    }
-
-    async fn reopen(&mut self) {
-        // Such a source waits for its interface by itself, and keeps its counters and filters.
-        if matches!(self.url, SourceUrl::Can(_)) {
-            return;
-        }
-        loop {
-            tokio::time::sleep(REOPEN).await;
-            match vernport_canbus::open(&self.url, self.options.clone()).await {
-                Ok(bus) => {
-                    tracing::info!("a bus is back");
-                    self.frames = bus.source;
-                    return;
-                }
-                Err(error) => tracing::debug!(error = chain(&error), "the bus is still away"),
-            }
-        }
+fn asker_config(bus: &Bus) -> AskerConfig {
+    let defaults = AskerConfig::default();
+    let bus_gap_micros = 1_000_000 / u64::from(bus.requests_per_second.max(1));
+    AskerConfig {
+        listen_micros: bus.listen_first_ms * 1000,
+        bus_gap_micros,
+        unit_gap_micros: defaults.unit_gap_micros.max(bus_gap_micros),
+        ..defaults
     }
 }
 
-const fn is_log(url: &SourceUrl) -> bool {
-    matches!(url, SourceUrl::Candump(_))
+/// Reads a log to its end.
+async fn replay(place: usize, mut frames: FrameSource, sender: &mpsc::Sender<Input>) {
+    let mut last: Option<Stamp> = None;
+    loop {
+        match frames.next().await {
+            Ok(Some(timed)) => {
+                last = Some(timed.at);
+                if sender.send(Input::Frame { place, timed }).await.is_err() {
+                    return;
+                }
+                continue;
+            }
+            Ok(None) => {}
+            Err(error) => tracing::error!(error = chain(&error), "a log cannot be read any more"),
+        }
+        // When the driver is gone, so are we.
+        let _ = sender.send(Input::Ended { place, last, for_good: true }).await;
+        return;
+    }
+}
+
+/// Listens to a live bus, also after it was down.
+async fn listen(place: usize, mut bus: LiveBus, sender: &mpsc::Sender<Input>) {
+    loop {
+        match bus.listen(sender).await {
+            Pause::Stopped => return,
+            Pause::Down(error) => {
+                let error = error.as_ref().map(|error| chain(error));
+                tracing::error!(error, "a bus is down; it is read on when it is back");
+            }
+        }
+        bus.detached();
+        let told = Input::Ended { place, last: bus.last_heard(), for_good: false };
+        if sender.send(told).await.is_err() {
+            return;
+        }
+        tokio::time::sleep(REOPEN).await;
+    }
 }

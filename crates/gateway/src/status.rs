@@ -2,8 +2,13 @@
 //! from. Holds times, counts and reasons; never a value or an identifier.
 
 use crate::tally::Tally;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 use tokio::sync::Notify;
+use vernport_canbus::Counters;
+use vernport_decode::poll;
 use vernport_policy::Head;
 use vernport_spool::SpoolStatus;
 use vernport_types::Stamp;
@@ -16,6 +21,7 @@ pub(crate) struct Shared {
     pub(crate) queued: Notify,
     first_head: Notify,
     state: Mutex<State>,
+    buses: Mutex<BTreeMap<usize, BusStatus>>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -84,6 +90,16 @@ impl Shared {
         self.state().waiting_for_room = waiting;
     }
 
+    /// How a live bus is now.
+    pub(crate) fn bus(&self, place: usize, status: BusStatus) {
+        self.buses.lock().unwrap_or_else(PoisonError::into_inner).insert(place, status);
+    }
+
+    #[cfg(test)]
+    pub(crate) fn only_bus(&self) -> Option<BusStatus> {
+        self.buses.lock().unwrap_or_else(PoisonError::into_inner).values().next().copied()
+    }
+
     pub(crate) fn source_ended(&self) {
         self.state().sources_ended += 1;
     }
@@ -101,6 +117,7 @@ impl Shared {
             refused_tool_messages: state.refused,
             waiting_for_room: state.waiting_for_room,
             sources_ended: state.sources_ended,
+            buses: self.buses.lock().unwrap_or_else(PoisonError::into_inner).values().copied().collect(),
         }
     }
 }
@@ -128,6 +145,30 @@ pub struct Status {
     pub waiting_for_room: bool,
     /// Sources that have ended (logs).
     pub sources_ended: usize,
+    /// The live buses, in the order of the configuration.
+    pub buses: Vec<BusStatus>,
+}
+
+/// How one live bus is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BusStatus {
+    /// Frames handed out, filtered, lost; errors by class.
+    pub counters: Counters,
+    /// Whether frames that nobody wants are kept away now.
+    pub filtered: bool,
+    /// How it is asked; none on a bus that is only listened to.
+    pub asking: Option<Asking>,
+}
+
+/// How a bus is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asking {
+    /// Whether it is asked now, and why not.
+    pub standing: poll::Standing,
+    /// What came of the requests.
+    pub counts: poll::Counts,
+    /// Frames that the bus did not take.
+    pub unsent: u64,
 }
 
 impl Status {
