@@ -12,6 +12,9 @@ use super::{
 use std::collections::BTreeMap;
 use vernport_types::{Catalogue, SignalId, ValueKind};
 
+/// In how many messages one quantity of a vehicle may be: copies for another bus, not the objects of a radar.
+const MOST_MESSAGES: usize = 3;
+
 /// A signal of a database and where it goes.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Taken {
@@ -82,6 +85,7 @@ pub(super) fn assign(mapping: &Mapping, database: &Database, catalogue: &Catalog
             .iter()
             .filter(|(place, _)| Some(place.rank) == best)
             .any(|(place, _)| *first_name.get_or_insert(names.signal(*place)) != names.signal(*place));
+        let many = good.iter().filter(|(place, _)| Some(place.rank) == best).count() > MOST_MESSAGES;
         for (place, taken) in good {
             let why = if closed {
                 "the path comes from another signal already"
@@ -89,6 +93,8 @@ pub(super) fn assign(mapping: &Mapping, database: &Database, catalogue: &Catalog
                 "another name of the same rule comes first"
             } else if several {
                 "several names fit; name one in a mapping"
+            } else if many {
+                "it is in so many messages that it is something else; name one in a mapping"
             } else {
                 settled[place.message][place.signal] = true;
                 paths.insert(id, rule.is_exact());
@@ -260,6 +266,9 @@ fn big_and_fine_enough(rule: &Rule, signal: &Signal, conversion: Conversion) -> 
     let is_float = matches!(signal.shape, Shape::Float | Shape::Double);
     if !is_float && rule.reaches.is_some_and(|least| largest < least) {
         return Err("its bits do not reach far enough".into());
+    }
+    if !is_float && rule.reaches_at_most.is_some_and(|most| largest > most) {
+        return Err("its bits reach too far".into());
     }
     Ok(())
 }
