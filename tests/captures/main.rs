@@ -12,4 +12,5 @@ mod formats;
 mod j1939;
 mod logs;
 mod obd;
+mod uds;
 mod visit;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use vernport_decode::{
     Config, Decoded, Decoder, RejectCode,
     isotp::{Heard, Receiver},
+    obd,
 };
 use vernport_types::{BootMicros, CanId, Source, Stamp, TimeQuality, UtcMicros, Value};
 
@@ -16,6 +17,9 @@ const LOGS: [&str; 3] =
 struct Sent {
     receiver: Receiver,
     messages: Vec<String>,
+    /// For each message how many frames it came in.
+    frames: Vec<u64>,
+    frames_under_way: u64,
     first_frames: usize,
     dropped: Vec<RejectCode>,
 }
@@ -26,10 +30,17 @@ fn reassemble(log: &Log, ids: &[CanId]) -> BTreeMap<CanId, Sent> {
         let Some(sent) = senders.get_mut(&logged.frame.id()) else { continue };
         let step = sent.receiver.push(logged.frame.data(), logged.at.boot);
         sent.dropped.extend(step.dropped);
+        sent.frames_under_way += 1;
         match step.heard {
-            Heard::Message(message) => sent.messages.push(hex::encode_upper(message)),
-            Heard::First => sent.first_frames += 1,
-            Heard::Nothing => {}
+            Heard::Message(message) => {
+                sent.messages.push(hex::encode_upper(message));
+                sent.frames.push(std::mem::take(&mut sent.frames_under_way));
+            }
+            Heard::First => {
+                sent.first_frames += 1;
+                sent.frames_under_way = 1;
+            }
+            Heard::Nothing | Heard::TooLong => {}
         }
     }
     senders
@@ -43,6 +54,7 @@ fn can_id(text: &str) -> CanId {
 #[test]
 fn payloads_are_those_that_other_tools_put_together() {
     let Some(captures) = Captures::find() else { return };
+    let mut compared = 0;
     for log in LOGS.map(|name| captures.log(name)) {
         let expected = log.expected["diag_payloads"].as_object().expect("payloads");
         let split = |key: &str| {
@@ -53,23 +65,24 @@ fn payloads_are_those_that_other_tools_put_together() {
         let senders = reassemble(&log, &ids);
         for (key, payload) in expected {
             let (id, prefix) = split(key);
-            let messages: Vec<&String> =
-                senders[&id].messages.iter().filter(|message| message.starts_with(&prefix)).collect();
-            assert_eq!(Some(messages.len() as u64), payload["n"].as_u64(), "{} {key}", log.name);
-            assert_eq!(
-                messages.first().map(|text| text.as_str()),
-                payload["first"].as_str(),
-                "{} {key}",
-                log.name
-            );
-            assert_eq!(
-                messages.last().map(|text| text.as_str()),
-                payload["last"].as_str(),
-                "{} {key}",
-                log.name
-            );
+            let sent = &senders[&id];
+            let of_key = |message: &&String| message.starts_with(&prefix);
+            let messages: Vec<&String> = sent.messages.iter().filter(of_key).collect();
+            let text = |message: Option<&&String>| message.map(|text| text.as_str().into());
+            let name = format!("{} {key}", log.name);
+            assert_eq!(Some(messages.len() as u64), payload["n"].as_u64(), "{name}");
+            assert!(text(messages.first()) == Some(payload["first"].clone()), "{name}: the first one");
+            assert!(text(messages.last()) == Some(payload["last"].clone()), "{name}: the last one");
+            // Flow control goes the same way as requests; an answer has no other frames between.
+            let frames = sent.messages.iter().zip(&sent.frames).filter(|(message, _)| of_key(message));
+            let answers = prefix.starts_with(['4', '6']);
+            for (_, frames) in frames.filter(|_| answers) {
+                assert_eq!(Some(*frames), payload["frames_per_msg"].as_u64(), "{name}");
+            }
+            compared += 1;
         }
     }
+    assert_eq!(compared, 94);
 }
 
 #[test]
@@ -88,6 +101,8 @@ fn answers_that_miss_a_frame_are_dropped_and_not_joined() {
 fn agrees(value: Value, expected: f64) -> bool {
     value.as_f64().is_some_and(|value| (value - expected).abs() < 1e-6)
 }
+
+const LAMP: &str = "Vehicle.Extension.Lamps.IsMalfunctionIndicatorOn";
 
 const PIDS: [(u8, &str, f64); 4] = [
     (0x0D, "Vehicle.Speed", 1.0),
@@ -113,6 +128,9 @@ fn current_data_of_a_real_car_is_what_other_tools_read() {
         compared += 1;
     }
     assert_eq!(compared, 3);
+    let lamp = values_of(&decoded, LAMP, |source| matches!(source, Source::Obd { service: 1, pid: 1, .. }));
+    let expected = &log.expected["diag_payloads"]["7E8 4101"]["last_decoded"]["value"]["MIL"];
+    assert_eq!(lamp, [Value::Flag(expected.as_bool().expect("MIL"))]);
     let stored = |source| matches!(source, Source::Obd { service: 3, .. });
     assert_eq!(values_of(&decoded, "Vehicle.Diagnostics.DTCList", stored), [Value::Nothing]);
     let odometer = values_of(&decoded, "Vehicle.TraveledDistance", |_| true);
@@ -132,16 +150,33 @@ fn real_answers_give_what_two_other_tools_agree_on() {
         let mut decoded = Vec::new();
         let at = Stamp { wall: UtcMicros(0), boot: BootMicros(0), quality: TimeQuality::Unset };
         decoder.push(&frame(text), at, &mut |event| decoded.push(event));
+        let expected = &vector["python_obd"]["value"];
+        if payload[1] == obd::STATUS {
+            let lamp = values_of(&decoded, LAMP, |_| true);
+            assert_eq!(lamp, [Value::Flag(expected["MIL"].as_bool().expect("MIL"))]);
+            compared += 1;
+            continue;
+        }
+        // Every real answer is as long as the table says, where it says anything.
+        let length = obd::data_bytes(payload[1]).unwrap_or(payload.len() - 2);
+        assert_eq!(length, payload.len() - 2, "{text}");
         let Some((_, path, scale)) = PIDS.into_iter().find(|(pid, ..)| *pid == payload[1]) else {
             assert_eq!(decoded, [], "{text}: read, but not in the catalogue");
             continue;
         };
         let values = values_of(&decoded, path, |_| true);
-        let expected = vector["python_obd"]["value"].as_f64().expect("a number") * scale;
-        assert!(values.len() == 1 && agrees(values[0], expected), "{text}");
+        let number = expected.as_f64().expect("a number") * scale;
+        assert!(values.len() == 1 && agrees(values[0], number), "{text}");
+        let raw = vector["cantools_css_dbc"]
+            .as_object()
+            .expect("signals")
+            .values()
+            .filter_map(|value| value.as_f64());
+        // The DBC file rounds its factor of percent.
+        assert!(raw.into_iter().any(|raw| (raw * scale - number).abs() < 1e-3), "{text}: the other tool");
         compared += 1;
     }
-    assert_eq!((compared, vectors.len()), (10, 100));
+    assert_eq!((compared, vectors.len()), (11, 100));
 }
 
 #[test]
