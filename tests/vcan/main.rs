@@ -7,6 +7,7 @@ mod bus;
 mod errors;
 mod filters;
 mod hearing;
+mod isotp;
 mod load;
 mod loss;
 mod peer;
