@@ -19,12 +19,15 @@ mod out;
 
 use crate::{
     RejectCode,
+    dids::Dids,
     isotp::Limits,
     j1939::{self, claim, marine, pgn, spn, transport},
     odometer::Odometers,
     plan::{Plan, PlanError},
 };
 use diagnostic::Diagnostics;
+pub(crate) use groups::GROUPS;
+pub(crate) use interest::ALWAYS_HEARD;
 use out::Out;
 use std::sync::Arc;
 use vernport_types::{CanFrame, CanId, Catalogue, FrameKind, SignalId, Source, Stamp, Value, Vin};
@@ -84,6 +87,7 @@ pub struct Decoder {
     diagnostics: Diagnostics,
     odometers: Odometers,
     dbc: Option<Arc<crate::dbc::Plan>>,
+    dids: Arc<Dids>,
 }
 
 impl Decoder {
@@ -104,7 +108,16 @@ impl Decoder {
             diagnostics: Diagnostics::new(config.diagnostics),
             odometers: Odometers::default(),
             dbc: None,
+            dids: Arc::default(),
         })
+    }
+
+    /// Reads configured data identifiers too. Comes before [`Decoder::with_dbc`], so that no
+    /// signal comes of both.
+    #[must_use]
+    pub fn with_dids(mut self, dids: &Arc<Dids>) -> Self {
+        self.dids = Arc::clone(dids);
+        self
     }
 
     /// Whether VINs may be read. While not, they are not decoded, neither to
@@ -162,6 +175,7 @@ impl Decoder {
         let mut out = Out {
             plan: &self.plan,
             dbc: self.dbc.as_deref(),
+            dids: &self.dids,
             odometers: &mut self.odometers,
             identify: self.identify,
             at,
@@ -202,6 +216,7 @@ impl Decoder {
         let mut out = Out {
             plan: &self.plan,
             dbc: self.dbc.as_deref(),
+            dids: &self.dids,
             odometers: &mut self.odometers,
             identify: self.identify,
             at,

@@ -14,6 +14,7 @@
 pub mod capture;
 pub mod dbc;
 mod decoder;
+pub mod dids;
 pub mod isotp;
 pub mod j1939;
 pub mod obd;

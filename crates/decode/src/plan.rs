@@ -28,6 +28,18 @@ pub(crate) struct Wanted {
 }
 
 impl Wanted {
+    /// A signal of the catalogue with its bounds.
+    pub(crate) fn new(catalogue: &Catalogue, id: SignalId) -> Self {
+        let signal = catalogue.signal(id);
+        let (min, max) = (signal.min.unwrap_or(f64::NEG_INFINITY), signal.max.unwrap_or(f64::INFINITY));
+        Self { id, min, max }
+    }
+
+    /// Whether some value from `least` to `most` is believed.
+    pub(crate) fn overlaps(&self, least: f64, most: f64) -> bool {
+        least <= self.max && most >= self.min
+    }
+
     /// Gives the value back unless the catalogue does not believe it.
     pub(crate) fn believe(&self, value: Value) -> Result<Value, RejectCode> {
         match value.as_f64() {
@@ -98,8 +110,7 @@ fn wanted(
     if &*signal.unit != unit || signal.kind != kind {
         return Err(PlanError { path, unit, kind });
     }
-    let (min, max) = (signal.min.unwrap_or(f64::NEG_INFINITY), signal.max.unwrap_or(f64::INFINITY));
-    Ok(Some(Wanted { id, min, max }))
+    Ok(Some(Wanted::new(catalogue, id)))
 }
 
 #[cfg(test)]

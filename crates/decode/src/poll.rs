@@ -1,6 +1,7 @@
 //! Asking a vehicle, politely: what may be sent, when, and when nothing may.
 //!
-//! [`Request`] and [`Reply`] are all that can be sent; they only ask for data, so
+//! [`Request`], [`flow_control`] and what the [J1939 responder](crate::j1939::responder)
+//! gives are all that can be sent; they only ask for data and let answers come, so
 //! nothing else can be expressed (invariant 14). [`Asker`] decides for one bus:
 //!
 //! - It listens first, and asks only while somebody talks unasked: it neither
@@ -19,7 +20,6 @@ mod asker;
 mod entry;
 mod outstanding;
 mod request;
-mod session;
 mod talk;
 mod tester;
 mod vehicle;
@@ -29,7 +29,7 @@ mod want;
 mod tests;
 
 pub use asker::{Asker, Config, Counts, Standing};
-pub use request::{Addressing, Did, Group, Pids, Reply, Request, To, Unit};
+pub use request::{Addressing, Did, Group, Pids, Request, To, Unit, UnitError, flow_control};
 pub use talk::{AWAKE_MICROS, LISTEN_MICROS};
 pub use tester::QUIET_MICROS;
-pub use want::{Dids, Wanted};
+pub use want::Wanted;

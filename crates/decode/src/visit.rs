@@ -26,8 +26,11 @@
 
 mod attachment;
 
-use crate::{Config as DecoderConfig, Decoded, Decoder, PlanError, RejectCode, j1939::claim::Claims};
+use crate::{
+    Config as DecoderConfig, Decoded, Decoder, PlanError, RejectCode, dids::Dids, j1939::claim::Claims,
+};
 use attachment::Attachment;
+use std::sync::Arc;
 use vernport_types::{
     AssetId, CanFrame, Catalogue, FrameKind, Identification, Reading, SignalId, Stamp, UtcMicros, Vin,
 };
@@ -150,6 +153,13 @@ impl Visit {
     pub fn new(catalogue: &Catalogue, config: Config) -> Result<Self, PlanError> {
         let decoder = Decoder::new(catalogue, config.decoder)?;
         Ok(Self { config, decoder, attached: None, left_at: None, spent: None })
+    }
+
+    /// Reads configured data identifiers too.
+    #[must_use]
+    pub fn with_dids(mut self, dids: &Arc<Dids>) -> Self {
+        self.decoder = self.decoder.with_dids(dids);
+        self
     }
 
     /// The vehicle that is recognised now.

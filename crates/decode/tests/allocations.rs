@@ -87,6 +87,6 @@ fn frames_through_the_plan_of_a_dbc_file_allocate_nothing() {
     (1..=200).for_each(&mut round);
     let allocated = ALLOCATIONS.load(Ordering::Relaxed) - before;
     assert_eq!(allocated, 0);
-    // Four by the file, and the speed that every CCVS1 has.
-    assert_eq!((values, rejected), (201 * 5, 0));
+    // Four by the file, and the speed and parking brake that every CCVS1 has.
+    assert_eq!((values, rejected), (201 * 6, 0));
 }

@@ -3,6 +3,10 @@
 //!
 //! Frames come before anything is sent: a request goes out only when no frame waits to
 //! be heard, so that another tester silences us with its first one.
+//!
+//! An adapter may have several buses ([`TimedFrame::bus`]), each with its own vehicle. Only
+//! [`ASKED_BUS`] is asked, and the asker hears only that one. Signs of life are watched bus
+//! by bus, and the filters, which are the adapter's, let pass what any of its buses needs.
 
 use crate::{
     chain,
@@ -12,15 +16,20 @@ use crate::{
 };
 use std::{sync::Arc, time::Duration};
 use tokio::sync::{mpsc, watch};
-use vernport_canbus::{FrameSink, FrameSource, ReadError};
+use vernport_canbus::{FrameSink, FrameSource, ReadError, TimedFrame};
 use vernport_decode::{
     poll::{Asker, Wanted},
     presence::Presence,
 };
-use vernport_types::{BootMicros, CanFilter, CanFrame, Clock, Stamp};
+use vernport_types::{BootMicros, CanFilter, Clock, Stamp};
 
 /// How long a frame may take to get onto the bus. What is later is not sent.
 const SEND_TIMEOUT: Duration = Duration::from_millis(100);
+
+/// The bus that is asked, of an adapter with several: the one that a [`FrameSink`] sends on.
+const ASKED_BUS: u8 = 0;
+/// Buses of one adapter whose signs of life are watched apart; those beyond share the last place.
+const MAX_WATCHED: usize = 8;
 
 /// Why reading paused.
 #[derive(Debug)]
@@ -48,8 +57,8 @@ pub(crate) struct LiveBus {
     /// What the asker was told last.
     asked: Wanted,
     unsent: u64,
-    /// Where filters are set.
-    presence: Option<Presence>,
+    /// Where filters are set: the signs of life of each bus that was heard.
+    presence: Option<Vec<Presence>>,
     /// The filters that are set.
     set: Option<Vec<CanFilter>>,
     last: Option<Stamp>,
@@ -76,7 +85,7 @@ impl LiveBus {
 
     /// From now on lets pass only what is wanted.
     pub(crate) fn with_filters(mut self) -> Self {
-        self.presence = Some(Presence::default());
+        self.presence = Some(vec![Presence::default()]);
         self
     }
 
@@ -100,7 +109,7 @@ impl LiveBus {
                 }
                 heard = self.frames.next() => match heard {
                     Ok(Some(timed)) => {
-                        self.heard(&timed.frame, timed.at);
+                        self.heard(&timed);
                         if sender.send(Input::Frame { place: self.place, timed }).await.is_err() {
                             return Pause::Stopped;
                         }
@@ -118,7 +127,8 @@ impl LiveBus {
         if let Some(mouth) = &mut self.mouth {
             mouth.asker.visit_ended();
         }
-        if self.presence.as_mut().is_some_and(Presence::reset) {
+        if let Some(presence) = &mut self.presence {
+            *presence = vec![Presence::default()];
             self.filter();
         }
         self.tell();
@@ -126,15 +136,21 @@ impl LiveBus {
 
     fn next_due(&self, now: BootMicros) -> Option<BootMicros> {
         let asks = self.mouth.as_ref().and_then(|mouth| mouth.asker.next_due(now));
-        asks.into_iter().chain(self.presence.as_ref().and_then(Presence::next_due)).min()
+        asks.into_iter().chain(self.presence.iter().flatten().filter_map(Presence::next_due)).min()
     }
 
-    fn heard(&mut self, frame: &CanFrame, at: Stamp) {
-        self.last = Some(at);
-        if let Some(mouth) = &mut self.mouth {
+    fn heard(&mut self, TimedFrame { frame, at, bus, .. }: &TimedFrame) {
+        self.last = Some(*at);
+        if let Some(mouth) = self.mouth.as_mut().filter(|_| *bus == ASKED_BUS) {
             mouth.asker.heard(frame, at.boot);
         }
-        if self.presence.as_mut().is_some_and(|presence| presence.heard(frame, at.boot)) {
+        let Some(presence) = &mut self.presence else { return };
+        let place = usize::from(*bus).min(MAX_WATCHED - 1);
+        let known = presence.len();
+        if known <= place {
+            presence.resize_with(place + 1, Presence::default);
+        }
+        if presence[place].heard(frame, at.boot) || known <= place {
             self.filter();
         }
     }
@@ -142,7 +158,8 @@ impl LiveBus {
     /// Sends what is due, if it still is.
     async fn act(&mut self) {
         let now = self.clock.now().boot;
-        if self.presence.as_mut().is_some_and(|presence| presence.tick(now)) {
+        let presence = self.presence.iter_mut().flatten();
+        if presence.filter_map(|presence| presence.tick(now).then_some(())).count() > 0 {
             self.filter();
         }
         self.allow(now);
@@ -183,7 +200,7 @@ impl LiveBus {
         if self.mouth.is_some() {
             wanted.extend(Asker::filters());
         }
-        let filters = presence.filters(&wanted);
+        let filters = filters(presence, &wanted);
         if self.set.as_ref() == Some(&filters) {
             return;
         }
@@ -201,9 +218,20 @@ impl LiveBus {
             counts: asker.counts(),
             unsent: self.unsent,
         });
-        let filtered = self.presence.as_ref().is_some_and(Presence::is_kept);
+        let filtered = self.presence.as_ref().is_some_and(|presence| presence.iter().all(Presence::is_kept));
         self.shared.bus(self.place, BusStatus { counters: self.frames.counters(), filtered, asking });
     }
+}
+
+/// What has to pass on all buses: everything, until each has its signs of life.
+fn filters(presence: &[Presence], wanted: &[CanFilter]) -> Vec<CanFilter> {
+    if !presence.iter().all(Presence::is_kept) {
+        return CanFilter::ALL.to_vec();
+    }
+    let mut filters: Vec<CanFilter> = presence.iter().flat_map(|presence| presence.filters(wanted)).collect();
+    filters.sort_unstable();
+    filters.dedup();
+    filters
 }
 
 /// Waits until a time of the boot clock that was `now` just now; for ever for none.

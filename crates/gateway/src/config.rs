@@ -3,12 +3,17 @@
 //! Unknown keys are refused. Paths are taken relative to the file. Secrets are
 //! named by path, never written in the file itself.
 
+mod dids;
+
+pub use dids::BusDid;
+
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 use vernport_canbus::SourceUrl;
 use vernport_crypto::VerifyingKey;
-use vernport_types::{ControllerId, Slug};
+use vernport_decode::dids::{DidError, Dids};
+use vernport_types::{Catalogue, ControllerId, Slug};
 
 /// Why a configuration cannot be used. Says the file and how to mend it.
 #[derive(Debug, Error)]
@@ -145,6 +150,10 @@ pub struct Bus {
     /// How long the bus is listened to before the first request, in milliseconds: 2000 to 5000. Default 3000.
     #[serde(default = "three_seconds")]
     pub listen_first_ms: u64,
+    /// Data identifiers of UDS that give signals on this bus: asked where it may be asked, and
+    /// read whoever asks. At most 32.
+    #[serde(default)]
+    pub dids: Vec<BusDid>,
     /// For a log: whether frames bear the log's time. Default false: the time at which they are read.
     #[serde(default)]
     pub file_time: bool,
@@ -154,6 +163,14 @@ impl Bus {
     /// Where its frames come from.
     pub(crate) fn url(&self) -> SourceUrl {
         self.source.parse().expect("checked with the configuration")
+    }
+
+    /// Its data identifiers, held against the catalogue.
+    ///
+    /// # Errors
+    /// [`DidError`] for the first that does not fit.
+    pub fn data_identifiers(&self, catalogue: &Catalogue) -> Result<Dids, DidError> {
+        Dids::new(catalogue, self.dids.iter().map(BusDid::rule).collect())
     }
 
     /// Whether frames that nobody wants are kept away.

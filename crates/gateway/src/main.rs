@@ -63,6 +63,9 @@ async fn run(config: &Config) -> Result<()> {
 fn check(config: &Config) -> Result<()> {
     let catalogue = rules::load_catalogue(&config.rules.signals)?;
     let rules = rules::load(&config.rules, &config.gateway.controller, &catalogue)?;
+    for bus in &config.bus {
+        bus.data_identifiers(&catalogue).with_context(|| format!("bus {}, dids", bus.source))?;
+    }
     Secrets::load(&config.keys)?;
     let (flows, signals) = (rules.flows().len(), catalogue.len());
     #[expect(clippy::print_stdout, reason = "this is the answer that was asked for")]

@@ -14,6 +14,7 @@ use std::{
 use vernport_canbus::TimedFrame;
 use vernport_decode::{
     Config as DecoderConfig, Decoder, PlanError,
+    dids::Dids,
     poll::Wanted,
     visit::{Config as VisitConfig, Event, Lookup as _, Visit},
 };
@@ -32,6 +33,8 @@ struct Input {
     /// Whether it can be read again after a restart, from its first frame on.
     replays: bool,
     visits: Vec<Visit>,
+    /// What its answers of service 22 say.
+    dids: Arc<Dids>,
     /// Frames done with; the cursor.
     frames: u64,
     /// Frames of an earlier run: they rebuild the visit, and are not decided on again.
@@ -80,19 +83,32 @@ impl Pipeline {
     }
 
     /// Adds a source and gives its place. `done_before` frames of it were queued by an earlier run.
-    pub(crate) fn add_input(&mut self, name: String, replays: bool, done_before: u64) -> usize {
-        self.inputs.push(Input { name, replays, visits: Vec::new(), frames: 0, done_before });
+    pub(crate) fn add_input(
+        &mut self,
+        name: String,
+        replays: bool,
+        done_before: u64,
+        dids: Arc<Dids>,
+    ) -> usize {
+        self.inputs.push(Input { name, replays, visits: Vec::new(), dids, frames: 0, done_before });
         self.inputs.len() - 1
     }
 
     /// What a live bus has to bring now, and what may be asked on it: of a vehicle that is
-    /// recognised what its own open flows want, of another one only who it is.
+    /// recognised what its own open flows want, of another one only who it is. Of an adapter
+    /// with several buses only bus 0 is asked; what passes is what any of them may bring.
     pub(crate) fn wants(&self, place: usize, now: Stamp) -> Wants {
-        let recognised = self.inputs[place].visits.first().and_then(Visit::recognised);
+        let visits = &self.inputs[place].visits;
+        let recognised = visits.first().and_then(Visit::recognised);
         let passes = self.holds.wanted(recognised, now);
+        let others: Vec<_> =
+            visits.iter().skip(1).map(|visit| self.holds.wanted(visit.recognised(), now)).collect();
         let identify_open = self.holds.identify_open();
         let unsure = recognised.is_none_or(|(_, by)| by < Identification::BusVin);
-        let is_wanted = |signal| passes.binary_search_by_key(&signal, |(wanted, _)| *wanted).is_ok();
+        let is_wanted = |signal| {
+            let mut all = others.iter().chain([&passes]);
+            all.any(|passes| passes.binary_search_by_key(&signal, |(wanted, _)| *wanted).is_ok())
+        };
         let interest = match &self.decoder {
             Some(decoder) => decoder.interest(is_wanted, identify_open),
             None => CanFilter::ALL.to_vec(),
@@ -109,7 +125,8 @@ impl Pipeline {
         let channel = usize::from(timed.bus).min(MAX_CHANNELS - 1);
         let input = &mut self.inputs[place];
         while input.visits.len() <= channel {
-            input.visits.push(Visit::new(&self.catalogue, VisitConfig::default())?);
+            let visit = Visit::new(&self.catalogue, VisitConfig::default())?;
+            input.visits.push(visit.with_dids(&input.dids));
         }
         input.frames += 1;
         self.moved |= input.replays;

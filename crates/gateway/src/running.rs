@@ -83,6 +83,14 @@ pub enum StartError {
         /// What to write.
         message: &'static str,
     },
+    /// A data identifier of a bus cannot be read.
+    #[error("bus {source_url}, dids")]
+    DataIdentifier {
+        /// Which source.
+        source_url: String,
+        /// Which identifier, and what to mend.
+        source: vernport_decode::dids::DidError,
+    },
     /// A source does not open.
     #[error("bus {source_url} does not open")]
     Source {

@@ -16,7 +16,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use vernport_canbus::{FrameSource, OpenOptions, SourceUrl, Time};
-use vernport_decode::poll::{Asker, Config as AskerConfig, Dids};
+use vernport_decode::poll::{Asker, Config as AskerConfig};
 use vernport_spool::Spool;
 use vernport_types::{Catalogue, Stamp, TimeQuality};
 
@@ -44,10 +44,12 @@ impl Source {
         pipeline: &mut Pipeline,
         catalogue: &Catalogue,
     ) -> Result<(Self, Option<watch::Sender<Wants>>), StartError> {
+        let invalid = |source| StartError::DataIdentifier { source_url: bus.source.clone(), source };
+        let dids = Arc::new(bus.data_identifiers(catalogue).map_err(invalid)?);
         let url = bus.url();
         let replays = matches!(url, SourceUrl::Candump(_));
         let done_before = if replays { spool.cursor(&bus.source).await? } else { 0 };
-        pipeline.add_input(bus.source.clone(), replays, done_before);
+        pipeline.add_input(bus.source.clone(), replays, done_before, Arc::clone(&dids));
         let mut options = OpenOptions::new(Arc::clone(&deps.clock));
         options.buses = deps.buses.clone();
         options.listen_only = bus.listen_only;
@@ -63,7 +65,7 @@ impl Source {
         let clock = Arc::clone(&deps.clock);
         let mut live = LiveBus::new(place, opened.source, clock, Arc::clone(shared), wants);
         if let Some(sink) = opened.sink.filter(|_| !bus.listen_only) {
-            let asker = Asker::new(catalogue, &Dids::default(), asker_config(bus));
+            let asker = Asker::new(catalogue, &dids, asker_config(bus));
             live = live.with_mouth(Mouth { asker, sink });
         }
         if bus.is_filtered() {

@@ -3,6 +3,7 @@
 use super::{Decoded, diagnostic::Asked, out::Out};
 use crate::{
     obd::{self, Answer, Told},
+    poll::Unit,
     uds::{self, Report},
 };
 use vernport_types::{CanId, Fault, Source, TroubleCode, Value};
@@ -23,6 +24,9 @@ impl<F: FnMut(Decoded)> Out<'_, F> {
             let source = Source::Uds { service: uds::READ_BY_IDENTIFIER, did: uds::VIN, responder };
             return self.vin(source, || vin);
         }
+        if let [uds::POSITIVE_BY_IDENTIFIER, high, low, data @ ..] = message {
+            return self.identifier(u16::from_be_bytes([*high, *low]), data, id, asked);
+        }
         if let Some(vin) = obd::vin(message) {
             return self.vin(Source::Obd { service: 9, pid: 2, responder }, || vin);
         }
@@ -35,6 +39,25 @@ impl<F: FnMut(Decoded)> Out<'_, F> {
             Ok(told) => self.obd(told, responder),
             Err(code) => self.rejected(Some(code)),
         });
+    }
+
+    /// An answer of service 22 to a configured identifier. With several in one answer, lengths
+    /// would have to be known that are not: then nothing is read.
+    fn identifier(&mut self, did: u16, data: &[u8], id: CanId, asked: Option<&Asked>) {
+        let alone = asked.is_none_or(|asked| asked.request().len() == 3);
+        let Some(unit) = Unit::answering(id).filter(|_| alone) else { return };
+        let source = Source::Uds { service: uds::READ_BY_IDENTIFIER, did, responder: id.raw() };
+        let dids = self.dids;
+        for (wanted, value) in dids.read(unit, did, data) {
+            match value {
+                Ok(Value::Integer(metres))
+                    if self.plan.odometer.is_some_and(|odometer| odometer.id == wanted.id) =>
+                {
+                    self.odometer(source, || Ok((metres, None)));
+                }
+                value => self.value(Some(wanted), source, || value),
+            }
+        }
     }
 
     fn obd(&mut self, Told { service, pid, answer }: Told, responder: u32) {

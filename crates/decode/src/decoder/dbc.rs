@@ -21,7 +21,7 @@ impl Decoder {
         let read_elsewhere = |id: CanId, signal: SignalId| {
             let filters = self.interest(|wanted| wanted == signal, false);
             filters.iter().any(|filter| !always.contains(filter) && filter.passes(id))
-                || is_of_diagnosis(id) && self.obd_gives(signal)
+                || is_of_diagnosis(id) && (self.obd_gives(signal) || self.dids.gives(signal))
         };
         let plan = Plan::clone(plan).without(read_elsewhere);
         self.dbc = (!plan.is_empty()).then(|| Arc::new(plan));
@@ -61,6 +61,7 @@ impl Decoder {
         let mut out = Out {
             plan: &self.plan,
             dbc: None,
+            dids: &self.dids,
             odometers: &mut self.odometers,
             identify: self.identify,
             at,

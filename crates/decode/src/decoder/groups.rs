@@ -24,8 +24,8 @@ type Read<T> = fn(&[u8]) -> Result<T, RejectCode>;
 type Lit = (Pick, Read<bool>);
 
 /// One group.
-pub(super) struct Group {
-    pub(super) pgn: u32,
+pub(crate) struct Group {
+    pub(crate) pgn: u32,
     gives: Gives,
 }
 
@@ -59,7 +59,7 @@ impl Field {
 }
 
 /// All groups that are read. Their numbers lie within [`FIRST`] and the 4096 above (PDU2, data page 0).
-pub(super) const GROUPS: &[Group] = &[
+pub(crate) const GROUPS: &[Group] = &[
     fields(pgn::PTO_DRIVE, &[Field::Flag(|p| p.power_take_off, pgn::power_take_off)]),
     fields(pgn::EXHAUST_FLUID, &[Field::Number(|p| p.exhaust_fluid_level, pgn::exhaust_fluid_percent)]),
     fields(pgn::TACHOGRAPH, &[Field::Number(|p| p.speed, pgn::tachograph_km_per_h)]),
@@ -143,7 +143,7 @@ fn lamp(data: &[u8], which: impl FnOnce(Lamps) -> dm1::Lamp) -> Result<bool, Rej
 
 impl Group {
     /// The signals that it gives, out of those that the catalogue lists.
-    pub(super) fn signals(&self, plan: &Plan) -> impl Iterator<Item = Wanted> {
+    pub(crate) fn signals(&self, plan: &Plan) -> impl Iterator<Item = Wanted> {
         let (fields, picks, lamps): (&[Field], &[Pick], &[Lit]) = match &self.gives {
             Gives::Fields(fields) => (fields, &[], &[]),
             Gives::Placed(picks, _) => (&[], picks, &[]),

@@ -23,7 +23,7 @@ const ADDRESSED_GROUP_MASK: u32 = 0x03FF_0000;
 const SOURCE_MASK: u32 = 0xFF;
 
 /// What is asked for whatever is wanted.
-const ALWAYS: &[CanFilter] = &[
+pub(crate) const ALWAYS_HEARD: &[CanFilter] = &[
     extended(transport::CONNECTION << 8, ADDRESSED_GROUP_MASK),
     extended(transport::DATA << 8, ADDRESSED_GROUP_MASK),
     extended(pgn::ACKNOWLEDGEMENT << 8, ADDRESSED_GROUP_MASK),
@@ -49,7 +49,7 @@ impl Decoder {
     /// `identify` what VINs come from, and what is always asked for. The list is sorted
     /// and has no entry twice.
     pub fn interest(&self, wanted: impl Fn(SignalId) -> bool, identify: bool) -> Vec<CanFilter> {
-        let mut filters = ALWAYS.to_vec();
+        let mut filters = ALWAYS_HEARD.to_vec();
         for group in groups::GROUPS {
             if identify && group.is_vin() || group.signals(&self.plan).any(|signal| wanted(signal.id)) {
                 filters.push(extended(group.pgn << 8, GROUP_MASK));

@@ -3,6 +3,7 @@
 use super::Decoded;
 use crate::{
     RejectCode, dbc,
+    dids::Dids,
     j1939::pgn::Distance,
     odometer::Odometers,
     plan::{Plan, Wanted},
@@ -13,6 +14,7 @@ use vernport_types::{Label, Number, Source, Stamp, Value, Vin};
 pub(super) struct Out<'a, F> {
     pub(super) plan: &'a Plan,
     pub(super) dbc: Option<&'a dbc::Plan>,
+    pub(super) dids: &'a Dids,
     pub(super) odometers: &'a mut Odometers,
     pub(super) identify: bool,
     pub(super) at: Stamp,

@@ -122,6 +122,13 @@ struct Transfer {
     deadline: BootMicros,
 }
 
+/// The group of the message that a frame of ours acknowledges as whole; none if it says something else.
+pub fn acknowledged(frame: &CanFrame) -> Option<u32> {
+    let data = <&[u8; 8]>::try_from(frame.data()).ok()?;
+    let id = Id::from_can(frame.id()).filter(|id| id.pgn == transport::CONNECTION);
+    (id.is_some() && data[0] == transport::END_OF_MESSAGE).then(|| transport::group_of(data))
+}
+
 /// What follows from a packet.
 enum Then {
     Wait,
@@ -174,6 +181,11 @@ impl Responder {
         let late = |place: &&mut Option<Transfer>| place.is_some_and(|transfer| now > transfer.deadline);
         let transfer = self.transfers.iter_mut().find(late)?.take()?;
         self.abort(transfer.from, transfer.announced.group, AbortReason::Timeout)
+    }
+
+    /// After when [`Self::tick`] gives up a transfer; none while there is none.
+    pub fn deadline(&self) -> Option<BootMicros> {
+        self.transfers.iter().flatten().map(|transfer| transfer.deadline).min()
     }
 
     /// Whether a transfer is under way.

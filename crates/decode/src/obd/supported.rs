@@ -45,13 +45,18 @@ impl Supported {
 
     /// Whether this PID is supported. The bitmaps themselves count once they were told.
     pub const fn contains(&self, pid: u8) -> bool {
-        if pid.is_multiple_of(0x20) && self.told & 1 << (pid / 0x20) != 0 {
+        if self.is_told(pid) {
             return true;
         }
         match pid.checked_sub(1) {
             None => false,
             Some(place) => self.ranges[(place / 0x20) as usize] & (0x8000_0000 >> (place % 0x20)) != 0,
         }
+    }
+
+    /// Whether the bitmap of the 32 PIDs after `base` was told.
+    pub const fn is_told(&self, base: u8) -> bool {
+        base.is_multiple_of(0x20) && self.told & 1 << (base / 0x20) != 0
     }
 
     /// The supported PIDs in order.
@@ -61,10 +66,9 @@ impl Supported {
 
     /// The bitmap to ask for next; none when all that there are were told.
     pub fn next_to_ask(&self) -> Option<u8> {
-        (0..8).map(|range| range * 0x20).find(|base| {
-            let told = self.told & 1 << (base / 0x20) != 0;
-            !told && (*base == 0 || self.contains(*base))
-        })
+        (0..8)
+            .map(|range| range * 0x20)
+            .find(|base| !self.is_told(*base) && (*base == 0 || self.contains(*base)))
     }
 
     /// Whether an answer with these PIDs can be taken apart whole: each has a known length.

@@ -12,17 +12,21 @@ mod choose;
 mod groups;
 
 use super::{
-    Addressing, Dids, Group, Reply, Request, To, Unit, Wanted,
+    Addressing, Group, Request, To, Unit, Wanted,
     entry::{Entry, Item},
     outstanding::{Outcome, Outstanding, Step},
-    session::Session,
+    request,
     talk::LISTEN_MICROS,
     tester::{self, Sign, Testers},
     vehicle::Vehicle,
     want::Sources,
 };
-use crate::{j1939::transport, visit};
-use groups::ACKNOWLEDGEMENT;
+use crate::{
+    decoder::ALWAYS_HEARD,
+    dids::Dids,
+    j1939::{Id, pgn, responder::Responder},
+    uds, visit,
+};
 use std::collections::VecDeque;
 use vernport_types::{BootMicros, CanFilter, CanFrame, CanId, Catalogue, FrameKind};
 
@@ -122,8 +126,10 @@ pub struct Asker {
     outstanding: Option<Outstanding>,
     /// The group of J1939 that was asked for last: more units may answer.
     group_asked: Option<Group>,
-    session: Option<Session>,
-    owed: VecDeque<Reply>,
+    /// Our side of long answers to us alone.
+    responder: Responder,
+    /// Replies that are due at once.
+    owed: VecDeque<CanFrame>,
     sent: VecDeque<(CanFrame, BootMicros)>,
 }
 
@@ -142,7 +148,7 @@ impl Asker {
             asked_at: None,
             outstanding: None,
             group_asked: None,
-            session: None,
+            responder: Responder::new(Id::SERVICE_TOOL_1),
             owed: VecDeque::new(),
             sent: VecDeque::new(),
         }
@@ -151,8 +157,11 @@ impl Asker {
     /// What open flows want from now on. What nobody wants any more is not waited for either.
     pub fn want(&mut self, wanted: &Wanted) {
         let items = self.sources.items(wanted);
+        let mut dropped_group = false;
         for entry in &mut self.entries {
-            entry.wanted = items.iter().any(|(item, _)| *item == entry.item);
+            let is_wanted = items.iter().any(|(item, _)| *item == entry.item);
+            dropped_group |= entry.wanted && !is_wanted && matches!(entry.item, Item::Group(_));
+            entry.wanted = is_wanted;
         }
         for (item, every) in items {
             match self.entries.iter_mut().find(|entry| entry.item == item) {
@@ -165,8 +174,8 @@ impl Asker {
             self.outstanding = None;
             self.owed.clear();
         }
-        if self.session.is_some_and(|session| !self.is_wanted(Request::J1939(session.group))) {
-            self.session = None;
+        if dropped_group {
+            self.responder.reset();
         }
     }
 
@@ -220,7 +229,7 @@ impl Asker {
             return None;
         }
         let frame = match self.owed.pop_front() {
-            Some(reply) => reply.frame(),
+            Some(reply) => reply,
             None => self.ask(now)?,
         };
         if self.sent.len() == MAX_ECHOES {
@@ -236,11 +245,8 @@ impl Asker {
         if !self.owed.is_empty() {
             return Some(now);
         }
-        let late = match &self.session {
-            Some(session) => Some(session.deadline()),
-            None => self.outstanding.as_ref().map(Outstanding::deadline),
-        };
-        if let Some(late) = late {
+        let waits = || self.outstanding.as_ref().map(Outstanding::deadline);
+        if let Some(late) = self.responder.deadline().or_else(waits) {
             return Some(BootMicros(late.0.saturating_add(1)));
         }
         if self.visit.talk.key_is_off() {
@@ -278,22 +284,27 @@ impl Asker {
     }
 
     /// The frames that have to be heard for asking, beside those that are wanted for
-    /// themselves: other testers, answers, the keyswitch, J1939 transport.
+    /// themselves: what is always heard (other testers, answers, J1939 transport), what
+    /// only testers send, and the keyswitch.
     pub fn filters() -> Vec<CanFilter> {
-        let group = |number: u32, mask| CanFilter { id: CanId::Extended(number << 8), mask };
-        let mut filters = tester::filters().to_vec();
-        filters.push(group(crate::j1939::pgn::ELECTRICAL_POWER, 0x03FF_FF00));
-        filters.push(group(ACKNOWLEDGEMENT, 0x03FF_0000));
-        filters.push(group(transport::CONNECTION, 0x03FF_0000));
-        filters.push(group(transport::DATA, 0x03FF_0000));
+        let mut filters = ALWAYS_HEARD.to_vec();
+        filters.push(uds::MEMORY_ACCESS_FILTER);
+        filters.push(CanFilter { id: CanId::Extended(pgn::ELECTRICAL_POWER << 8), mask: 0x03FF_FF00 });
         filters
     }
 
     /// Ends what is under way, because another tester is there or the vehicle is gone.
     fn stop(&mut self) {
         self.outstanding = None;
-        self.session = None;
+        self.responder.reset();
         self.owed.clear();
+    }
+
+    /// Replies are few; past the bound the sender gives up by itself.
+    fn owe(&mut self, reply: CanFrame) {
+        if self.owed.len() < MAX_OWED {
+            self.owed.push_back(reply);
+        }
     }
 
     fn is_echo(&mut self, frame: &CanFrame) -> bool {
@@ -313,16 +324,13 @@ impl Asker {
             Unit::Extended(_) => Addressing::Extended,
         });
         if let Some(known) = self.visit.unit(unit) {
-            known.2 = true;
-        }
-        match step {
-            Step::First if self.owed.len() < MAX_OWED => self.owed.push_back(Reply::FlowControl(unit)),
-            // Only the PIDs that lead to a range of 32 tell a mask.
-            Step::Supported(base, mask) if base.is_multiple_of(0x20) => {
-                let known = &mut self.visit.supported[usize::from(base / 0x20)];
-                *known = Some(known.unwrap_or(0) | mask);
+            known.answers = true;
+            if let Step::Answer(message) = step {
+                known.supported.hear(message);
             }
-            _ => {}
+        }
+        if step == Step::First {
+            self.owe(request::flow_control(unit));
         }
     }
 
@@ -331,20 +339,19 @@ impl Asker {
         while self.sent.front().is_some_and(|(_, at)| now.0.saturating_sub(at.0) > ECHO_MICROS) {
             self.sent.pop_front();
         }
-        if let Some(abort) = self.session.as_ref().and_then(|session| session.late(now)) {
-            self.session = None;
-            self.owed.push_back(abort);
+        while let Some(abort) = self.responder.tick(now) {
+            self.owe(abort);
         }
         self.settle(now);
     }
 
     /// Closes the request that waits, once it is clear what came of it.
     fn settle(&mut self, now: BootMicros) {
-        if self.session.is_some() {
+        if self.responder.is_busy() {
             return;
         }
         let Some(outstanding) = &self.outstanding else { return };
-        let units = self.visit.units.iter().filter(|(.., answers)| *answers).count();
+        let units = self.visit.units.iter().filter(|known| known.answers).count();
         let Some(outcome) = outstanding.outcome(units, now) else { return };
         let Some(Outstanding { request, to, .. }) = self.outstanding.take() else { return };
         match outcome {

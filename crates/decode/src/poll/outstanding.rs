@@ -1,12 +1,11 @@
 //! The one request that waits for its answer.
 
 use super::{Request, To, Unit};
+use crate::uds::{Negative, P2_STAR_MICROS, Reaction};
 use vernport_types::BootMicros;
 
 /// How long an answer may take to begin: P2 of 50 ms (ISO 14229-2, ISO 15765-4), and what adapters add.
 pub(super) const P2_MICROS: u64 = 150_000;
-/// The same after "response pending": P2* (ISO 14229-2).
-const P2_STAR_MICROS: u64 = 5_000_000;
 /// How often "response pending" is believed for one request.
 const MAX_PENDING: u8 = 6;
 /// How long the next frame of a long answer may take (N_Cr, ISO 15765-2).
@@ -29,15 +28,15 @@ pub(super) enum Outcome {
 
 /// What a frame of a unit did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum Step<'a> {
     /// Nothing that we wait for.
     Ignored,
     /// It belongs to an answer.
     Taken,
     /// A long answer begins: flow control is owed.
     First,
-    /// A whole short answer to "which PIDs are supported".
-    Supported(u8, u32),
+    /// A whole short answer.
+    Answer(&'a [u8]),
 }
 
 #[derive(Debug, Clone)]
@@ -71,7 +70,7 @@ impl Outstanding {
     }
 
     /// Takes a frame of a unit.
-    pub(super) fn heard(&mut self, unit: Unit, data: &[u8], now: BootMicros) -> Step {
+    pub(super) fn heard<'a>(&mut self, unit: Unit, data: &'a [u8], now: BootMicros) -> Step<'a> {
         if matches!(self.request, Request::J1939(_)) || matches!(self.to, To::One(asked) if asked != unit) {
             return Step::Ignored;
         }
@@ -136,35 +135,29 @@ impl Outstanding {
         Some(if self.answered > 0 { Outcome::Answered } else { self.refusal.unwrap_or(Outcome::Silence) })
     }
 
-    fn message(&mut self, message: &[u8], now: BootMicros) -> Step {
-        if let [0x7F, service, code, ..] = message {
-            return self.negative(*service, *code, now);
+    fn message<'a>(&mut self, message: &'a [u8], now: BootMicros) -> Step<'a> {
+        if let Some(negative) = Negative::read(message) {
+            return self.negative(negative, now);
         }
         if !self.is_answer(message) {
             return Step::Ignored;
         }
         self.count(now);
-        match (self.request, message) {
-            (Request::CurrentData(pids), [_, base, a, b, c, d, ..]) if pids.list() == [*base] => {
-                Step::Supported(*base, u32::from_be_bytes([*a, *b, *c, *d]))
-            }
-            _ => Step::Taken,
-        }
+        Step::Answer(message)
     }
 
-    /// Codes of ISO 14229-1, annex A.
-    fn negative(&mut self, service: u8, code: u8, now: BootMicros) -> Step {
-        if self.begins().0[0] != service | 0x40 {
+    fn negative(&mut self, negative: Negative, now: BootMicros) -> Step<'static> {
+        if self.begins().0[0] != negative.service | 0x40 {
             return Step::Ignored;
         }
-        match code {
-            0x78 if self.pending < MAX_PENDING => {
+        match negative.code.reaction() {
+            Reaction::Wait if self.pending < MAX_PENDING => {
                 self.pending += 1;
                 self.deadline = self.deadline.max(after(now, P2_STAR_MICROS));
             }
-            0x78 => {}
-            0x11..=0x14 | 0x31 | 0x33 | 0x7E | 0x7F => self.refuse(Outcome::Unsupported),
-            _ => self.refuse(Outcome::Later),
+            Reaction::Wait => {}
+            Reaction::DoNotAskAgain => self.refuse(Outcome::Unsupported),
+            Reaction::AskLater => self.refuse(Outcome::Later),
         }
         Step::Taken
     }

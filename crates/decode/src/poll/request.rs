@@ -3,21 +3,19 @@
 //! There is no constructor from bytes: a service that is not in [`Request`], and a
 //! parameter group that is not in [`Group`], cannot be written. That matters for
 //! J1939 too, where asking for DM3 or DM11 erases trouble codes (SAE J1939-73).
+//! What is sent while a long answer comes is [`flow_control`], and on J1939 what
+//! [`Responder`](crate::j1939::responder::Responder) gives.
 
 use crate::{
     isotp,
-    j1939::{Id, pgn, transport},
+    j1939::{Id, pgn},
 };
+use std::str::FromStr;
+use thiserror::Error;
 use vernport_types::{CanFrame, CanId};
 
-/// Our source address on J1939: off-board service tool 1 (SAE J1939, table B2).
-pub(super) const OUR_J1939_ADDRESS: u8 = 0xF9;
 /// Our address in 29-bit diagnostics (ISO 15765-4: external test equipment).
 const OUR_TESTER_ADDRESS: u32 = 0xF1;
-/// J1939 "request" group.
-const REQUEST_GROUP: u32 = 0xEA00;
-/// Previously active trouble codes (DM2), sent on request only.
-const DM2: u32 = 65227;
 /// Which trouble codes service 19 02 tells: failed now or in this cycle, pending, confirmed
 /// (ISO 14229-1, annex D.2).
 const STATUS_MASK: u8 = 0x0F;
@@ -65,8 +63,22 @@ pub enum Group {
     ElectricalPower,
     /// HOURS.
     EngineHours,
+    /// LFC.
+    FuelConsumption,
+    /// ET1.
+    EngineTemperature,
+    /// EFLP1.
+    EngineFluids,
+    /// AT1T1I.
+    ExhaustFluid,
+    /// VW.
+    VehicleWeight,
+    /// TIRE.
+    Tire,
     /// SERV.
     Service,
+    /// PTO.
+    Pto,
     /// PTODE.
     PtoDrive,
     /// DM1.
@@ -76,6 +88,29 @@ pub enum Group {
 }
 
 impl Group {
+    /// All of them.
+    pub const ALL: [Self; 19] = [
+        Self::VehicleIdentification,
+        Self::DistanceHighResolution,
+        Self::Distance,
+        Self::Position,
+        Self::Speed,
+        Self::DashDisplay,
+        Self::ElectricalPower,
+        Self::EngineHours,
+        Self::FuelConsumption,
+        Self::EngineTemperature,
+        Self::EngineFluids,
+        Self::ExhaustFluid,
+        Self::VehicleWeight,
+        Self::Tire,
+        Self::Service,
+        Self::Pto,
+        Self::PtoDrive,
+        Self::ActiveTroubleCodes,
+        Self::PreviousTroubleCodes,
+    ];
+
     /// Its number.
     pub const fn number(self) -> u32 {
         match self {
@@ -87,10 +122,17 @@ impl Group {
             Self::DashDisplay => pgn::DASH_DISPLAY,
             Self::ElectricalPower => pgn::ELECTRICAL_POWER,
             Self::EngineHours => pgn::ENGINE_HOURS,
+            Self::FuelConsumption => pgn::FUEL_CONSUMPTION,
+            Self::EngineTemperature => pgn::ENGINE_TEMPERATURE,
+            Self::EngineFluids => pgn::ENGINE_FLUIDS,
+            Self::ExhaustFluid => pgn::EXHAUST_FLUID,
+            Self::VehicleWeight => pgn::VEHICLE_WEIGHT,
+            Self::Tire => pgn::TIRE,
             Self::Service => pgn::SERVICE,
+            Self::Pto => pgn::PTO,
             Self::PtoDrive => pgn::PTO_DRIVE,
             Self::ActiveTroubleCodes => pgn::ACTIVE_TROUBLE_CODES,
-            Self::PreviousTroubleCodes => DM2,
+            Self::PreviousTroubleCodes => pgn::PREVIOUS_TROUBLE_CODES,
         }
     }
 }
@@ -132,6 +174,27 @@ pub enum Unit {
     Standard(u8),
     /// 29 bits: hears 18DAxxF1, answers 18DAF1xx.
     Extended(u8),
+}
+
+/// Why a text names no unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("not a control unit that can be asked; write the id of its requests, 7E0 to 7E7 or 18DAxxF1")]
+pub struct UnitError;
+
+impl FromStr for Unit {
+    type Err = UnitError;
+
+    /// Reads the identifier of its requests, in 3 or 8 hexadecimal digits.
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        let digits = text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let raw = u32::from_str_radix(text, 16).ok().filter(|_| digits).ok_or(UnitError)?;
+        let id = match text.len() {
+            3 => u16::try_from(raw).ok().and_then(CanId::standard),
+            8 => CanId::extended(raw),
+            _ => None,
+        };
+        id.and_then(Self::hearing).ok_or(UnitError)
+    }
 }
 
 impl Unit {
@@ -199,7 +262,14 @@ impl Request {
             Self::TroubleCodesByStatus => ([0x19, 2, STATUS_MASK, 0, 0, 0, 0], 3),
             Self::J1939(group) => {
                 let [low, mid, high, _] = group.number().to_le_bytes();
-                return j1939(6, REQUEST_GROUP, Id::GLOBAL, &[low, mid, high]);
+                let id = Id {
+                    priority: 6,
+                    pgn: pgn::REQUEST,
+                    destination: Some(Id::GLOBAL),
+                    source: Id::SERVICE_TOOL_1,
+                };
+                let id = id.to_can().expect("priority and group are within their bits");
+                return CanFrame::data_frame(id, &[low, mid, high]).expect("3 bytes fit in a frame");
             }
         };
         let data = isotp::single_frame(&message[..len]).expect("a request has 1 to 7 bytes");
@@ -222,72 +292,7 @@ impl Request {
     }
 }
 
-/// What we owe to a unit whose long answer to our request is under way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reply {
-    /// ISO-TP: continue to send.
-    FlowControl(Unit),
-    /// J1939 TP.CM_CTS.
-    ClearToSend {
-        /// Who sends.
-        to: u8,
-        /// How many packets it may send.
-        packets: u8,
-        /// The first of them.
-        next: u8,
-        /// Of which group.
-        group: Group,
-    },
-    /// J1939 TP.CM_EndOfMsgACK.
-    EndOfMessage {
-        /// Who has sent.
-        to: u8,
-        /// Bytes.
-        size: u16,
-        /// Packets.
-        packets: u8,
-        /// Of which group.
-        group: Group,
-    },
-    /// J1939 TP.Conn_Abort of our own session.
-    Abort {
-        /// Who sends.
-        to: u8,
-        /// Why (SAE J1939-21, table 7).
-        reason: u8,
-        /// Of which group.
-        group: Group,
-    },
-}
-
-impl Reply {
-    /// The reply as one frame.
-    pub fn frame(&self) -> CanFrame {
-        let bytes = |group: Group| group.number().to_le_bytes();
-        let (to, data) = match *self {
-            Self::FlowControl(unit) => {
-                return CanFrame::data_frame(unit.id(), &isotp::FLOW_CONTROL)
-                    .expect("8 bytes fit in a frame");
-            }
-            Self::ClearToSend { to, packets, next, group } => {
-                let [low, mid, high, _] = bytes(group);
-                (to, [17, packets, next, 0xFF, 0xFF, low, mid, high])
-            }
-            Self::EndOfMessage { to, size, packets, group } => {
-                let ([size_low, size_high], [low, mid, high, _]) = (size.to_le_bytes(), bytes(group));
-                (to, [19, size_low, size_high, packets, 0xFF, low, mid, high])
-            }
-            Self::Abort { to, reason, group } => {
-                let [low, mid, high, _] = bytes(group);
-                (to, [255, reason, 0xFF, 0xFF, 0xFF, low, mid, high])
-            }
-        };
-        j1939(7, transport::CONNECTION, to, &data)
-    }
-}
-
-fn j1939(priority: u8, pgn: u32, to: u8, data: &[u8]) -> CanFrame {
-    let id = Id { priority, pgn, destination: Some(to), source: OUR_J1939_ADDRESS };
-    let id = id.to_can().expect("priority and group are within their bits");
-    CanFrame::data_frame(id, data).expect("at most 8 bytes")
+/// ISO-TP flow control to a unit whose long answer to our request is under way: continue to send.
+pub fn flow_control(unit: Unit) -> CanFrame {
+    CanFrame::data_frame(unit.id(), &isotp::FLOW_CONTROL).expect("8 bytes fit in a frame")
 }

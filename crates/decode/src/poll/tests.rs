@@ -2,6 +2,7 @@
 //! `tests/random.rs`.
 
 use super::*;
+use crate::dids::{Dids, Rule};
 use std::sync::LazyLock;
 use vernport_types::{BootMicros, CanFrame, Catalogue, SignalId};
 
@@ -149,16 +150,8 @@ fn requests_are_the_bytes_of_the_standards() {
     ] {
         assert_eq!(text(&request.frame(to)), expected);
     }
-    let group = Group::VehicleIdentification;
-    for (reply, expected) in [
-        (Reply::FlowControl(Unit::Standard(0)), "7E0#300000CCCCCCCCCC"),
-        (Reply::FlowControl(Unit::Extended(0x10)), "18DA10F1#300000CCCCCCCCCC"),
-        (Reply::ClearToSend { to: 0, packets: 3, next: 1, group }, "1CEC00F9#110301FFFFECFE00"),
-        (Reply::EndOfMessage { to: 0, size: 18, packets: 3, group }, "1CEC00F9#13120003FFECFE00"),
-        (Reply::Abort { to: 0, reason: 3, group }, "1CEC00F9#FF03FFFFFFECFE00"),
-    ] {
-        assert_eq!(text(&reply.frame()), expected);
-    }
+    assert_eq!(text(&flow_control(Unit::Standard(0))), "7E0#300000CCCCCCCCCC");
+    assert_eq!(text(&flow_control(Unit::Extended(0x10))), "18DA10F1#300000CCCCCCCCCC");
     assert_eq!((Pids::new(&[]), Pids::new(&[1; 7])), (None, None));
 }
 
@@ -465,11 +458,31 @@ fn a_group_that_nobody_tells_is_given_up_in_this_visit() {
 
 #[test]
 fn configured_identifiers_are_asked_of_their_unit() {
-    let dids = Dids::new(vec![(signal(ODOMETER), Unit::Standard(1), 0x2203)]).expect("one");
+    let rule = Rule {
+        did: 0x2203,
+        unit: Unit::Standard(1),
+        path: ODOMETER.into(),
+        first_byte: 0,
+        bytes: 4,
+        scale: 100.0,
+        offset: 0.0,
+        signed: false,
+    };
+    let dids = Dids::new(catalogue(), vec![rule]).expect("one");
     let mut bus = Bus::new(&wanted(&[], false));
     bus.asker = Asker::new(catalogue(), &dids, Config::default());
     bus.asker.want(&wanted(&[ODOMETER], false));
     bus.answers = vec![("7E1#03222203CCCCCCCC", vec!["7E9#07622203001E8480"])];
     bus.run(30 * SECOND);
     assert_eq!(bus.count("7E1#03222203CCCCCCCC"), 3);
+}
+
+#[test]
+fn a_unit_is_named_by_the_identifier_of_its_requests() {
+    assert_eq!("7E0".parse(), Ok(Unit::Standard(0)));
+    assert_eq!("7e7".parse(), Ok(Unit::Standard(7)));
+    assert_eq!("18DA10F1".parse(), Ok(Unit::Extended(0x10)));
+    for wrong in ["", "7DF", "7E8", "07E0", "6F1", "18DAF110", "18DA10F2", "+7E", "18DB33F1", "FFFFFFFF0"] {
+        assert_eq!(wrong.parse::<Unit>(), Err(UnitError), "{wrong}");
+    }
 }

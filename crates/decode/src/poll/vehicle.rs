@@ -1,10 +1,23 @@
 //! What is known of the vehicle on a bus since it came.
 
 use super::{Addressing, Unit, talk::Talk};
+use crate::obd::Supported;
 use vernport_types::BootMicros;
 
 /// Units that are followed on one bus.
 const MAX_UNITS: usize = 48;
+
+/// A unit that answered or was asked.
+#[derive(Debug)]
+pub(super) struct KnownUnit {
+    pub(super) unit: Unit,
+    /// When it may be asked again.
+    pub(super) free_at: BootMicros,
+    /// Whether it ever answered.
+    pub(super) answers: bool,
+    /// The PIDs of service 01 that it says it has.
+    pub(super) supported: Supported,
+}
 
 /// What is known of the vehicle that is there.
 #[derive(Debug)]
@@ -15,10 +28,7 @@ pub(super) struct Vehicle {
     pub(super) addressing: Option<Addressing>,
     /// Tried next, where none is found.
     pub(super) trial: Addressing,
-    /// Units that answered or were asked, and when they may be asked again.
-    pub(super) units: Vec<(Unit, BootMicros, bool)>,
-    /// By range of 32: the PIDs that some unit supports, once they were told.
-    pub(super) supported: [Option<u32>; 8],
+    pub(super) units: Vec<KnownUnit>,
     /// Most PIDs in one request: fewer once a unit did not take six.
     pub(super) pack: usize,
     /// Diagnostic requests that nobody answered, in a row.
@@ -34,7 +44,6 @@ impl Default for Vehicle {
             addressing: None,
             trial: Addressing::Standard,
             units: Vec::new(),
-            supported: [None; 8],
             pack: 6,
             silences: 0,
             paused_until: BootMicros(0),
@@ -45,16 +54,20 @@ impl Default for Vehicle {
 impl Vehicle {
     /// Whether a unit said that it supports a PID.
     pub(super) fn supports(&self, pid: u8) -> bool {
-        let Some(place) = pid.checked_sub(1) else { return false };
-        let mask = self.supported[usize::from(place / 0x20)];
-        mask.is_some_and(|mask| mask & (0x8000_0000 >> (place % 0x20)) != 0)
+        self.units.iter().any(|known| known.supported.contains(pid))
     }
 
-    pub(super) fn unit(&mut self, unit: Unit) -> Option<&mut (Unit, BootMicros, bool)> {
-        let place = match self.units.iter().position(|(known, ..)| *known == unit) {
+    /// Whether a unit told which of the 32 PIDs after this one it supports.
+    pub(super) fn is_told(&self, base: u8) -> bool {
+        self.units.iter().any(|known| known.supported.is_told(base))
+    }
+
+    pub(super) fn unit(&mut self, unit: Unit) -> Option<&mut KnownUnit> {
+        let place = match self.units.iter().position(|known| known.unit == unit) {
             Some(place) => place,
             None if self.units.len() < MAX_UNITS => {
-                self.units.push((unit, BootMicros(0), false));
+                let (free_at, supported) = (BootMicros(0), Supported::new());
+                self.units.push(KnownUnit { unit, free_at, answers: false, supported });
                 self.units.len() - 1
             }
             None => return None,

@@ -1,12 +1,17 @@
 //! From wanted signals to what has to be asked for, and how often at most.
 
-use super::{Did, Group, Unit, entry::Item};
-use crate::obd;
+use super::{Group, entry::Item};
+use crate::{
+    decoder::GROUPS,
+    dids::Dids,
+    obd,
+    plan::{self, Plan},
+};
 use vernport_types::{Catalogue, SignalId};
 
 const SECOND: u64 = 1_000_000;
 /// How often a VIN is asked for while it is still wanted.
-const VIN_EVERY: u64 = 60 * SECOND;
+const VIN_SECONDS: u64 = 60;
 
 /// What open flows want from one bus now.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -17,22 +22,6 @@ pub struct Wanted {
     pub identify: bool,
 }
 
-/// Data identifiers that give catalogue signals on this bus, by configuration.
-#[derive(Debug, Clone, Default)]
-pub struct Dids {
-    entries: Vec<(SignalId, Unit, Did)>,
-}
-
-impl Dids {
-    /// Most of them on one bus.
-    pub const COUNT_MAX: usize = 32;
-
-    /// Takes at most [`Dids::COUNT_MAX`].
-    pub fn new(entries: Vec<(SignalId, Unit, Did)>) -> Option<Self> {
-        (entries.len() <= Self::COUNT_MAX).then_some(Self { entries })
-    }
-}
-
 /// Which requests give which signal of the catalogue.
 #[derive(Debug)]
 pub(super) struct Sources {
@@ -41,55 +30,17 @@ pub(super) struct Sources {
 
 impl Sources {
     pub(super) fn new(catalogue: &Catalogue, dids: &Dids) -> Self {
-        use Item::{Confirmed, Group as J1939, ObdVin, Pending, Permanent, Pid, UdsCodes, UdsVin};
-        let table: [(&str, u64, &[Item]); 10] = [
-            (
-                "Vehicle.TraveledDistance",
-                10 * SECOND,
-                &[Pid(obd::ODOMETER), J1939(Group::DistanceHighResolution), J1939(Group::Distance)],
-            ),
-            ("Vehicle.CurrentLocation", 5 * SECOND, &[J1939(Group::Position)]),
-            (
-                "Vehicle.VehicleIdentification.VIN",
-                VIN_EVERY,
-                &[ObdVin, UdsVin, J1939(Group::VehicleIdentification)],
-            ),
-            ("Vehicle.Speed", SECOND, &[Pid(obd::SPEED), J1939(Group::Speed)]),
-            (
-                "Vehicle.Diagnostics.DTCList",
-                30 * SECOND,
-                &[
-                    Confirmed,
-                    Pending,
-                    Permanent,
-                    UdsCodes,
-                    J1939(Group::ActiveTroubleCodes),
-                    J1939(Group::PreviousTroubleCodes),
-                ],
-            ),
-            (
-                "Vehicle.Powertrain.FuelSystem.RelativeLevel",
-                10 * SECOND,
-                &[Pid(obd::FUEL_LEVEL), J1939(Group::DashDisplay)],
-            ),
-            (
-                "Vehicle.LowVoltageBattery.CurrentVoltage",
-                10 * SECOND,
-                &[Pid(obd::MODULE_VOLTAGE), J1939(Group::ElectricalPower)],
-            ),
-            ("Vehicle.Powertrain.CombustionEngine.EngineHours", 60 * SECOND, &[J1939(Group::EngineHours)]),
-            ("Vehicle.Service.DistanceToService", 60 * SECOND, &[J1939(Group::Service)]),
-            ("Vehicle.Extension.PowerTakeOffs.IsEngagedAtLeastOne", 2 * SECOND, &[J1939(Group::PtoDrive)]),
-        ];
         let mut by_signal = Vec::new();
-        for (path, every, items) in table {
-            if let Some(signal) = catalogue.find(path) {
-                by_signal.extend(items.iter().map(|item| (signal, *item, every)));
+        // A catalogue that does not fit is told where it is decoded; nothing can be read by it.
+        if let Ok(plan) = Plan::new(catalogue) {
+            for (signal, seconds, items) in table(&plan) {
+                let Some(signal) = signal else { continue };
+                let groups = Group::ALL.into_iter().filter(|group| group_gives(&plan, *group, signal.id));
+                let items = items.iter().copied().chain(groups.map(Item::Group));
+                by_signal.extend(items.map(|item| (signal.id, item, seconds * SECOND)));
             }
         }
-        for (signal, unit, did) in &dids.entries {
-            by_signal.push((*signal, Item::Did(*unit, *did), 10 * SECOND));
-        }
+        by_signal.extend(dids.asked().map(|(signal, unit, did)| (signal, Item::Did(unit, did), 10 * SECOND)));
         Self { by_signal }
     }
 
@@ -102,7 +53,7 @@ impl Sources {
         };
         if wanted.identify {
             for item in [Item::ObdVin, Item::UdsVin, Item::Group(Group::VehicleIdentification)] {
-                add(item, VIN_EVERY);
+                add(item, VIN_SECONDS * SECOND);
             }
         }
         for (signal, of_use) in &wanted.signals {
@@ -122,4 +73,49 @@ impl Sources {
         }
         items
     }
+}
+
+/// For each signal: how often it is asked for at most, in seconds, and what of diagnosis gives it.
+/// Which groups of J1939 give it stands in the decoder's own table.
+#[rustfmt::skip]
+fn table(plan: &Plan) -> [(Option<plan::Wanted>, u64, &'static [Item]); 31] {
+    use Item::{Confirmed, ObdVin, Pending, Permanent, Pid, UdsCodes, UdsVin};
+    [
+        (plan.odometer, 10, &[Pid(obd::ODOMETER)]),
+        (plan.location, 5, &[]),
+        (plan.vin, VIN_SECONDS, &[ObdVin, UdsVin]),
+        (plan.speed, 1, &[Pid(obd::SPEED)]),
+        (plan.trouble_codes, 30, &[Confirmed, Pending, Permanent, UdsCodes]),
+        (plan.fuel_level, 10, &[Pid(obd::FUEL_LEVEL)]),
+        (plan.battery_voltage, 10, &[Pid(obd::MODULE_VOLTAGE)]),
+        (plan.engine_hours, 60, &[Pid(obd::ENGINE_RUN_TIME)]),
+        (plan.distance_to_service, 60, &[]),
+        (plan.power_take_off, 2, &[Pid(obd::AUXILIARY_INPUT), Pid(obd::AUXILIARY_INPUTS_OUTPUTS)]),
+        (plan.power_take_off_governor, 2, &[]),
+        (plan.parking_brake, 2, &[]),
+        (plan.tire_pressure_1_left, 30, &[]),
+        (plan.tire_pressure_1_right, 30, &[]),
+        (plan.tire_pressure_2_left, 30, &[]),
+        (plan.tire_pressure_2_right, 30, &[]),
+        (plan.axle_weight_1, 30, &[]),
+        (plan.axle_weight_2, 30, &[]),
+        (plan.axle_weight_3, 30, &[]),
+        (plan.axle_weight_4, 30, &[]),
+        (plan.malfunction_lamp, 10, &[Pid(obd::STATUS)]),
+        (plan.red_stop_lamp, 10, &[]),
+        (plan.amber_warning_lamp, 10, &[]),
+        (plan.protect_lamp, 10, &[]),
+        (plan.exhaust_fluid_level, 30, &[Pid(obd::NOX_CONTROL)]),
+        (plan.second_fuel_level, 10, &[]),
+        (plan.fuel_used, 60, &[]),
+        (plan.coolant_level, 30, &[]),
+        (plan.oil_level, 30, &[]),
+        (plan.oil_temperature, 10, &[Pid(obd::OIL_TEMPERATURE)]),
+        (plan.traction_charge, 10, &[Pid(obd::BATTERY_CHARGE)]),
+    ]
+}
+
+fn group_gives(plan: &Plan, group: Group, signal: SignalId) -> bool {
+    let known = GROUPS.iter().find(|known| known.pgn == group.number());
+    known.is_some_and(|known| known.signals(plan).any(|given| given.id == signal))
 }

@@ -14,7 +14,8 @@ mod trouble;
 
 pub use identifiers::{Identifiers, identifiers};
 pub use negative::{Negative, NegativeCode, Reaction};
-pub use tester::{Purpose, TesterRequest, request_heard};
+pub(crate) use tester::MEMORY_ACCESS_FILTER;
+pub use tester::{Purpose, TesterRequest, answer_heard, request_heard};
 pub use trouble::{Record, Report, fault_state};
 
 use crate::RejectCode;
@@ -24,6 +25,8 @@ use vernport_types::Vin;
 pub const READ_TROUBLE_CODES: u8 = 0x19;
 /// Service "read data by identifier".
 pub const READ_BY_IDENTIFIER: u8 = 0x22;
+/// How an answer to it begins.
+pub(crate) const POSITIVE_BY_IDENTIFIER: u8 = 0x62;
 /// Data identifier of the VIN (ISO 14229-1, annex C).
 pub const VIN: u16 = 0xF190;
 

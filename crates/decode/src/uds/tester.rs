@@ -1,12 +1,17 @@
-//! What another tester asks of a vehicle, by what it sends (ISO 14229-1, ISO
-//! 15765-4, SAE J1939-21): who hears it keeps silent, and for how long depends
-//! on what it does.
+//! What another tester asks of a vehicle, by what it sends and by what it is
+//! answered (ISO 14229-1, ISO 15765-4, SAE J1939-21): who hears it keeps silent,
+//! and for how long depends on what it does.
 //!
 //! A tester is heard on the ids of requests: 7DF, 7E0 to 7E7, 18DAxxFx,
-//! 18DBxxFx, and on J1939 by the addresses of service tools, F9 and FA.
+//! 18DBxxFx, and on J1939 by the addresses of service tools, F9 and FA, and by
+//! groups that only testers use. Where only the answers are heard, as behind a
+//! gateway of the vehicle, they say the same.
 
-use crate::isotp::Pci;
-use vernport_types::{CanFrame, CanId, FrameKind};
+use crate::{isotp::Pci, j1939};
+use vernport_types::{CanFilter, CanFrame, CanId, FrameKind};
+
+/// The bit that a positive answer has beside the service that it answers (ISO 14229-1).
+const POSITIVE: u8 = 0x40;
 
 /// What a request is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,35 +34,45 @@ pub enum Purpose {
     Transfer,
     /// A J1939 message of a service tool.
     J1939,
+    /// J1939 memory access, or silencing a network (DM13 to DM18).
+    MemoryAccess,
     /// A further part of a message, or flow control for an answer.
     Continuing,
     /// Something else on the id of a request.
     Other,
 }
 
-/// A frame of another tester.
+/// J1939 groups of memory access and of silencing a network: DM13 to DM18 (SAE J1939-73).
+const MEMORY_ACCESS: [u32; 6] = [0xDF00, 0xD900, 0xD800, 0xD700, 0xD600, 0xD400];
+/// What lets [`MEMORY_ACCESS`] pass: D4 to DF, whatever priority and addresses.
+pub(crate) const MEMORY_ACCESS_FILTER: CanFilter =
+    CanFilter { id: CanId::Extended(0x00D0_0000), mask: 0x03F0_0000 };
+
+/// A frame of another tester, or what a unit answers to one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TesterRequest {
-    /// Where it was sent.
+    /// Where it, or the answer, was sent.
     pub id: CanId,
     /// What it is for.
     pub purpose: Purpose,
 }
 
 impl TesterRequest {
-    /// Whether it is part of work that a pause does not end: programming, security
-    /// or anything else that leaves the vehicle in a state of its own. Then nothing
-    /// is sent until the visit ends.
+    /// Whether it is part of work that a pause does not end: programming, security,
+    /// clearing or anything else that changes the vehicle. Then nothing is sent until
+    /// the visit ends.
     pub const fn lasts_for_visit(&self) -> bool {
         match self.purpose {
             Purpose::Session(session) => !matches!(session, 1 | 3),
-            Purpose::Security | Purpose::Changing | Purpose::Reset | Purpose::Transfer => true,
-            Purpose::Reading
-            | Purpose::Presence
-            | Purpose::Clearing
-            | Purpose::J1939
-            | Purpose::Continuing
-            | Purpose::Other => false,
+            Purpose::Clearing
+            | Purpose::Security
+            | Purpose::Changing
+            | Purpose::Reset
+            | Purpose::Transfer
+            | Purpose::MemoryAccess => true,
+            Purpose::Reading | Purpose::Presence | Purpose::J1939 | Purpose::Continuing | Purpose::Other => {
+                false
+            }
         }
     }
 }
@@ -75,21 +90,56 @@ pub fn request_heard(frame: &CanFrame) -> Option<TesterRequest> {
     if diagnostic {
         return Some(TesterRequest { id, purpose: purpose(frame.data()) });
     }
-    let service_tool = matches!(id, CanId::Extended(raw) if matches!(raw & 0xFF, 0xF9 | 0xFA));
-    service_tool.then_some(TesterRequest { id, purpose: Purpose::J1939 })
+    let j1939 = j1939::Id::from_can(id)?;
+    let purpose = match j1939.source {
+        _ if MEMORY_ACCESS.contains(&j1939.pgn) => Purpose::MemoryAccess,
+        j1939::Id::SERVICE_TOOL_1 | j1939::Id::SERVICE_TOOL_2 => Purpose::J1939,
+        _ => return None,
+    };
+    Some(TesterRequest { id, purpose })
+}
+
+/// What an answer of a control unit (7E8 to 7EF, 18DAFxyy) says that was asked; none if
+/// the frame is no answer.
+pub fn answer_heard(frame: &CanFrame) -> Option<TesterRequest> {
+    if !matches!(frame.kind(), FrameKind::Data | FrameKind::FdData) {
+        return None;
+    }
+    let id = frame.id();
+    let answers = match id {
+        CanId::Standard(id) => matches!(id, 0x7E8..=0x7EF),
+        CanId::Extended(raw) => raw & 0x1FFF_F000 == 0x18DA_F000,
+    };
+    // Only a positive answer says that it was done.
+    let purpose = || {
+        begins(frame.data()).map_or_else(
+            |other| other,
+            |(service, parameter)| match service {
+                0x7F => Purpose::Other,
+                _ if service & POSITIVE != 0 => of_service(service & !POSITIVE, parameter),
+                _ => Purpose::Other,
+            },
+        )
+    };
+    answers.then(|| TesterRequest { id, purpose: purpose() })
 }
 
 /// What a frame on the id of a request is for.
 fn purpose(data: &[u8]) -> Purpose {
+    begins(data).map_or_else(|other| other, |(service, parameter)| of_service(service, parameter))
+}
+
+/// The first two bytes of a message, or what the frame is instead of its beginning. A session
+/// without its number is none that we know.
+fn begins(data: &[u8]) -> Result<(u8, u8), Purpose> {
     match Pci::read(data, 0) {
         Ok(Some(Pci::Single(message) | Pci::First { data: message, .. })) => match message {
-            [service, parameter, ..] => of_service(*service, *parameter),
-            // A session without its number is none that we know.
-            [service] => of_service(*service, 0),
-            [] => Purpose::Other,
+            [service, parameter, ..] => Ok((*service, *parameter)),
+            [service] => Ok((*service, 0)),
+            [] => Err(Purpose::Other),
         },
-        Ok(Some(Pci::Consecutive { .. } | Pci::FlowControl(_))) => Purpose::Continuing,
-        Ok(None) | Err(_) => Purpose::Other,
+        Ok(Some(Pci::Consecutive { .. } | Pci::FlowControl(_))) => Err(Purpose::Continuing),
+        Ok(None) | Err(_) => Err(Purpose::Other),
     }
 }
 
@@ -165,6 +215,29 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_says_what_was_done_even_where_nobody_heard_it_asked() {
+        let answered = |text: &str| {
+            let frame = crate::candump::parse(&format!("(0.0) can0 {text}")).expect("a frame").frame;
+            answer_heard(&frame).map(|answer| answer.purpose)
+        };
+        for (text, purpose) in [
+            ("7E8#065002003201F4", Purpose::Session(2)),
+            ("7EF#0641A6001E8480", Purpose::Reading),
+            ("18DAFBEE#0444AAAAAA", Purpose::Clearing),
+            ("18DAF110#101462F1904C4330", Purpose::Reading),
+            ("18DAF110#2134", Purpose::Continuing),
+            // Refused: nothing was changed.
+            ("7E8#037F2733", Purpose::Other),
+        ] {
+            assert_eq!(answered(text), Some(purpose), "{text}");
+        }
+        assert_eq!(
+            (answered("7E0#021002"), answered("18DA10F1#021002"), answered("7E8#R")),
+            (None, None, None)
+        );
+    }
+
+    #[test]
     fn programming_and_security_last_until_the_visit_ends() {
         for (purpose, lasts) in [
             (Purpose::Session(2), true),
@@ -175,6 +248,8 @@ mod tests {
             (Purpose::Security, true),
             (Purpose::Transfer, true),
             (Purpose::Changing, true),
+            (Purpose::Clearing, true),
+            (Purpose::MemoryAccess, true),
             (Purpose::Reading, false),
             (Purpose::J1939, false),
         ] {
@@ -188,6 +263,9 @@ mod tests {
         fn no_frame_makes_it_panic(raw in 0_u32..0x2000_0000, data in proptest::collection::vec(any::<u8>(), 0..=8)) {
             for id in [CanId::Extended(raw), CanId::Extended(0x18DA_10F0 | raw & 0xF), CanId::Standard(0x7E0)] {
                 let _ = request_heard(&CanFrame::data_frame(id, &data).expect("short"));
+            }
+            for id in [CanId::Extended(0x18DA_F000 | raw & 0xFFF), CanId::Standard(0x7E8)] {
+                let _ = answer_heard(&CanFrame::data_frame(id, &data).expect("short"));
             }
         }
     }

@@ -7,7 +7,8 @@ use tokio::time::Instant;
 use vernport_canbus::{OpenOptions, SourceUrl, TimedFrame, VirtualBuses, VirtualNode};
 use vernport_decode::{
     Config as DecoderConfig, Decoded, Decoder,
-    poll::{self, Config, Dids, QUIET_MICROS, Standing},
+    dids::{Dids, Rule},
+    poll::{self, Config, QUIET_MICROS, Standing, Unit},
     visit::{Assertion, Config as VisitConfig, End, Event, Lookup, Visit},
 };
 use vernport_sim::{Answering, CarConfig, Model, TruckConfig, TruckEquipment};
@@ -79,6 +80,9 @@ struct Bay {
     want: Arc<Mutex<Option<Wants>>>,
     shared: Arc<Shared>,
     seen: Arc<Mutex<Seen>>,
+    dids: Arc<Dids>,
+    /// Whether vehicles hear what is asked of all units.
+    answers_all: bool,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -87,6 +91,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Bay {
     async fn new(asks: bool, filters: bool) -> Self {
+        Self::with_dids(asks, filters, Dids::default()).await
+    }
+
+    async fn with_dids(asks: bool, filters: bool, dids: Dids) -> Self {
         let start = Instant::now();
         let clock: Arc<dyn Clock> = Arc::new(move || {
             let micros = 1_000_000 + u64::try_from(start.elapsed().as_micros()).expect("a short test");
@@ -102,13 +110,14 @@ impl Bay {
         let (told, wants) = watch::channel(Wants::nothing_known());
         let mut bus = LiveBus::new(0, opened.source, Arc::clone(&clock), Arc::clone(&shared), wants);
         if asks {
-            let asker = Asker::new(&catalogue(), &Dids::default(), Config::default());
+            let asker = Asker::new(&catalogue(), &dids, Config::default());
             bus = bus.with_mouth(Mouth { asker, sink: opened.sink.expect("a bus to send on") });
         }
         if filters {
             bus = bus.with_filters();
         }
         let seen = Arc::new(Mutex::new(Seen::default()));
+        let dids = Arc::new(dids);
         let (sender, mut inputs) = mpsc::channel(64);
         let passed = Arc::clone(&seen);
         tokio::spawn(async move {
@@ -131,7 +140,7 @@ impl Bay {
             }
         });
         let tester = buses.attach(&"bay".parse().expect("a name"), Arc::clone(&clock)).expect("room");
-        Self { clock, buses, tester, want, shared, seen }
+        Self { clock, buses, tester, want, shared, seen, dids, answers_all: true }
     }
 
     fn want(&self, ask: Wanted) {
@@ -147,6 +156,7 @@ impl Bay {
         let clock = Arc::clone(&self.clock);
         let mut node = self.buses.attach(&"bay".parse().expect("a name"), Arc::clone(&clock)).expect("room");
         let seen = Arc::clone(&self.seen);
+        let answers_all = self.answers_all;
         let task = tokio::spawn(async move {
             loop {
                 let now = clock.now().boot;
@@ -154,7 +164,8 @@ impl Bay {
                 let out = tokio::select! {
                     Some((frame, at)) = node.next() => {
                         lock(&seen).asked.push((at.boot.0, frame));
-                        vehicle.on_frame(&frame, at.boot)
+                        let is_heard = answers_all || frame.id() != CanId::Standard(0x7DF);
+                        if is_heard { vehicle.on_frame(&frame, at.boot) } else { Vec::new() }
                     }
                     () = tokio::time::sleep(due) => vehicle.on_tick(clock.now().boot),
                 };
@@ -188,7 +199,8 @@ impl Bay {
 
     /// What the decoder reads in what was passed on.
     fn values(&self, path: &str) -> Vec<(Source, Value)> {
-        let mut decoder = Decoder::new(&catalogue(), DecoderConfig::default()).expect("fits");
+        let decoder = Decoder::new(&catalogue(), DecoderConfig::default()).expect("fits");
+        let mut decoder = decoder.with_dids(&self.dids);
         let (of, mut values) = (signal(path), Vec::new());
         for timed in &lock(&self.seen).passed {
             decoder.push(&timed.frame, timed.at, &mut |decoded| {
@@ -214,6 +226,47 @@ async fn the_odometer_of_a_car_that_does_not_tell_it_arrives_because_it_was_aske
     assert!(values.len() >= 2 && values.iter().all(|value| *value == asked), "{} values", values.len());
     let counts = bay.status().asking.expect("asked").counts;
     assert!(counts.asked > 0 && counts.asked == counts.answered, "{counts:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_odometer_of_an_older_car_without_obd_arrives_by_a_configured_identifier() {
+    let rule = Rule {
+        did: 0xDD01,
+        unit: Unit::Standard(0),
+        path: ODOMETER.into(),
+        first_byte: 0,
+        bytes: 3,
+        scale: 1000.0,
+        offset: 0.0,
+        signed: false,
+    };
+    for configured in [false, true] {
+        let rules = configured.then(|| rule.clone()).into_iter().collect();
+        let dids = Dids::new(&catalogue(), rules).expect("fits");
+        let mut bay = Bay::with_dids(true, false, dids).await;
+        bay.answers_all = false;
+        bay.arrive(&car());
+        bay.want(wanted(&[ODOMETER], false));
+        bay.pass(60).await;
+        let values = bay.values(ODOMETER);
+        if configured {
+            let source = Source::Uds { service: 0x22, did: 0xDD01, responder: 0x7E8 };
+            let told = (source, Value::Integer(123_456_000));
+            assert!(
+                values.len() >= 4 && values.iter().all(|value| *value == told),
+                "{} values",
+                values.len()
+            );
+        } else {
+            assert!(values.is_empty(), "it tells its odometer in no other way");
+        }
+        assert_eq!(bay.asked_with(0x22, 0xDD) > 0, configured);
+        bay.want(wanted(&[SPEED], false));
+        bay.pass(1).await;
+        let asked = bay.asked_with(0x22, 0xDD);
+        bay.pass(60).await;
+        assert_eq!(bay.asked_with(0x22, 0xDD), asked, "nobody wants it any more");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,7 +1,10 @@
 //! Which request is next, and to whom.
 
 use super::{Asker, Outstanding, TOGETHER_MICROS};
-use crate::poll::{Pids, Request, To, Unit, entry::Entry, entry::Item, vehicle::Vehicle};
+use crate::{
+    j1939::Id,
+    poll::{Pids, Request, To, Unit, entry::Entry, entry::Item, vehicle::Vehicle},
+};
 use vernport_types::{BootMicros, CanFrame};
 
 impl Asker {
@@ -11,7 +14,7 @@ impl Asker {
             && !self.visit.talk.key_is_off()
             && now >= self.visit.paused_until.max(self.free_at)
             && self.outstanding.is_none()
-            && self.session.is_none()
+            && !self.responder.is_busy()
     }
 
     pub(super) fn ask(&mut self, now: BootMicros) -> Option<CanFrame> {
@@ -30,17 +33,21 @@ impl Asker {
         self.counts.asked += 1;
         self.free_at = BootMicros(now.0.saturating_add(self.config.bus_gap_micros));
         self.asked_at = Some(now);
-        self.group_asked = if let Request::J1939(group) = request { Some(group) } else { None };
+        self.group_asked = None;
+        if let Request::J1939(group) = request {
+            self.group_asked = Some(group);
+            self.responder.asked(group.number(), Id::GLOBAL, now);
+        }
         let unit_free_at = BootMicros(now.0.saturating_add(self.config.unit_gap_micros));
         match to {
             To::One(unit) => {
                 if let Some(known) = self.visit.unit(unit) {
-                    known.1 = unit_free_at;
+                    known.free_at = unit_free_at;
                 }
             }
             To::All(_) if self.group_asked.is_none() => {
                 self.free_at = self.free_at.max(unit_free_at);
-                self.visit.units.iter_mut().for_each(|(_, free_at, _)| *free_at = unit_free_at);
+                self.visit.units.iter_mut().for_each(|known| known.free_at = unit_free_at);
             }
             To::All(_) => {}
         }
@@ -62,26 +69,22 @@ impl Asker {
 
     /// To whom an item goes; none while it cannot be asked for.
     pub(super) fn target(&self, item: Item) -> Option<To> {
-        let Vehicle { addressing, trial, speaks_j1939, .. } = self.visit;
+        let &Vehicle { addressing, trial, speaks_j1939, .. } = &self.visit;
         let all = To::All(addressing.unwrap_or(trial));
         let can = match item {
             Item::Did(unit, _) => return Some(To::One(unit)),
             Item::Group(_) => speaks_j1939 && !self.testers.address_taken(),
             // A bus that speaks J1939 tells the same by its groups.
             _ if speaks_j1939 => false,
-            Item::Supported(0) => self.visit.supported[0].is_none(),
-            Item::Supported(base) => {
-                self.visit.supported[usize::from(base / 0x20)].is_none() && self.visit.supports(base)
-            }
+            Item::Supported(0) => !self.visit.is_told(0),
+            Item::Supported(base) => !self.visit.is_told(base) && self.visit.supports(base),
             Item::Pid(pid) => self.visit.supports(pid),
-            Item::Confirmed | Item::Pending | Item::Permanent | Item::ObdVin => {
-                self.visit.supported[0].is_some()
-            }
+            Item::Confirmed | Item::Pending | Item::Permanent | Item::ObdVin => self.visit.is_told(0),
             // Without OBD-II there is nobody to ask but all.
             Item::UdsVin => self.failed(Item::Supported(0), 2) || self.failed(Item::ObdVin, 2),
             Item::UdsCodes => {
-                let answers = self.visit.units.iter().find(|(.., answers)| *answers)?;
-                return self.failed(Item::Confirmed, 2).then_some(To::One(answers.0));
+                let answers = self.visit.units.iter().find(|known| known.answers)?;
+                return self.failed(Item::Confirmed, 2).then_some(To::One(answers.unit));
             }
         };
         can.then_some(all)
@@ -99,7 +102,7 @@ impl Asker {
             Some(To::One(asked)) => asked == unit,
             _ => !matches!(item, Item::Group(_)),
         };
-        let times = self.visit.units.iter().filter(|(unit, ..)| hears(*unit)).map(|(_, free_at, _)| *free_at);
+        let times = self.visit.units.iter().filter(|known| hears(known.unit)).map(|known| known.free_at);
         times.max().unwrap_or(BootMicros(0))
     }
 }

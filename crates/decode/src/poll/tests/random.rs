@@ -100,8 +100,10 @@ fn is_read_only(frame: &CanFrame) -> bool {
     let data = frame.data();
     match (frame.id(), data) {
         (CanId::Extended(0x18EA_FFF9), [low, mid, 0]) => {
-            const TELLING: [u32; 12] =
-                [65260, 65217, 65248, 65267, 65265, 65276, 65271, 65253, 65216, 64932, 65226, 65227];
+            const TELLING: [u32; 19] = [
+                65260, 65217, 65248, 65267, 65265, 65276, 65271, 65253, 65216, 64932, 65226, 65227, 65257,
+                65262, 65263, 65110, 65258, 65268, 65264,
+            ];
             TELLING.contains(&(u32::from(*mid) << 8 | u32::from(*low)))
         }
         (CanId::Extended(id), [17 | 19 | 255, ..]) => id & 0x1FFF_00FF == 0x1CEC_00F9 && data.len() == 8,
