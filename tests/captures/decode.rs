@@ -26,7 +26,7 @@ fn decoded(path: &Path) -> Json {
 /// The same with DBC files.
 fn decoded_with(path: &Path, dbc: &[PathBuf]) -> Json {
     let catalogue = catalogue();
-    let (dbc, _) = vernport::decode::read_databases(dbc, &catalogue).expect("DBC files");
+    let dbc = vernport_gateway::dbc::read(dbc, None, &catalogue).expect("DBC files").plan;
     let report =
         vernport::decode::decode(path, &catalogue, dbc.as_ref()).unwrap_or_else(|error| panic!("{error:#}"));
     let json: Json = serde_json::from_str(&report.json(false)).expect("JSON");

@@ -88,3 +88,29 @@ async fn a_car_is_asked_who_it_is_and_for_its_odometer_until_its_order_is_closed
     stand.stage.stop().await;
     Ok(())
 }
+
+#[tokio::test]
+async fn what_a_car_broadcasts_is_read_by_its_dbc_file_behind_filters_that_let_it_pass() -> Result<()> {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/config/dbc/sim-car.dbc");
+    let mut stand = Stand::on_virtual_bus().await?;
+    let bus =
+        format!("[[bus]]\nlisten_only = false\nfilters = true\nlisten_first_ms = 2000\ndbc = [{file:?}]");
+    stand.configure(|text| text.replace("[[bus]]", &bus))?;
+    stand.start().await?;
+    stand.until("grants heard", |status| status.head.is_some()).await?;
+    let (car, _) = car_on_bus(&stand)?;
+    let odometer = shipped::catalogue().find(ODOMETER).context("a signal of the catalogue")?;
+    // Its answers come every ten seconds at most, its broadcasts several times a second.
+    let is_read =
+        |status: &Status| status.tally.rows.iter().any(|((id, _), row)| *id == odometer && row.exact > 10);
+    stand.until("its odometer read and delivered", |status| is_read(status) && is_delivered(status)).await?;
+    let values = stand.opened().await?.of("westrum-workshop", "service-delivery").values(ODOMETER);
+    let metres = json(Value::Integer(i64::try_from(truck::ODOMETER_M / 100 * 100)?));
+    assert!(
+        values.keys().any(|(source, value)| source.starts_with("dbc:") && *value == metres),
+        "{values:?}"
+    );
+    car.abort();
+    stand.stage.stop().await;
+    Ok(())
+}

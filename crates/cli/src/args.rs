@@ -114,6 +114,9 @@ pub struct Decode {
     /// times, the first file that has a message owns it
     #[arg(long, value_name = "FILE")]
     pub dbc: Vec<PathBuf>,
+    /// Which signal of the DBC files is which of the catalogue (TOML); goes before the shipped rules
+    #[arg(long, value_name = "FILE", requires = "dbc")]
+    pub map: Option<PathBuf>,
     /// Print JSON alone on standard output (crates/cli/schema/decode-v1.json): one line for each
     /// file; with several files each has a member "file"
     #[arg(long)]

@@ -4,11 +4,9 @@
 //! rule, consent or minimiser stands between: this is for a developer with a
 //! capture of their own, and prints values, VINs among them.
 
-mod databases;
 mod ids;
 mod report;
 
-pub use databases::read as read_databases;
 pub use report::{Report, SCHEMA};
 
 use crate::{args, shipped};
@@ -34,11 +32,11 @@ const MAX_CHANNELS: usize = 64;
 /// on standard error.
 pub fn run(args: &args::Decode) -> Result<()> {
     let catalogue = shipped::catalogue();
-    let (dbc, findings) = databases::read(&args.dbc, &catalogue)?;
-    findings.iter().for_each(|finding| tell(finding));
+    let dbc = vernport_gateway::dbc::read(&args.dbc, args.map.as_deref(), &catalogue)?;
+    dbc.findings.iter().for_each(|finding| tell(finding));
     let mut read = 0;
     for path in &args.files {
-        match decode(path, &catalogue, dbc.as_ref()) {
+        match decode(path, &catalogue, dbc.plan.as_ref()) {
             Ok(report) => {
                 read += 1;
                 print(&report, args);

@@ -27,7 +27,7 @@
 mod attachment;
 
 use crate::{
-    Config as DecoderConfig, Decoded, Decoder, PlanError, RejectCode, dids::Dids, j1939::claim::Claims,
+    Config as DecoderConfig, Decoded, Decoder, PlanError, RejectCode, dbc, dids::Dids, j1939::claim::Claims,
 };
 use attachment::Attachment;
 use std::sync::Arc;
@@ -159,6 +159,13 @@ impl Visit {
     #[must_use]
     pub fn with_dids(mut self, dids: &Arc<Dids>) -> Self {
         self.decoder = self.decoder.with_dids(dids);
+        self
+    }
+
+    /// Reads the signals of DBC files too. Comes after [`Visit::with_dids`].
+    #[must_use]
+    pub fn with_dbc(mut self, dbc: &Arc<dbc::Plan>) -> Self {
+        self.decoder = self.decoder.with_dbc(dbc);
         self
     }
 

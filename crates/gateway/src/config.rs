@@ -154,6 +154,11 @@ pub struct Bus {
     /// read whoever asks. At most 32.
     #[serde(default)]
     pub dids: Vec<BusDid>,
+    /// DBC files of the vehicles on this bus, read beside the standards. Default none.
+    #[serde(default)]
+    pub dbc: Vec<PathBuf>,
+    /// Which signal of the DBC files is which of the catalogue (TOML); its rules come before the shipped ones.
+    pub dbc_map: Option<PathBuf>,
     /// For a log: whether frames bear the log's time. Default false: the time at which they are read.
     #[serde(default)]
     pub file_time: bool,
@@ -281,6 +286,9 @@ impl Config {
             *path = folder.join(&*path);
         }
         for bus in &mut self.bus {
+            for path in bus.dbc.iter_mut().chain(&mut bus.dbc_map) {
+                *path = folder.join(&*path);
+            }
             if let Some(file) = bus.source.strip_prefix("candump:") {
                 bus.source = format!("candump:{}", folder.join(file).display());
             }

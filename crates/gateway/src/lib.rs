@@ -13,6 +13,7 @@
 mod bus;
 mod clock;
 pub mod config;
+pub mod dbc;
 mod deliver;
 mod driver;
 mod feed;

@@ -65,6 +65,8 @@ fn check(config: &Config) -> Result<()> {
     let rules = rules::load(&config.rules, &config.gateway.controller, &catalogue)?;
     for bus in &config.bus {
         bus.data_identifiers(&catalogue).with_context(|| format!("bus {}, dids", bus.source))?;
+        vernport_gateway::dbc::read(&bus.dbc, bus.dbc_map.as_deref(), &catalogue)
+            .with_context(|| format!("bus {}, dbc", bus.source))?;
     }
     Secrets::load(&config.keys)?;
     let (flows, signals) = (rules.flows().len(), catalogue.len());

@@ -13,7 +13,7 @@ use std::{
 };
 use vernport_canbus::TimedFrame;
 use vernport_decode::{
-    Config as DecoderConfig, Decoder, PlanError,
+    Config as DecoderConfig, Decoder, PlanError, dbc,
     dids::Dids,
     poll::Wanted,
     visit::{Config as VisitConfig, Event, Lookup as _, Visit},
@@ -26,6 +26,13 @@ use vernport_types::{AssetId, CanFilter, Catalogue, Identification, Reading, Rea
 /// Channels that one log may hold.
 const MAX_CHANNELS: usize = 8;
 
+/// What a bus is read by beside the standards, as its configuration says.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct OwnSignals {
+    pub(crate) dids: Arc<Dids>,
+    pub(crate) dbc: Option<Arc<dbc::Plan>>,
+}
+
 /// One configured source.
 struct Input {
     /// Its name in the spool's cursors.
@@ -34,7 +41,9 @@ struct Input {
     replays: bool,
     visits: Vec<Visit>,
     /// What its answers of service 22 say.
-    dids: Arc<Dids>,
+    own: OwnSignals,
+    /// Says which frames signals come from; none where the catalogue does not fit it.
+    decoder: Option<Decoder>,
     /// Frames done with; the cursor.
     frames: u64,
     /// Frames of an earlier run: they rebuild the visit, and are not decided on again.
@@ -45,8 +54,6 @@ struct Input {
 pub(crate) struct Pipeline {
     holds: Holds,
     catalogue: Arc<Catalogue>,
-    /// Says which frames signals come from; none where the catalogue does not fit it.
-    decoder: Option<Decoder>,
     inputs: Vec<Input>,
     sampler: Sampler,
     samples: Vec<Sample>,
@@ -69,7 +76,6 @@ impl Pipeline {
     ) -> Self {
         Self {
             holds,
-            decoder: Decoder::new(&catalogue, DecoderConfig::default()).ok(),
             catalogue,
             inputs: Vec::new(),
             sampler: Sampler::from_samples(samples),
@@ -88,9 +94,14 @@ impl Pipeline {
         name: String,
         replays: bool,
         done_before: u64,
-        dids: Arc<Dids>,
+        own: OwnSignals,
     ) -> usize {
-        self.inputs.push(Input { name, replays, visits: Vec::new(), dids, frames: 0, done_before });
+        let decoder = Decoder::new(&self.catalogue, DecoderConfig::default()).ok();
+        let decoder = decoder.map(|decoder| match &own.dbc {
+            Some(dbc) => decoder.with_dids(&own.dids).with_dbc(dbc),
+            None => decoder.with_dids(&own.dids),
+        });
+        self.inputs.push(Input { name, replays, visits: Vec::new(), own, decoder, frames: 0, done_before });
         self.inputs.len() - 1
     }
 
@@ -109,7 +120,7 @@ impl Pipeline {
             let mut all = others.iter().chain([&passes]);
             all.any(|passes| passes.binary_search_by_key(&signal, |(wanted, _)| *wanted).is_ok())
         };
-        let interest = match &self.decoder {
+        let interest = match &self.inputs[place].decoder {
             Some(decoder) => decoder.interest(is_wanted, identify_open),
             None => CanFilter::ALL.to_vec(),
         };
@@ -125,8 +136,11 @@ impl Pipeline {
         let channel = usize::from(timed.bus).min(MAX_CHANNELS - 1);
         let input = &mut self.inputs[place];
         while input.visits.len() <= channel {
-            let visit = Visit::new(&self.catalogue, VisitConfig::default())?;
-            input.visits.push(visit.with_dids(&input.dids));
+            let visit = Visit::new(&self.catalogue, VisitConfig::default())?.with_dids(&input.own.dids);
+            input.visits.push(match &input.own.dbc {
+                Some(dbc) => visit.with_dbc(dbc),
+                None => visit,
+            });
         }
         input.frames += 1;
         self.moved |= input.replays;

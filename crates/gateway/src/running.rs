@@ -91,6 +91,14 @@ pub enum StartError {
         /// Which identifier, and what to mend.
         source: vernport_decode::dids::DidError,
     },
+    /// DBC files cannot be used.
+    #[error("bus {source_url}, dbc")]
+    Dbc {
+        /// Which source.
+        source_url: String,
+        /// What is wrong.
+        source: crate::dbc::DbcError,
+    },
     /// A source does not open.
     #[error("bus {source_url} does not open")]
     Source {

@@ -6,8 +6,9 @@ use crate::{
     bus::{LiveBus, Mouth, Pause},
     chain,
     config::Bus,
+    dbc,
     driver::Input,
-    pipeline::Pipeline,
+    pipeline::{OwnSignals, Pipeline},
     running::{Deps, StartError},
     status::Shared,
     wants::Wants,
@@ -46,10 +47,16 @@ impl Source {
     ) -> Result<(Self, Option<watch::Sender<Wants>>), StartError> {
         let invalid = |source| StartError::DataIdentifier { source_url: bus.source.clone(), source };
         let dids = Arc::new(bus.data_identifiers(catalogue).map_err(invalid)?);
+        let unusable = |source| StartError::Dbc { source_url: bus.source.clone(), source };
+        let files = dbc::read(&bus.dbc, bus.dbc_map.as_deref(), catalogue).map_err(unusable)?;
+        for finding in &files.findings {
+            tracing::warn!(bus = bus.source, finding, "a DBC file is not as it should be");
+        }
         let url = bus.url();
         let replays = matches!(url, SourceUrl::Candump(_));
         let done_before = if replays { spool.cursor(&bus.source).await? } else { 0 };
-        pipeline.add_input(bus.source.clone(), replays, done_before, Arc::clone(&dids));
+        let own = OwnSignals { dids: Arc::clone(&dids), dbc: files.plan };
+        pipeline.add_input(bus.source.clone(), replays, done_before, own);
         let mut options = OpenOptions::new(Arc::clone(&deps.clock));
         options.buses = deps.buses.clone();
         options.listen_only = bus.listen_only;

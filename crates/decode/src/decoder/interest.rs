@@ -45,8 +45,8 @@ const fn extended(id: u32, mask: u32) -> CanFilter {
 }
 
 impl Decoder {
-    /// The filters that let through what the signals that `wanted` names come from, with
-    /// `identify` what VINs come from, and what is always asked for. The list is sorted
+    /// The filters that let through what the signals that `wanted` names come from, the DBC files'
+    /// among them, with `identify` what VINs come from, and what is always asked for. The list is sorted
     /// and has no entry twice.
     pub fn interest(&self, wanted: impl Fn(SignalId) -> bool, identify: bool) -> Vec<CanFilter> {
         let mut filters = ALWAYS_HEARD.to_vec();
@@ -54,6 +54,9 @@ impl Decoder {
             if identify && group.is_vin() || group.signals(&self.plan).any(|signal| wanted(signal.id)) {
                 filters.push(extended(group.pgn << 8, GROUP_MASK));
             }
+        }
+        if let Some(dbc) = &self.dbc {
+            filters.extend(dbc.interest(&wanted));
         }
         filters.sort_unstable();
         filters.dedup();

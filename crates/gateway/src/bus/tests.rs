@@ -13,7 +13,7 @@ use vernport_decode::{
 };
 use vernport_sim::{Answering, CarConfig, Model, TruckConfig, TruckEquipment};
 use vernport_types::{
-    AssetId, CanId, Catalogue, Position, SignalId, Source, TimeQuality, UtcMicros, Value, Vin,
+    AssetId, CanFrame, CanId, Catalogue, Position, SignalId, Source, TimeQuality, UtcMicros, Value, Vin,
 };
 
 const VIN: &str = "WVWZZZ1KZAW123456";
