@@ -2,6 +2,7 @@
 
 use crate::bus::{PATIENCE, Vcan};
 use std::{
+    fs,
     io::{BufRead as _, BufReader, Read as _, Write as _},
     process::{Child, ChildStdout, Command, Stdio},
     thread,
@@ -101,6 +102,13 @@ pub(crate) fn cansend(vcan: &Vcan, frame: &str) {
     run(Command::new("cansend").arg(vcan.name()).arg(frame));
 }
 
+/// Keeps this thread, and what it starts from now on, on this processor.
+pub(crate) fn stay_on(cpu: usize) {
+    let thread = fs::read_link("/proc/thread-self").expect("a thread of Linux");
+    let id = thread.file_name().expect("its number");
+    run(Command::new("taskset").args(["-cp", &cpu.to_string()]).arg(id));
+}
+
 /// Waits until this holds.
 pub(crate) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     let begun = Instant::now();
@@ -111,7 +119,7 @@ pub(crate) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 fn run(command: &mut Command) {
-    let output = command.output().expect("can-utils is installed");
+    let output = command.output().expect("can-utils and util-linux are installed");
     let why = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{}: {why}", command.get_program().display());
 }
