@@ -12,4 +12,5 @@ mod load;
 mod loss;
 mod peer;
 mod sending;
+mod testers;
 mod time;
