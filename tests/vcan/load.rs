@@ -132,12 +132,12 @@ async fn two_full_buses_are_heard_whole_and_in_order() {
         let (ended, counters) =
             heard.unwrap_or_else(|error| panic!("{error}; {lost} lost before any socket"));
         let rate = FRAMES as f64 / (ended - begun).as_secs_f64();
-        say(&format!("{FRAMES} frames, {rate:.0} a second, {} dropped", counters.dropped));
+        say(&format!("MEASURED load: {FRAMES} frames, {rate:.0} a second, {} dropped", counters.dropped));
         assert_eq!((counters.frames, counters.dropped, counters.invalid), (FRAMES + 1, 0, 0));
         slowest = slowest.min(rate);
     }
     let share = share_before.min(share_of_processors());
-    say(&format!("{share:.2} of each processor was ours"));
+    say(&format!("MEASURED load: {share:.2} of each processor was ours"));
     assert!(share < ENOUGH || slowest >= NEEDED_PER_SECOND, "{slowest:.0} a second");
 }
 
