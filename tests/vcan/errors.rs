@@ -37,3 +37,20 @@ async fn reports_are_counted_by_class_and_handed_out_once_a_second_each() {
     assert_eq!(ours.next().await.frame.kind(), FrameKind::Error);
     assert_eq!(ours.source.counters().bus_errors.state, ControllerState::Active, "it came back");
 }
+
+/// Set down and up is how a controller that is off the bus is mostly helped; the kernel reports nothing then.
+#[tokio::test]
+async fn an_interface_that_was_down_is_no_longer_told_as_off_the_bus() {
+    let Some(vcan) = Vcan::make("errors-down") else { return };
+    let mut ours = vcan.open().await;
+    cansend(&vcan, "20000040#0000000000000000");
+    assert_eq!(ours.next().await.frame.kind(), FrameKind::Error);
+    vcan.set(&["down"]);
+    ours.result().await.expect_err("it is down");
+    assert_eq!(ours.source.counters().bus_errors.state, ControllerState::BusOff, "as it last reported");
+    vcan.set(&["up"]);
+    cansend(&vcan, "123#01");
+    assert_eq!(ours.next().await.frame.kind(), FrameKind::Data);
+    let counted = ours.source.counters().bus_errors;
+    assert_eq!((counted.state, counted.bus_off), (ControllerState::Active, 1));
+}

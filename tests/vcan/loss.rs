@@ -1,7 +1,7 @@
 //! An interface that goes down or away: one error, a quiet wait, and on it goes.
 
 use crate::{
-    bus::{Ours, Vcan, options, say, standard},
+    bus::{Ours, PATIENCE, Vcan, options, say, standard},
     peer::cansend,
 };
 use std::{fs, os::unix::fs::symlink, path::Path, time::Duration};
@@ -74,6 +74,31 @@ async fn an_interface_that_goes_away_is_told_once_and_read_on_when_made_again() 
         vcan.create();
         reads_on(&mut ours, &vcan, id + 0x100).await;
     }
+}
+
+/// As a gateway does, which is told several times a second what is wanted of the bus.
+#[tokio::test]
+async fn an_interface_is_found_again_by_a_reader_that_never_waits_for_long() {
+    let Some(vcan) = Vcan::make("loss-often") else { return };
+    let mut ours = vcan.open().await;
+    vcan.delete();
+    ours.result().await.expect_err("it is gone");
+    vcan.create();
+    let hears = async {
+        loop {
+            if let Ok(heard) = timeout(Duration::from_millis(20), ours.source.next()).await {
+                break heard.expect("readable").expect("a live bus has no end").frame;
+            }
+        }
+    };
+    let sends = async {
+        while vcan.receivers().is_empty() {
+            sleep(Duration::from_millis(5)).await;
+        }
+        cansend(&vcan, "101#");
+    };
+    let both = async { tokio::join!(hears, sends).0 };
+    assert_eq!(timeout(PATIENCE, both).await.expect("found again"), standard(0x101, &[]));
 }
 
 #[tokio::test]

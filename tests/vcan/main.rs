@@ -13,4 +13,5 @@ mod load;
 mod loss;
 mod peer;
 mod sending;
+mod testers;
 mod time;

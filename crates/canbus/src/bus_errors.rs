@@ -121,6 +121,11 @@ impl ErrorGate {
         due
     }
 
+    /// The interface was down or away: a controller that is set up begins active, and does not say so.
+    pub(crate) const fn started_anew(&mut self) {
+        self.counted.state = ControllerState::Active;
+    }
+
     pub(crate) const fn counted(&self) -> BusErrors {
         self.counted
     }

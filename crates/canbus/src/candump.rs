@@ -6,7 +6,8 @@
 
 use crate::{
     clock::{Pace, Time},
-    source::{OpenError, OpenOptions, ReadError, TimedFrame},
+    errors::{OpenError, ReadError},
+    source::{OpenOptions, TimedFrame},
 };
 use std::{
     fmt,

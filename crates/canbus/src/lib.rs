@@ -17,6 +17,7 @@
 mod bus_errors;
 mod candump;
 mod clock;
+mod errors;
 mod filter;
 mod interface;
 #[cfg(unix)]
@@ -33,16 +34,14 @@ mod virtual_bus;
 
 pub use bus_errors::{BusErrors, ControllerState};
 pub use clock::{Pace, Time};
+pub use errors::{FilterError, OpenError, ReadError, SendError};
 pub use filter::widened;
 pub use interface::{CanInterface, LookupError};
 #[cfg(unix)]
 pub use serial::{LostError, SerialFrame, SerialOptions, SerialSendError, SerialSink, SerialSource};
 #[cfg(unix)]
 pub use simulated_adapter::{Garble, SimulatedAdapter, SimulatedOptions};
-pub use source::{
-    Bus, Counters, FilterError, FrameSink, FrameSource, OpenError, OpenOptions, ReadError, SendError,
-    TimedFrame, open,
-};
+pub use source::{Bus, Counters, FrameSink, FrameSource, OpenOptions, TimedFrame, open};
 pub use url::{SourceUrl, UrlError};
 pub use vernport_wire::{AdapterCounters, BadPackets, HostCounters, NoVersion, SendRefused, Versions};
 pub use virtual_bus::{AttachError, VirtualBuses, VirtualNode, VirtualSender};

@@ -15,7 +15,7 @@ mod drive;
 mod line;
 mod tty;
 
-use crate::{filter::widened, source::OpenError};
+use crate::{errors::OpenError, filter::widened};
 use drive::{Drive, Item, Lost};
 use std::{
     collections::hash_map::RandomState,

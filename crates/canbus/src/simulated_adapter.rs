@@ -28,8 +28,8 @@
 //! adapter: it is there while the adapter is.
 
 use crate::{
+    errors::OpenError,
     serial::{DEFAULT_BAUD, Line, frame_from_wire, frame_to_wire, make_raw},
-    source::OpenError,
     virtual_bus::{VirtualBuses, VirtualNode},
 };
 use rustix::{

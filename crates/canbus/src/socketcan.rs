@@ -17,9 +17,10 @@ mod stamp;
 
 use crate::{
     bus_errors::ErrorGate,
+    errors::{FilterError, OpenError, ReadError, SendError},
     filter::widened,
     interface::CanInterface,
-    source::{Counters, FilterError, OpenError, OpenOptions, ReadError, SendError},
+    source::{Counters, OpenOptions},
 };
 use nix::errno::Errno;
 use socket::{MAX_FILTERS, Socket, errno};
@@ -30,7 +31,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime},
 };
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 use vernport_types::{CanFilter, CanFrame, FrameKind, Stamp};
 
 /// Between two looks at an interface that is away.
@@ -69,8 +70,21 @@ enum State {
     },
     /// Its loss was told; the socket is still its.
     Down,
-    /// Its loss was told; it needs a new socket.
-    Gone,
+    /// Its loss was told; it needs a new socket, which is tried for at this time. Kept here, so that
+    /// a wait that is cut short again and again comes to its end too.
+    Gone {
+        retry: Instant,
+    },
+}
+
+impl State {
+    fn gone() -> Self {
+        Self::Gone { retry: Instant::now() + RETRY }
+    }
+
+    fn lost(gone: bool) -> Self {
+        if gone { Self::gone() } else { Self::Down }
+    }
 }
 
 /// The socket that is open now; who sends shares it, so that own frames are not heard.
@@ -123,8 +137,9 @@ impl Interface {
                     *left -= 1;
                     socket.receive_now()
                 }
-                State::Gone => {
-                    self.wait_until_back().await;
+                State::Gone { retry } => {
+                    sleep_until(*retry).await;
+                    self.look();
                     continue;
                 }
             };
@@ -155,7 +170,7 @@ impl Interface {
     /// Keeps the list for every socket to come, and gives the kernel one that fits.
     pub(crate) fn set_filters(&mut self, filters: &[CanFilter]) -> Result<(), FilterError> {
         let list = self.filters.insert(widened(filters, MAX_FILTERS));
-        if matches!(self.state, State::Gone) {
+        if matches!(self.state, State::Gone { .. }) {
             return Ok(());
         }
         match self.socket.get().set_filters(list) {
@@ -188,7 +203,7 @@ impl Interface {
             Some(Errno::ENODEV | Errno::ENXIO) => (true, true),
             _ => (false, false),
         };
-        let told = match std::mem::replace(&mut self.state, State::Gone) {
+        let told = match std::mem::replace(&mut self.state, State::gone()) {
             State::Up if lost => {
                 self.state = State::Draining { error, gone, left: MOST_LEFT };
                 return Ok(());
@@ -199,35 +214,34 @@ impl Interface {
                 return Ok(());
             }
             State::Down if lost => {
-                self.state = if gone { State::Gone } else { State::Down };
+                self.state = State::lost(gone);
                 return Ok(());
             }
             State::Draining { error, gone, .. } => {
-                self.state = if gone { State::Gone } else { State::Down };
+                self.state = State::lost(gone);
                 error
             }
             // What we do not know may heal with a new socket.
-            State::Up | State::Down | State::Gone => error,
+            State::Up | State::Down | State::Gone { .. } => error,
         };
         Err(ReadError::Interface { interface: self.selector.to_string(), source: told })
     }
 
     fn is_back(&mut self) {
         tracing::info!(interface = %self.selector, "the interface is back");
+        self.errors.started_anew();
         self.state = State::Up;
     }
 
-    /// Waits until the interface is there and up, and opens it. Never at once:
-    /// one that fails again and again keeps nobody busy.
-    async fn wait_until_back(&mut self) {
-        loop {
-            sleep(RETRY).await;
-            match self.reopen() {
-                Ok(()) => return self.is_back(),
-                Err(error) => {
-                    let cause = std::error::Error::source(&error).map(ToString::to_string);
-                    tracing::debug!(%error, cause, "the interface is still away");
-                }
+    /// Opens the interface if it is there and up, else asks for a look after a pause: one that
+    /// fails again and again keeps nobody busy.
+    fn look(&mut self) {
+        match self.reopen() {
+            Ok(()) => self.is_back(),
+            Err(error) => {
+                self.state = State::gone();
+                let cause = std::error::Error::source(&error).map(ToString::to_string);
+                tracing::debug!(%error, cause, "the interface is still away");
             }
         }
     }

@@ -6,13 +6,12 @@ use crate::{
     bus_errors::BusErrors,
     candump::Replay,
     clock::{Pace, Time},
+    errors::{FilterError, OpenError, ReadError, SendError},
     filter::FilterSet,
-    interface::LookupError,
     url::SourceUrl,
-    virtual_bus::{AttachError, VirtualBuses, VirtualNode, VirtualSender},
+    virtual_bus::{VirtualBuses, VirtualNode, VirtualSender},
 };
-use std::{fmt, io, path::PathBuf, sync::Arc};
-use thiserror::Error;
+use std::{fmt, path::PathBuf, sync::Arc};
 use vernport_types::{CanFilter, CanFrame, Clock, FrameKind, Stamp};
 use vernport_wire::HostCounters;
 
@@ -47,138 +46,6 @@ pub struct Counters {
     pub stamped_by_clock: u64,
     /// What the controller reports of its bus.
     pub bus_errors: BusErrors,
-}
-
-/// Why a source cannot be opened.
-#[derive(Debug, Error)]
-pub enum OpenError {
-    /// The log cannot be opened.
-    #[error("cannot open the log {path}")]
-    Log {
-        /// The log.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// The virtual bus takes no more nodes.
-    #[error(transparent)]
-    Virtual(#[from] AttachError),
-    /// The interface cannot be opened.
-    #[error(
-        "cannot open CAN interface '{interface}'; see that it exists (ip link show) and that the kernel has CAN"
-    )]
-    Interface {
-        /// The interface.
-        interface: String,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// No interface answers to the adapter that was named.
-    #[error(transparent)]
-    Lookup(#[from] LookupError),
-    /// The terminal of an adapter cannot be opened.
-    #[error(
-        "cannot open the CAN adapter at {path}; see that it is plugged in, that no other program holds it, and that this user may use it (ls -l {path})"
-    )]
-    Serial {
-        /// The terminal.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// This system has no SocketCAN.
-    #[error(
-        "cannot open CAN interface '{interface}': SocketCAN is there on Linux only; replay a log instead"
-    )]
-    NotLinux {
-        /// The interface.
-        interface: String,
-    },
-}
-
-/// Why no more frames come from a source.
-#[derive(Debug, Error)]
-pub enum ReadError {
-    /// The log cannot be read on.
-    #[error("cannot read the log {path} after line {line}")]
-    Log {
-        /// The log.
-        path: PathBuf,
-        /// The last line that was read.
-        line: u64,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// The interface gave an error: `ENETDOWN` when it goes down, `ENODEV` when it goes away.
-    #[error("cannot read CAN interface '{interface}'; see that it is there and up (ip link show)")]
-    Interface {
-        /// The interface.
-        interface: String,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// The adapter was lost; asked again, it is waited for.
-    #[cfg(unix)]
-    #[error(transparent)]
-    Serial(#[from] crate::serial::LostError),
-}
-
-/// Why a frame was not sent.
-#[derive(Debug, Error)]
-pub enum SendError {
-    /// The interface gave an error, `ENETDOWN` while it is down.
-    #[error("cannot send on CAN interface '{interface}'; see that it is there and up (ip link show)")]
-    Interface {
-        /// The interface.
-        interface: String,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// The queue stayed full: nobody acknowledges, or the bus is busy.
-    #[error(
-        "the send queue of CAN interface '{interface}' is full; see that another node is on the bus, or give it a longer txqueuelen"
-    )]
-    Full {
-        /// The interface.
-        interface: String,
-    },
-    /// An FD frame for an interface that is not FD.
-    #[error(
-        "CAN interface '{interface}' takes no FD frame; see that it is set up as FD (ip link set ... fd on)"
-    )]
-    NotFd {
-        /// The interface.
-        interface: String,
-    },
-    /// An error frame, which no node can send.
-    #[error("cannot send an error frame on CAN interface '{interface}'")]
-    ErrorFrame {
-        /// The interface.
-        interface: String,
-    },
-    /// The source has one bus only.
-    #[error("cannot send on bus {bus}; this source has bus 0 only")]
-    NoBus {
-        /// The bus.
-        bus: u8,
-    },
-    /// The adapter does not take it.
-    #[cfg(unix)]
-    #[error(transparent)]
-    Serial(#[from] crate::serial::SerialSendError),
-}
-
-/// Why a source took no filters.
-#[derive(Debug, Error)]
-pub enum FilterError {
-    /// The interface gave an error.
-    #[error("CAN interface '{interface}' took no filters")]
-    Interface {
-        /// The interface.
-        interface: String,
-        /// What the system says.
-        source: io::Error,
-    },
 }
 
 /// How to open a source.
@@ -282,7 +149,7 @@ pub async fn open(url: &SourceUrl, options: OpenOptions) -> Result<Bus, OpenErro
         }
         #[cfg(not(unix))]
         SourceUrl::Serial { path, .. } => {
-            Err(OpenError::Serial { path: path.clone(), source: io::ErrorKind::Unsupported.into() })
+            Err(OpenError::Serial { path: path.clone(), source: std::io::ErrorKind::Unsupported.into() })
         }
     }
 }

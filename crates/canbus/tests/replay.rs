@@ -3,15 +3,16 @@
 use proptest::prelude::*;
 use std::{
     fmt::Write as _,
+    io::{self, Write},
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 use tokio::time::Instant;
+use tracing::subscriber::DefaultGuard;
 use vernport_canbus::{Bus, FrameSource, OpenOptions, Pace, SourceUrl, Time, TimedFrame, open};
-use vernport_testkit::logs::Logs;
 use vernport_types::{BootMicros, Clock, Stamp, TimeQuality, UtcMicros};
 
 /// A clock that stands still.
@@ -21,6 +22,31 @@ fn clock() -> Arc<dyn Clock> {
 
 fn file_time() -> OpenOptions {
     OpenOptions { time: Time::File { quality: TimeQuality::Synced }, ..OpenOptions::new(clock()) }
+}
+
+/// What this thread logs, until the guard is dropped.
+fn logs_of_this_thread() -> (Logs, DefaultGuard) {
+    let logs = Logs::default();
+    let writer = logs.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone());
+    (logs, tracing::subscriber::set_default(subscriber.finish()))
+}
+
+fn text_of(logs: &Logs) -> String {
+    String::from_utf8_lossy(&logs.0.lock().expect("no writer panics")).into_owned()
+}
+
+#[derive(Clone, Default)]
+struct Logs(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Logs {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("no writer panics").write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 struct Log {
@@ -82,7 +108,7 @@ async fn by_default_a_log_is_heard_from_now_on_in_its_own_intervals() {
 
 #[tokio::test]
 async fn a_line_that_is_no_frame_is_told_by_file_and_line_and_passed_over() {
-    let (logs, _guard) = Logs::of_this_thread();
+    let (logs, _guard) = logs_of_this_thread();
     let long = "A".repeat(10_000);
     let text = format!(
         "(1.000000) can0 123#01\nnot a frame 5A5A5A5A\n\n(2.000000) can0 124#{long}\r\n(3.000000) can0 123#02\r\n(4.000000) can0 123#0"
@@ -93,7 +119,7 @@ async fn a_line_that_is_no_frame_is_told_by_file_and_line_and_passed_over() {
 
     assert_eq!(data, [[1], [2], [3]], "also the last line, which has no line end");
     assert_eq!(source.counters().skipped_lines, 4);
-    let text = logs.text();
+    let text = text_of(&logs);
     for line in ["line=2 ", "line=4 ", "line=6 ", "line=7 "] {
         assert!(text.contains(line), "{line} is missing in {text}");
     }
@@ -116,11 +142,11 @@ async fn a_log_with_too_many_channels_loses_only_the_frames_of_the_last_ones() {
 
 #[tokio::test]
 async fn a_file_of_another_format_does_not_flood_the_log() {
-    let (logs, _guard) = Logs::of_this_thread();
+    let (logs, _guard) = logs_of_this_thread();
     let mut source = Log::of("time;id;data\n".repeat(1000)).open(file_time()).await;
     assert_eq!(rest(&mut source).await, []);
     assert_eq!(source.counters().skipped_lines, 1000);
-    let text = logs.text();
+    let text = text_of(&logs);
     assert_eq!(text.matches("skipped a line").count(), 20);
     assert_eq!(text.matches("only counted; is this a candump log?").count(), 1);
 }

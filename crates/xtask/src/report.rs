@@ -1,7 +1,8 @@
 //! Reads what `cargo test -- --show-output` says, and counts.
 //!
 //! A test that cannot run prints a line `SKIPPED <name>: <why>` and returns;
-//! the test harness takes it for passed, this report does not.
+//! the test harness takes it for passed, this report does not. A line `MEASURED <what>`
+//! is shown.
 
 use std::fmt;
 
@@ -23,6 +24,9 @@ impl Report {
         if let Some(skipped) = line.trim_start().strip_prefix("SKIPPED ") {
             self.skipped.push(skipped.trim_end().to_owned());
             return false;
+        }
+        if line.starts_with("MEASURED ") {
+            return true;
         }
         if line.starts_with("running ") && (line.ends_with(" tests") || line.ends_with(" test")) {
             self.in_failures = false;
@@ -113,6 +117,13 @@ successes:
 
 test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 12.01s
 ";
+
+    #[test]
+    fn what_was_measured_is_shown_and_counts_for_nothing() {
+        let mut report = Report::default();
+        assert!(report.line("MEASURED load: 4000 frames a second"));
+        assert_eq!(report, Report::default());
+    }
 
     #[test]
     fn a_test_that_skipped_itself_is_not_counted_as_passed() {

@@ -51,6 +51,8 @@ pub(crate) fn lead(workspace: &Workspace, cargo: &mut Command) -> Result<()> {
         Way::Here | Way::Guest(_) => {
             let this = std::env::current_exe().context("cannot tell where this program is")?;
             let this = this.to_str().context("the path of this program is not text")?;
+            // Rates and times are measured there, on two emulated processors: one test at a time.
+            cargo.env("RUST_TEST_THREADS", "1");
             cargo.arg("--config").arg(format!("target.'cfg(all())'.runner=[{this:?}, \"vcan\", \"--\"]"));
         }
     }

@@ -9,8 +9,9 @@
 use std::{sync::Arc, time::Duration};
 use vernport_types::{BootMicros, Clock, Stamp};
 
-/// No frame waits longer in a socket; one that seems to was stamped by another clock.
-const MOST_AGE_MICROS: i64 = 60_000_000;
+/// A frame waits in a socket for as long as its reader stands still, as when a disk is full. One that
+/// seems to wait longer than a day was stamped by another clock.
+const MOST_AGE_MICROS: i64 = 86_400_000_000;
 /// What the system's wall clock may differ from the boot clock between two frames
 /// before it counts as set: this, and a thousandth of the time between.
 const STEP_MICROS: i64 = 10_000;
@@ -34,13 +35,16 @@ pub(crate) struct Stamper {
     last: BootMicros,
     /// The system's wall clock less the boot clock, and the boot clock then.
     step: Option<(i64, i64)>,
+    /// Where the system's wall clock was set: up to this time of it the kernel's times may be of
+    /// before, and say nothing.
+    set_at: Option<i64>,
     hardware: Option<HardwareClock>,
     by_clock: u64,
 }
 
 impl Stamper {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, last: BootMicros(0), step: None, hardware: None, by_clock: 0 }
+        Self { clock, last: BootMicros(0), step: None, set_at: None, hardware: None, by_clock: 0 }
     }
 
     /// Frames whose time is that at which they were read.
@@ -57,10 +61,13 @@ impl Stamper {
     pub(crate) fn stamp(&mut self, heard: KernelTime, system_now: Duration) -> Stamp {
         let now = self.clock.now();
         let boot_now = signed(now.boot.0);
-        let stepped = self.stepped(micros(system_now), boot_now);
-        let age = heard.software.map(|at| micros(system_now).saturating_sub(micros(at)));
+        if self.stepped(micros(system_now), boot_now) {
+            self.set_at = Some(micros(system_now));
+        }
+        let told = heard.software.map(micros).filter(|at| self.set_at.is_none_or(|set| *at > set));
+        let age = told.map(|at| micros(system_now).saturating_sub(at));
         let at = match age {
-            Some(age) if !stepped && (0..=MOST_AGE_MICROS.min(boot_now)).contains(&age) => {
+            Some(age) if (0..=MOST_AGE_MICROS.min(boot_now)).contains(&age) => {
                 self.refined(heard.hardware, boot_now - age)
             }
             _ => {

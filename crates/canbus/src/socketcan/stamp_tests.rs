@@ -48,9 +48,10 @@ fn a_frame_that_waited_is_stamped_with_when_it_came() {
 
 #[test]
 fn without_a_possible_time_of_the_kernel_the_clock_counts() {
-    for heard in [None, Some(100_000_001), Some(39_999_999)] {
+    const NOW: i64 = 100_000_000_000;
+    for heard in [None, Some(NOW + 1), Some(NOW - 86_400_000_001)] {
         let mut machine = Machine::at(0);
-        assert_eq!(machine.read(100_000_000, heard, None, 0).boot, BootMicros(100_000_000), "{heard:?}");
+        assert_eq!(machine.read(NOW, heard, None, 0).boot, BootMicros(NOW.unsigned_abs()), "{heard:?}");
         assert_eq!(machine.stamper.by_clock(), 1);
     }
 }
@@ -65,6 +66,31 @@ fn a_wall_clock_that_is_set_moves_no_frame() {
     let stamp = machine.read(1_300_000, Some(1_200_000), None, 1_800_000_000);
     assert_eq!(stamp.boot, BootMicros(1_200_000), "from then on by the new time");
     assert_eq!(machine.stamper.by_clock(), 1);
+}
+
+/// A gateway stands still while it can queue nothing: what waited then is no news.
+#[test]
+fn a_frame_that_waited_for_an_hour_is_an_hour_old() {
+    let mut machine = Machine::at(0);
+    machine.read(10_000_000, Some(9_999_000), None, 0);
+    let stamp = machine.read(3_610_000_000, Some(10_001_000), None, 0);
+    assert_eq!(stamp.boot, BootMicros(10_001_000));
+    assert_eq!(machine.stamper.by_clock(), 0);
+}
+
+/// A third of a second is not enough to show as another start of the adapter's clock.
+#[test]
+fn frames_that_waited_while_the_wall_clock_was_set_do_not_misplace_the_adapters_clock() {
+    let mut machine = Machine::at(0);
+    machine.read(1_000_000, Some(999_900), Some(500_000), 0);
+    for waited in [1_010_000, 1_020_000] {
+        // Stamped before the step, read after it: told by the new clock, this was earlier.
+        let stamp = machine.read(1_030_000, Some(waited - 300_000), Some(waited - 499_900), 300_000);
+        assert_eq!(stamp.boot, BootMicros(1_030_000));
+    }
+    let stamp = machine.read(1_050_000, Some(1_040_000), Some(540_100), 300_000);
+    assert_eq!(stamp.boot, BootMicros(1_040_000), "from then on by the new time");
+    assert_eq!(machine.stamper.by_clock(), 2);
 }
 
 #[test]
