@@ -40,6 +40,8 @@ impl Decoder {
             &plan.speed,
             &plan.fuel_level,
             &plan.battery_voltage,
+            &plan.engine_hours,
+            &plan.power_take_off,
             &plan.odometer,
             &plan.trouble_codes,
             &plan.malfunction_lamp,
@@ -51,11 +53,12 @@ impl Decoder {
     }
 
     /// Asks the DBC files of one frame. Frames of transport protocols are not for them: what those
-    /// carry comes when it is whole.
+    /// carry comes when it is whole. Nor are requests: files of loggers name their identifiers
+    /// too, and what fills a request would be read as a value.
     pub(super) fn dbc_frame(&mut self, frame: &CanFrame, at: Stamp, sink: &mut impl FnMut(Decoded)) {
         let Some(dbc) = &self.dbc else { return };
         let id = frame.id();
-        if is_of_diagnosis(id) || is_of_transport(id) {
+        if is_of_diagnosis(id) || is_of_a_tester(id) || is_of_transport(id) {
             return;
         }
         let mut out = Out {
@@ -106,6 +109,14 @@ fn is_of_diagnosis(id: CanId) -> bool {
     match id {
         CanId::Standard(id) => (0x7E8..=0x7EF).contains(&id),
         CanId::Extended(raw) => raw & 0x1FFF_F000 == 0x18DA_F000,
+    }
+}
+
+/// Requests of testers to control units (the same standards).
+fn is_of_a_tester(id: CanId) -> bool {
+    match id {
+        CanId::Standard(id) => (0x7DF..=0x7E7).contains(&id),
+        CanId::Extended(raw) => matches!(raw >> 16, 0x18DA | 0x18DB) && raw & 0xF0 == 0xF0,
     }
 }
 
