@@ -250,7 +250,10 @@ mod tests {
         let fd = frame("0.1 1 123 Rx d 10 00 01 02 03 04 05 06 07 08 09 0A 0B 0C 0D 0E 0F");
         assert_eq!((fd.kind(), fd.data().len()), (FrameKind::FdData, 16));
         let by_length = format!("0.1 1 123x Rx d 40{}", " 5A".repeat(64));
-        assert_eq!((frame(&by_length).kind(), frame(&by_length).data()), (FrameKind::FdData, &[0x5A; 64][..]));
+        assert_eq!(
+            (frame(&by_length).kind(), frame(&by_length).data()),
+            (FrameKind::FdData, &[0x5A; 64][..])
+        );
         for classic in [
             "0.1 1 123 Rx d A 00 01 02 03 04 05 06 07",
             "0.1 1 123 Rx d 9 00 01 02 03 04 05 06 07 Length = 1",

@@ -70,6 +70,12 @@ pub(super) fn conversion(from: &str, to: &str) -> Option<Conversion> {
         .map(|(_, _, factor, offset)| Conversion { factor: *factor, offset: *offset })
 }
 
+/// Whether it is a unit of the catalogue that numbers of a file are converted to.
+#[cfg(test)]
+pub(super) fn is_target(unit: &str) -> bool {
+    ROWS.iter().any(|(to, ..)| *to == unit)
+}
+
 /// Whether a unit measures something, so that its signal is no flag.
 pub(super) fn is_measure(unit: &str) -> bool {
     plain(unit).is_some_and(|unit| ROWS.iter().any(|(_, written, ..)| written.contains(&unit.as_str())))

@@ -1,0 +1,25 @@
+//! The decoder with a DBC file beside it.
+
+use super::*;
+use crate::dbc::{Database, Mapping, Plan};
+
+fn with_file(text: &str) -> Decoder {
+    let (database, _) = Database::read(text.as_bytes()).expect("a DBC file");
+    let plan = Plan::new(&[database], &Mapping::shipped(), &catalogue()).expect("small");
+    decoder().with_dbc(&Arc::new(plan))
+}
+
+#[test]
+fn what_fills_a_request_is_no_value_of_a_file_that_names_its_identifier() {
+    let speed = " SG_ VehicleSpeed : 31|8@0+ (1,0) [0|255] \"km/h\" A\n";
+    let ids = [0x7DF_u32, 0x7E0, 0x98DB_33F1, 0x98DA_10F1, 0x7A0];
+    let body: String = ids.iter().map(|id| format!("BO_ {id} M{id}: 8 A\n{speed}")).collect();
+    let mut decoder = with_file(&format!("VERSION \"\"\n{body}"));
+    for request in ["7DF#02010D5555555555", "7E0#02010D5555555555", "18DB33F1#02010D55", "18DA10F1#02010D55"]
+    {
+        assert_eq!(hear(&mut decoder, &[request]), [], "{request}");
+    }
+    let path = "Vehicle.Speed".to_owned();
+    let speed = Value::Number(Number::new(85.0).expect("finite"));
+    assert_eq!(values(&hear(&mut decoder, &["7A0#02010D5555555555"])), [(path, speed)], "any other message");
+}
