@@ -94,15 +94,19 @@ impl Planned {
         Self { plan, frames: frames.collect() }
     }
 
-    /// One run: every frame once.
+    /// One run: every frame once, and the sum of all values, so that each has to be made.
     fn run(self) -> Run {
         let count = self.frames.len() as u64;
         let once = move || {
+            let mut sum = 0.0;
             for (id, data) in &self.frames {
                 self.plan.frame(black_box(*id), false, black_box(data), &mut |read: Read| {
-                    black_box(read);
+                    if let Ok(value) = read.value {
+                        sum += value.as_f64().unwrap_or(1.0);
+                    }
                 });
             }
+            black_box(sum);
         };
         (Box::new(once), count)
     }

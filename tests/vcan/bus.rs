@@ -139,16 +139,21 @@ impl Ours {
 
 /// This machine's clock, and all else as it is.
 pub(crate) fn options() -> OpenOptions {
+    let clock: Arc<dyn Clock> = Arc::new(now);
+    OpenOptions::new(clock)
+}
+
+/// What this machine's clock shows.
+pub(crate) fn now() -> Stamp {
     let micros = |id| {
         let time = clock_gettime(id);
         time.tv_sec * 1_000_000 + time.tv_nsec / 1000
     };
-    let clock: Arc<dyn Clock> = Arc::new(move || Stamp {
+    Stamp {
         wall: UtcMicros(micros(ClockId::Realtime)),
         boot: BootMicros(micros(ClockId::Boottime).unsigned_abs()),
         quality: TimeQuality::Bounded,
-    });
-    OpenOptions::new(clock)
+    }
 }
 
 pub(crate) fn standard(id: u16, bytes: &[u8]) -> CanFrame {

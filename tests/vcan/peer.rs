@@ -1,8 +1,8 @@
-//! can-utils: programs of others on the same bus.
+//! Programs of others on the same bus: can-utils.
 
 use crate::bus::{PATIENCE, Vcan};
 use std::{
-    io::{BufRead as _, BufReader, Read as _},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
     process::{Child, ChildStdout, Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -19,13 +19,34 @@ pub(crate) struct Peer {
 impl Peer {
     /// Starts a program and waits until this holds: that it listens.
     pub(crate) fn start(program: &str, arguments: &[&str], listens: impl FnMut() -> bool) -> Self {
-        let mut command = Command::new(program);
-        let child = command.args(arguments).stdout(Stdio::piped()).spawn();
-        let mut child = child.unwrap_or_else(|error| panic!("{program}: {error}"));
-        let output = BufReader::new(child.stdout.take().expect("piped"));
-        let peer = Self { child, output };
+        let peer = Self::spawn(Command::new(program).args(arguments));
         wait_until(&format!("{program} listens"), listens);
         peer
+    }
+
+    /// Starts a program that is told what to do.
+    pub(crate) fn start_told(program: &str, arguments: &[&str]) -> Self {
+        Self::spawn(Command::new(program).args(arguments).stdin(Stdio::piped()))
+    }
+
+    /// Tells it this line.
+    pub(crate) fn tell(&mut self, line: &str) {
+        let input = self.child.stdin.as_mut().expect("piped");
+        input.write_all(format!("{line}\n").as_bytes()).expect("it listens");
+    }
+
+    fn spawn(command: &mut Command) -> Self {
+        let child = command.stdout(Stdio::piped()).spawn();
+        let mut child = child.unwrap_or_else(|error| panic!("{}: {error}", command.get_program().display()));
+        let output = BufReader::new(child.stdout.take().expect("piped"));
+        Self { child, output }
+    }
+
+    /// The next line that it writes.
+    pub(crate) fn line(&mut self) -> String {
+        let mut line = String::new();
+        assert_ne!(self.output.read_line(&mut line).expect("text"), 0, "it ended");
+        line.trim_end().into()
     }
 
     /// The lines that it writes until it ends by itself, which must be well.

@@ -49,7 +49,7 @@ static ALLOCATOR: Counted = Counted;
 const DBC: &str = "VERSION \"\"\nBU_: A\nBO_ 1072 Cluster: 8 A\n SG_ Odometer : 15|24@0+ (1,0) [0|0] \"km\" A\n \
     SG_ FuelLevel : 32|8@1+ (0.5,0) [0|0] \"%\" A\nBO_ 3 gnss_pos: 8 A\n SG_ PositionValid : 0|1@1+ (1,0) [0|1] \"\" A\n \
     SG_ Latitude : 1|28@1+ (1e-06,-90) [-90|90] \"deg\" A\n SG_ Longitude : 29|29@1+ (1e-06,-180) [-180|180] \"deg\" A\n\
-    BO_ 2566844926 Group: 8 A\n SG_ Low M : 0|2@1+ (1,0) [0|0] \"\" A\n SG_ BatteryVoltage m1 : 16|16@1+ (0.05,0) [0|0] \"V\" A\n";
+    BO_ 2566844926 Group: 8 A\n SG_ Low M : 0|2@1+ (1,0) [0|0] \"\" A\n SG_ BatteryVoltage m1 : 16|16@1+ (0.001,0) [0|0] \"V\" A\n";
 
 #[test]
 fn frames_through_the_plan_of_a_dbc_file_allocate_nothing() {

@@ -24,8 +24,8 @@ const CORPUS: &str = "tests/fuzz/corpus";
 const FLAGS: &str = "--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
      -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
      -Cllvm-args=-sanitizer-coverage-trace-compares -Clink-dead-code";
-/// Longest input. The stateful targets read some hundred frames out of it.
-const MAX_INPUT_BYTES: u32 = 4096;
+/// Longest input. The stateful targets read a hundred frames out of it; longer ones find little and cost much.
+const MAX_INPUT_BYTES: u32 = 1024;
 /// Longest time for one input, in seconds: more is a hang.
 const MAX_INPUT_S: u32 = 10;
 /// Most memory of one target.

@@ -14,13 +14,15 @@ struct Need {
     package: &'static str,
 }
 
-const NEEDS: [Need; 5] = [
+const NEEDS: [Need; 6] = [
     Need { program: "cc", package: "gcc" },
     // libFuzzer, for the fuzz targets.
     Need { program: "c++", package: "g++" },
     Need { program: "git", package: "git" },
     Need { program: "ip", package: "iproute2" },
     Need { program: "candump", package: "can-utils" },
+    // The kernel's J1939 in the suite `vcan`.
+    Need { program: "python3", package: "python3" },
 ];
 
 /// Installs what is missing, without asking.

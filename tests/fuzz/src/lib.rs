@@ -1,6 +1,9 @@
-//! What the targets share: a fuzzer's bytes read as the frames of a bus, and the shipped catalogue.
+//! What the targets share: a fuzzer's bytes read as the frames of a bus, the
+//! shipped catalogue, how a capture is read twice, and packets of the wire.
 
+use crc::{CRC_32_ISCSI, Crc};
 use std::sync::LazyLock;
+use vernport_decode::capture::{Event, Format, Reader};
 use vernport_types::{BootMicros, CanFrame, CanId, Catalogue, FrameKind, Stamp, TimeQuality, UtcMicros};
 
 /// The shipped catalogue.
@@ -113,4 +116,64 @@ impl Iterator for Steps<'_> {
         self.bytes = rest;
         Some(Step::Frame(CanFrame::new(id, kind, data)?, at))
     }
+}
+
+/// Reads a capture whole and in two parts: frames and counts are the same.
+pub fn read_capture(format: Format, bytes: &[u8]) {
+    let mut whole = Vec::new();
+    let counts = format.read(bytes, &mut |event| whole.extend(frame_of(&event)));
+    let mut reader = Reader::of(format);
+    let mut parts = Vec::new();
+    let (first, second) = bytes.split_at(bytes.len() / 2);
+    for part in [first, second] {
+        reader.push(part, &mut |event| parts.extend(frame_of(&event))).expect("the format is given");
+    }
+    let (_, counted) =
+        reader.finish(&mut |event| parts.extend(frame_of(&event))).expect("the format is given");
+    assert!(whole == parts && counts == counted);
+}
+
+fn frame_of(event: &Event<'_>) -> Option<(UtcMicros, CanFrame)> {
+    match event {
+        Event::Frame(line) => Some((line.time, line.frame)),
+        Event::Skipped { .. } => None,
+    }
+}
+
+static CHECKSUM: Crc<u32> = Crc::<u32>::new(&CRC_32_ISCSI);
+
+/// A packet of the wire with this kind and body, and the right checksum, which chance would never give.
+pub fn packet(kind_and_body: &[u8]) -> Vec<u8> {
+    let mut raw = vec![vernport_wire::VERSION];
+    raw.extend(kind_and_body);
+    raw.extend(CHECKSUM.checksum(&raw).to_le_bytes());
+    // Stuffed the naive way: each run without a zero, after its length.
+    let mut stuffed = Vec::new();
+    for run in raw.split(|byte| *byte == 0) {
+        let mut parts = run.chunks(254).peekable();
+        if run.is_empty() {
+            stuffed.push(1);
+        }
+        while let Some(part) = parts.next() {
+            stuffed.push(u8::try_from(part.len() + 1).expect("at most 255"));
+            stuffed.extend(part);
+            if part.len() == 254 && parts.peek().is_none() {
+                stuffed.push(1);
+            }
+        }
+    }
+    stuffed.push(0);
+    stuffed
+}
+
+/// What comes down a line: pauses in microseconds, and noise or whole packets.
+pub fn line(bytes: &[u8]) -> impl Iterator<Item = (u64, Vec<u8>)> {
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        let [pause, shape, tail @ ..] = rest else { return None };
+        let (part, tail) = tail.split_at(usize::from(shape & 0x3F).min(tail.len()));
+        rest = tail;
+        let sent = if shape & 0x80 == 0 { packet(part) } else { part.to_vec() };
+        Some((u64::from(*pause) * 20_000, sent))
+    })
 }

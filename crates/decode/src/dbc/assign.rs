@@ -13,6 +13,9 @@ use super::{
 use std::collections::BTreeMap;
 use vernport_types::{Catalogue, SignalId, ValueKind};
 
+/// In how many messages one quantity of a vehicle may be: copies for another bus, not the objects of a radar.
+const MOST_MESSAGES: usize = 3;
+
 /// A signal of a database and where it goes.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Taken {
@@ -48,9 +51,6 @@ pub(super) struct Assignment {
     /// In the order of the file.
     pub(super) passed: Vec<Passed>,
 }
-
-/// A name in more messages than this is that of a list, such as what a radar sees.
-const MOST_MESSAGES: usize = 5;
 
 /// Applies the rules.
 pub(super) fn assign(mapping: &Mapping, database: &Database, catalogue: &Catalogue) -> Assignment {
@@ -88,9 +88,9 @@ pub(super) fn assign(mapping: &Mapping, database: &Database, catalogue: &Catalog
             .iter()
             .filter(|(place, _)| Some(place.rank) == best)
             .any(|(place, _)| *first_name.get_or_insert(names.signal(*place)) != names.signal(*place));
-        // Where the rule goes by the name alone; an SPN has the first rank.
-        let found = good.iter().filter(|(place, _)| place.rank > 0 && Some(place.rank) == best).count();
-        let repeated = rule.message.is_none() && found > MOST_MESSAGES;
+        // An SPN has the first rank: it says what the signal is, however many control units send it.
+        let of_best = good.iter().filter(|(place, _)| place.rank > 0 && Some(place.rank) == best).count();
+        let many = rule.message.is_none() && of_best > MOST_MESSAGES;
         for (place, taken) in good {
             let why = if closed {
                 "the path comes from another signal already"
@@ -98,8 +98,8 @@ pub(super) fn assign(mapping: &Mapping, database: &Database, catalogue: &Catalog
                 "another name of the same rule comes first"
             } else if several {
                 "several names fit; name one in a mapping"
-            } else if repeated {
-                "too many messages have it; name one in a mapping"
+            } else if many {
+                "it is in so many messages that it is something else; name one in a mapping"
             } else {
                 settled[place.message][place.signal] = true;
                 paths.insert(id, rule.is_exact());
@@ -281,6 +281,9 @@ fn big_and_fine_enough(rule: &Rule, signal: &Signal, conversion: Conversion) -> 
     let is_float = matches!(signal.shape, Shape::Float | Shape::Double);
     if !is_float && rule.reaches.is_some_and(|least| largest < least) {
         return Err("its bits do not reach far enough".into());
+    }
+    if !is_float && rule.reaches_at_most.is_some_and(|most| largest > most) {
+        return Err("its bits reach too far".into());
     }
     Ok(())
 }

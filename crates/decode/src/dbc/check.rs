@@ -2,9 +2,9 @@
 
 use super::{
     database::{ByteOrder, Database, Message, Shape, Signal, Switch},
+    file::{FileText, MessageText, SignalText, SwitchText, shown},
     finding::Findings,
     overlap,
-    statement::{FileText, MessageText, SignalText, SwitchText, shown},
 };
 use crate::j1939;
 use std::collections::HashMap;
@@ -12,6 +12,8 @@ use vernport_types::CanId;
 
 /// The message that editors keep unused signals in; it is never sent.
 const UNUSED: u64 = 0xC000_0000;
+/// Its name, which some writers give another number.
+const UNUSED_NAME: &str = "VECTOR__INDEPENDENT_SIG_MSG";
 /// Set in a number of a message with 29 bits.
 const IS_EXTENDED: u64 = 0x8000_0000;
 /// Lengths of more than 8 bytes that a CAN FD frame can have (ISO 11898-1).
@@ -89,7 +91,7 @@ impl J1939 {
 }
 
 fn message(text: MessageText, j1939: &J1939, findings: &mut Findings) -> Option<Message> {
-    if text.id == UNUSED {
+    if text.id == UNUSED || text.name == UNUSED_NAME {
         return None;
     }
     let name = text.long_name.filter(|name| !name.is_empty()).unwrap_or(text.name);
@@ -99,6 +101,10 @@ fn message(text: MessageText, j1939: &J1939, findings: &mut Findings) -> Option<
         findings.error(text.line, what, "11 bits, or 29 bits plus 2147483648");
         return None;
     };
+    if text.id & IS_EXTENDED == 0 && matches!(id, CanId::Extended(_)) {
+        let what = format!("{shown_name}: {} has over 11 bits and is taken for one of 29", text.id);
+        findings.warning(text.line, what, "add 2147483648 to it");
+    }
     let Some(len_bytes) =
         u16::try_from(text.len_bytes).ok().filter(|len| *len <= Database::MAX_MESSAGE_BYTES)
     else {
@@ -118,9 +124,10 @@ fn message(text: MessageText, j1939: &J1939, findings: &mut Findings) -> Option<
 }
 
 fn identifier(number: u64) -> Option<CanId> {
-    if number & IS_EXTENDED == 0 {
+    if number <= 0x7FF {
         return u16::try_from(number).ok().and_then(CanId::standard);
     }
+    // Many real files lack the bit for 29-bit identifiers.
     u32::try_from(number & !IS_EXTENDED).ok().and_then(CanId::extended)
 }
 
@@ -163,7 +170,7 @@ fn parents(
 ) -> Vec<Parent> {
     let roots: Vec<usize> = (0..usable.len())
         .filter(|place| {
-            usable[*place].0.multiplexing == super::statement::Multiplexing { is_switch: true, at: None }
+            usable[*place].0.multiplexing == super::file::Multiplexing { is_switch: true, at: None }
         })
         .collect();
     let mut parents = Vec::with_capacity(usable.len());

@@ -63,6 +63,7 @@ struct RuleText {
     spn: Option<u32>,
     assume_unit: Option<String>,
     reaches: Option<f64>,
+    reaches_at_most: Option<f64>,
     finer_than: Option<f64>,
     on: Option<Vec<u8>>,
     off: Option<Vec<u8>>,
@@ -156,6 +157,8 @@ pub(super) struct Rule {
     pub(super) assume_unit: Option<Box<str>>,
     /// The largest value that the bits can hold has to be at least this, in the unit of the catalogue.
     pub(super) reaches: Option<f64>,
+    /// And at most this.
+    pub(super) reaches_at_most: Option<f64>,
     /// A bit has to be worth less than this, in the unit of the catalogue.
     pub(super) finer_than: Option<f64>,
     /// Raw values of a flag, one bit for each.
@@ -282,6 +285,7 @@ fn rule(text: RuleText) -> Result<Rule, &'static str> {
         spn: text.spn,
         assume_unit: text.assume_unit.map(Into::into),
         reaches: text.reaches,
+        reaches_at_most: text.reaches_at_most,
         finer_than: text.finer_than,
         on: values(text.on.as_deref().unwrap_or(&[1]))?,
         off: values(text.off.as_deref().unwrap_or(&[0]))?,

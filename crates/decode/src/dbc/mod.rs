@@ -13,6 +13,7 @@
 mod assign;
 mod check;
 mod database;
+mod file;
 mod finding;
 mod mapping;
 mod overlap;

@@ -2,8 +2,8 @@
 
 use super::{
     database::{ByteOrder, Message, Signal},
+    file::shown,
     finding::Findings,
-    statement::shown,
 };
 
 /// How many pairs of signals are compared in one file.

@@ -251,6 +251,10 @@ impl Plan {
         self.program.run(entry, data, &mut |index, number| {
             let Some(target) = self.targets.get(usize::from(index)) else { return };
             let value = match target.kind {
+                Kind::Number => match number {
+                    Ok(number) => target.number(number),
+                    Err(code) => Err(code),
+                },
                 Kind::Latitude => {
                     latitude = Some(number);
                     return;
@@ -268,8 +272,17 @@ impl Plan {
 
 impl Target {
     #[inline]
-    fn value(&self, number: f64) -> Result<Value, RejectCode> {
+    fn number(&self, number: f64) -> Result<Value, RejectCode> {
         // A NaN is not within bounds either.
+        if number >= self.min && number <= self.max {
+            Number::new(number).map(Value::Number).map_err(|_| RejectCode::OutOfRange)
+        } else {
+            Err(RejectCode::OutOfRange)
+        }
+    }
+
+    #[inline]
+    fn value(&self, number: f64) -> Result<Value, RejectCode> {
         let believed = number >= self.min && number <= self.max;
         match self.kind {
             _ if !believed => Err(RejectCode::OutOfRange),
@@ -282,7 +295,7 @@ impl Target {
                 Ok(Value::Integer(whole))
             }
             Kind::Flag { on, off } => flag(number, on, off),
-            _ => Number::new(number).map(Value::Number).map_err(|_| RejectCode::OutOfRange),
+            _ => self.number(number),
         }
     }
 }

@@ -1,79 +1,15 @@
-//! What the statements of a DBC file say, before anything is believed of it.
+//! From the pieces of a DBC file to what its statements say.
 //!
 //! A statement that cannot be read is a finding and is passed over; the next
 //! one that begins a line with a keyword is read again. Of names and numbers
 //! only those are kept that decoding needs.
 
 use super::{
+    file::{FileText, MessageText, Multiplexing, SignalText, SwitchText, shown},
     finding::Findings,
-    token::{Piece, Pieces, Token},
+    token::{Piece, Pieces, Token, integer},
 };
 use std::collections::HashMap;
-
-/// How a signal is multiplexed by its own line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Multiplexing {
-    /// `M`: it is a switch.
-    pub(super) is_switch: bool,
-    /// `m<n>`: it is there when its switch says so.
-    pub(super) at: Option<u64>,
-}
-
-/// `SG_MUL_VAL_`.
-#[derive(Debug, Clone)]
-pub(super) struct SwitchText {
-    pub(super) switch: String,
-    pub(super) ranges: Vec<(u64, u64)>,
-    pub(super) line: u32,
-}
-
-/// `SG_`, and what other statements say of the signal.
-#[derive(Debug, Clone)]
-pub(super) struct SignalText {
-    pub(super) line: u32,
-    pub(super) name: String,
-    pub(super) multiplexing: Multiplexing,
-    pub(super) start_bit: u64,
-    pub(super) len_bits: u64,
-    pub(super) is_intel: bool,
-    pub(super) is_signed: bool,
-    pub(super) factor: f64,
-    pub(super) offset: f64,
-    pub(super) min: f64,
-    pub(super) max: f64,
-    pub(super) unit: String,
-    /// `SIG_VALTYPE_`: the number and its line.
-    pub(super) float: Option<(u64, u32)>,
-    pub(super) switched_by: Option<SwitchText>,
-    /// `VAL_`.
-    pub(super) words: Vec<(i64, String)>,
-    pub(super) words_line: u32,
-    pub(super) spn: Option<u32>,
-    pub(super) long_name: Option<String>,
-}
-
-/// `BO_`, and what other statements say of the message.
-#[derive(Debug, Clone)]
-pub(super) struct MessageText {
-    pub(super) line: u32,
-    pub(super) id: u64,
-    pub(super) name: String,
-    pub(super) len_bytes: u64,
-    pub(super) signals: Vec<SignalText>,
-    /// `VFrameFormat`, in words.
-    pub(super) frame_format: Option<String>,
-    pub(super) long_name: Option<String>,
-}
-
-/// A whole file.
-#[derive(Debug, Default)]
-pub(super) struct FileText {
-    pub(super) messages: Vec<MessageText>,
-    pub(super) default_frame_format: Option<String>,
-    pub(super) protocol: Option<String>,
-    /// How many statements were known; none means that this is no DBC file.
-    pub(super) statements: usize,
-}
 
 /// Statements that are passed over: nothing in them is needed.
 const PASSED_OVER: [&str; 23] = [
@@ -305,8 +241,11 @@ impl<'a> Reader<'a, '_> {
     /// `SG_ name M|m0|m0M : start|length@order sign (factor,offset) [min|max] "unit" receivers`
     fn signal(&mut self, line: u32) -> Result<(), Broken> {
         let name = self.word()?;
-        let multiplexing =
-            if self.next_is(':') { Multiplexing::default() } else { multiplexing(self.word()?)? };
+        let multiplexing = if self.next_is(':') {
+            Multiplexing::default()
+        } else {
+            self.word()?.parse().map_err(|_| Broken)?
+        };
         self.sign(':')?;
         let start_bit = self.number()?;
         self.sign('|')?;
@@ -470,6 +409,10 @@ impl<'a> Reader<'a, '_> {
         let place = self.signal_place()?;
         let mut words = Vec::new();
         while !self.next_is(';') {
+            if self.pieces.peek().is_none_or(|next| next.first && matches!(next.token, Token::Word(_))) {
+                self.findings.warning(line, "VAL_ has no semicolon".into(), "add one at its end");
+                break;
+            }
             // The name of a table in place of a list.
             if matches!(self.pieces.peek(), Some(Piece { token: Token::Word(_), first: false, .. })) {
                 return Ok(());
@@ -540,31 +483,4 @@ impl<'a> Reader<'a, '_> {
         let what = format!("{keyword} is of a signal that the file does not have");
         self.findings.warning(line, what, "take it out, or mend the number of the message or the name");
     }
-}
-
-/// `M`, `m<n>` or `m<n>M`.
-fn multiplexing(word: &str) -> Result<Multiplexing, Broken> {
-    let (number, is_switch) = match word.strip_suffix('M') {
-        Some(rest) => (rest, true),
-        None => (word, false),
-    };
-    let at = match number.strip_prefix('m') {
-        Some(digits) => Some(digits.parse().map_err(|_| Broken)?),
-        None if number.is_empty() && is_switch => None,
-        None => return Err(Broken),
-    };
-    Ok(Multiplexing { is_switch, at })
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "bounded just before")]
-fn integer(text: &str) -> Option<i64> {
-    text.parse().ok().or_else(|| {
-        let number: f64 = text.parse().ok()?;
-        (number.fract() == 0.0 && number.abs() < 9e15).then_some(number as i64)
-    })
-}
-
-/// A foreign word, short enough for a line of output.
-pub(super) fn shown(word: &str) -> String {
-    word.chars().filter(|letter| !letter.is_control()).take(40).collect()
 }

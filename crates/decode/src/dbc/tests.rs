@@ -79,6 +79,18 @@ fn names_units_and_widths_have_to_fit_before_a_signal_is_an_odometer() {
 }
 
 #[test]
+fn a_name_in_many_messages_is_of_objects_and_a_high_voltage_is_not_the_battery_of_12_volts() {
+    let radar: String = (1..=4)
+        .map(|n| format!("BO_ {n} OBJECT_{n}: 8 A\n SG_ SPEED : 7|12@0+ (0.1,0) [0|0] \"km/h\" A\n"))
+        .collect();
+    assert!(plan(&radar).is_empty());
+    let voltage =
+        |factor| format!("BO_ 1 M: 8 A\n SG_ Battery_Voltage : 0|12@1+ ({factor},0) [0|0] \"V\" A\n");
+    assert!(plan(&voltage("0.2")).is_empty());
+    assert_eq!(plan(&voltage("0.01")).len(), 1);
+}
+
+#[test]
 fn a_mapping_of_the_user_comes_before_the_shipped_one() {
     let database = clean(
         "BO_ 1 M: 8 A\n SG_ ODOMETER : 7|24@0+ (1,0) [0|0] \"\" A\n SG_ KmStand : 31|24@0+ (1,0) [0|0] \"km\" A\n",
@@ -138,7 +150,7 @@ fn a_message_for_each_source_is_kept_apart_and_any_other_source_goes_to_the_firs
 fn ranges_of_j1939_that_mean_none_are_none_by_the_width_of_the_signal() {
     let body = format!(
         "BO_ 2566844926 M: 8 A\n SG_ FuelLevel : 0|8@1+ (0.4,0) [0|100] \"%\" A\n \
-         SG_ ParkingBrakeSwitch : 8|2@1+ (1,0) [0|3] \"\" A\n SG_ BatteryVoltage : 16|16@1+ (0.05,0) [0|0] \"V\" A\n{J1939}\
+         SG_ ParkingBrakeSwitch : 8|2@1+ (1,0) [0|3] \"\" A\n SG_ BatteryPotential_PowerInput1 : 16|16@1+ (0.05,0) [0|0] \"V\" A\n{J1939}\
          BA_DEF_DEF_ \"VFrameFormat\" \"J1939PG\";\n"
     );
     let plan = plan(&body);
@@ -228,7 +240,7 @@ fn flags_are_on_or_off_and_other_values_are_neither() {
 #[test]
 fn what_is_wrong_is_told_with_its_line_and_the_rest_is_read() {
     let at = HEAD.lines().count() as u32;
-    let cases: [(&str, Severity, u32, &str); 17] = [
+    let cases: [(&str, Severity, u32, &str); 19] = [
         ("BO_ 1 M: 1 A\n SG_ s : 4|8@1+ (1,0) [0|0] \"\" A\n", Severity::Error, 2, "ends beyond its message"),
         ("BO_ 1 M: 1 A\n SG_ s : 3|8@0+ (1,0) [0|0] \"\" A\n", Severity::Error, 2, "ends beyond its message"),
         ("BO_ 1 M: 1 A\n SG_ s : 70000|8@0+ (1,0) [0|0] \"\" A\n", Severity::Error, 2, "begins beyond"),
@@ -244,7 +256,8 @@ fn what_is_wrong_is_told_with_its_line_and_the_rest_is_read() {
         ("BO_ 1 M: 8 A\n SG_ s : 0|8@1+ (1,0) [9|0] \"\" A\n", Severity::Warning, 2, "smallest value above"),
         ("BO_ 1 M: 8 A\nBO_ 1 N: 8 A\n", Severity::Error, 2, "identifier of the message in line 7"),
         ("BO_ 1 M: 8 A\nBO_ 2 M: 8 A\n", Severity::Warning, 2, "name of the message in line 7"),
-        ("BO_ 2048 M: 8 A\n", Severity::Error, 1, "2048 is no identifier"),
+        ("BO_ 2048 M: 8 A\n", Severity::Warning, 1, "2048 has over 11 bits"),
+        ("BO_ 536870912 M: 8 A\n", Severity::Error, 1, "536870912 is no identifier"),
         ("BO_ 1 M: 1786 A\n", Severity::Error, 1, "has 1786 bytes"),
         ("BO_ 1 M: 9 A\n", Severity::Warning, 1, "which no frame has"),
         ("BO_ 1 M: 8 A\n SG_ s m0 : 0|8@1+ (1,0) [0|0] \"\" A\n", Severity::Error, 2, "0 signals with M"),
@@ -259,6 +272,12 @@ fn what_is_wrong_is_told_with_its_line_and_the_rest_is_read() {
             Severity::Warning,
             3,
             "1 words for values",
+        ),
+        (
+            "BO_ 1 M: 8 A\n SG_ s : 0|8@1+ (1,0) [0|0] \"\" A\nVAL_ 1 s 0 \"off\" 1 \"on\"\n",
+            Severity::Warning,
+            3,
+            "has no semicolon",
         ),
         ("BO_ 1 M: 8 A\n SG_ s 0|8@1+ (1,0) [0|0] \"\" A\n", Severity::Error, 2, "SG_ cannot be read"),
     ];

@@ -182,6 +182,15 @@ fn number(text: &str) -> Option<usize> {
     }
 }
 
+/// A whole number that may be written with a fraction of zero.
+#[expect(clippy::cast_possible_truncation, reason = "bounded just before")]
+pub(super) fn integer(text: &str) -> Option<i64> {
+    text.parse().ok().or_else(|| {
+        let number: f64 = text.parse().ok()?;
+        (number.fract() == 0.0 && number.abs() < 9e15).then_some(number as i64)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

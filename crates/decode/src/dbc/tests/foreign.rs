@@ -69,3 +69,14 @@ fn a_position_in_milliarcseconds_is_read() {
     let place = vernport_types::Position::from_degrees(42.0, -83.0).expect("on the globe");
     assert_eq!(of(&plan, data), [Ok(Value::Position(place))]);
 }
+
+#[test]
+fn a_group_that_many_units_send_is_read_of_all_of_them_by_its_number() {
+    let ids: Vec<u32> = (0..6).map(|source| 0x98FE_F100 | source).collect();
+    let lines: String = ids
+        .iter()
+        .map(|id| format!("BO_ {id} CCVS_{id}: 8 A\n SG_ v : 8|16@1+ (0.00390625,0) [0|0] \"km/h\" A\n"))
+        .collect();
+    let numbers: String = ids.iter().map(|id| format!("BA_ \"SPN\" SG_ {id} v 84;\n")).collect();
+    assert_eq!(plan(&(lines + &numbers)).len(), 6);
+}

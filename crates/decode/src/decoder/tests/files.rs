@@ -11,15 +11,19 @@ fn with_file(text: &str) -> Decoder {
 
 #[test]
 fn what_fills_a_request_is_no_value_of_a_file_that_names_its_identifier() {
-    let speed = " SG_ VehicleSpeed : 31|8@0+ (1,0) [0|255] \"km/h\" A\n";
-    let ids = [0x7DF_u32, 0x7E0, 0x98DB_33F1, 0x98DA_10F1, 0x7A0];
-    let body: String = ids.iter().map(|id| format!("BO_ {id} M{id}: 8 A\n{speed}")).collect();
-    let mut decoder = with_file(&format!("VERSION \"\"\n{body}"));
-    for request in ["7DF#02010D5555555555", "7E0#02010D5555555555", "18DB33F1#02010D55", "18DA10F1#02010D55"]
-    {
-        assert_eq!(hear(&mut decoder, &[request]), [], "{request}");
-    }
     let path = "Vehicle.Speed".to_owned();
     let speed = Value::Number(Number::new(85.0).expect("finite"));
-    assert_eq!(values(&hear(&mut decoder, &["7A0#02010D5555555555"])), [(path, speed)], "any other message");
+    for (id, request) in [
+        (0x7DF_u32, "7DF#02010D5555555555"),
+        (0x7E0, "7E0#02010D5555555555"),
+        (0x98DB_33F1, "18DB33F1#02010D5555555555"),
+        (0x98DA_10F1, "18DA10F1#02010D5555555555"),
+    ] {
+        let message =
+            |id| format!("BO_ {id} M{id}: 8 A\n SG_ VehicleSpeed : 31|8@0+ (1,0) [0|255] \"km/h\" A\n");
+        let mut decoder = with_file(&format!("VERSION \"\"\n{}{}", message(id), message(0x7A0)));
+        assert_eq!(hear(&mut decoder, &[request]), [], "{request}");
+        let other = hear(&mut decoder, &["7A0#02010D5555555555"]);
+        assert_eq!(values(&other), [(path.clone(), speed)], "any other message");
+    }
 }
