@@ -20,8 +20,7 @@ impl Decoder {
         let always = self.interest(|_| false, false);
         let read_elsewhere = |id: CanId, signal: SignalId| {
             let filters = self.interest(|wanted| wanted == signal, false);
-            filters.iter().any(|filter| !always.contains(filter) && filter.passes(id))
-                || is_of_diagnosis(id) && self.obd_gives(signal)
+            !is_of_diagnosis(id) && filters.iter().any(|filter| !always.contains(filter) && filter.passes(id))
         };
         let plan = Plan::clone(plan).without(read_elsewhere);
         self.dbc = (!plan.is_empty()).then(|| Arc::new(plan));
@@ -31,25 +30,6 @@ impl Decoder {
     /// The DBC files' plan, as it was given to the decoder: for the names of its sources.
     pub fn dbc(&self) -> Option<&Arc<Plan>> {
         self.dbc.as_ref()
-    }
-
-    /// What is read from answers of OBD-II without any file.
-    fn obd_gives(&self, signal: SignalId) -> bool {
-        let plan = &self.plan;
-        let given = [
-            &plan.speed,
-            &plan.fuel_level,
-            &plan.battery_voltage,
-            &plan.engine_hours,
-            &plan.power_take_off,
-            &plan.odometer,
-            &plan.trouble_codes,
-            &plan.malfunction_lamp,
-            &plan.oil_temperature,
-            &plan.exhaust_fluid_level,
-            &plan.traction_charge,
-        ];
-        given.into_iter().any(|wanted| wanted.is_some_and(|wanted| wanted.id == signal))
     }
 
     /// Asks the DBC files of one frame. Frames of transport protocols are not for them: what those
@@ -76,9 +56,32 @@ impl Decoder {
 impl<F: FnMut(Decoded)> Out<'_, F> {
     /// Asks the DBC files of a whole ISO-TP message.
     pub(super) fn dbc_answer(&mut self, sender: CanId, message: &[u8]) {
-        if let Some(dbc) = self.dbc {
-            dbc.answer(sender, message, &mut |read| self.read(read));
-        }
+        let Some(dbc) = self.dbc else { return };
+        let is_of_obd = matches!(message, [0x41..=0x4A, ..]);
+        dbc.answer(sender, message, &mut |read| {
+            if !(is_of_obd && self.obd_gives(read.signal)) {
+                self.read(read);
+            }
+        });
+    }
+
+    /// What is read from answers of OBD-II without any file.
+    fn obd_gives(&self, signal: SignalId) -> bool {
+        let plan = self.plan;
+        let given = [
+            &plan.speed,
+            &plan.fuel_level,
+            &plan.battery_voltage,
+            &plan.engine_hours,
+            &plan.power_take_off,
+            &plan.odometer,
+            &plan.trouble_codes,
+            &plan.malfunction_lamp,
+            &plan.oil_temperature,
+            &plan.exhaust_fluid_level,
+            &plan.traction_charge,
+        ];
+        given.into_iter().any(|wanted| wanted.is_some_and(|wanted| wanted.id == signal))
     }
 
     /// Asks the DBC files of a parameter group that came in packets.

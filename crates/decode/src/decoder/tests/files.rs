@@ -27,3 +27,13 @@ fn what_fills_a_request_is_no_value_of_a_file_that_names_its_identifier() {
         assert_eq!(values(&other), [(path.clone(), speed)], "any other message");
     }
 }
+
+#[test]
+fn an_answer_of_a_makers_own_identifier_is_read_by_the_file_and_one_of_obd_is_not_read_twice() {
+    let soc = " SG_ HV_SOC : 32|8@1+ (0.5,0) [0|100] \"%\" A\n";
+    let mut decoder = with_file(&format!("VERSION \"\"\nBO_ 2028 Battery: 8 A\n{soc}"));
+    let path = "Vehicle.Powertrain.TractionBattery.StateOfCharge.Current".to_owned();
+    let half = Value::Number(Number::new(50.0).expect("finite"));
+    assert_eq!(values(&hear(&mut decoder, &["7EC#0462010164AAAAAA"])), [(path, half)]);
+    assert_eq!(values(&hear(&mut decoder, &["7EC#03415B64AAAAAAAA"])).len(), 1);
+}
