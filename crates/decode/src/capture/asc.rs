@@ -118,8 +118,8 @@ impl Asc {
         if id == "ErrorFrame" {
             return error_frame(fields).map(Some);
         }
-        // `Statistic:` and the like.
-        if id.ends_with(':') {
+        // `Statistic:` and the like, and a long message that was put together.
+        if id.ends_with(':') || id == "J1939TP" {
             return Ok(None);
         }
         let id = self.id(id).ok_or_else(|| fields.wrong("no id"))?;
@@ -134,12 +134,21 @@ impl Asc {
         if remote {
             return fields.frame(id, FrameKind::Remote, &Payload::EMPTY).map(Some);
         }
-        let dlc = fields.read("no DLC", dlc)?;
-        // Some converters write CAN FD so, without a word on it: then all of its bytes are there.
-        let fd_len = fields::bytes_of_dlc(dlc, true).filter(|len| *len > 8);
-        if let Some(payload) = fd_len.and_then(|len| { *fields }.data(len, self.base).ok()) {
-            return fields.frame(id, FrameKind::FdData, &payload).map(Some);
+        // Some converters write CAN FD so, without a word on it, by DLC or by length: then all of
+        // its bytes are there.
+        let written = fields.peek().unwrap_or_default();
+        let by_dlc = dlc(written).and_then(|dlc| fields::bytes_of_dlc(dlc, true));
+        let by_length = self.base.number(written).and_then(|len| usize::try_from(len).ok());
+        for len in [by_dlc, by_length].into_iter().flatten().filter(|len| (9..=64).contains(len)) {
+            let mut ahead = *fields;
+            ahead.next();
+            if let Ok(payload) = ahead.data(len, self.base)
+                && let Ok(frame) = ahead.frame(id, FrameKind::FdData, &payload)
+            {
+                return Ok(Some(frame));
+            }
         }
+        let dlc = fields.read("no DLC", dlc)?;
         let len = fields::bytes_of_dlc(dlc, false).ok_or_else(|| fields.wrong("no DLC of CAN"))?;
         let payload = fields.data(len, self.base)?;
         fields.frame(id, FrameKind::Data, &payload).map(Some)
@@ -240,6 +249,11 @@ mod tests {
     fn a_large_dlc_is_can_fd_where_its_bytes_are_there() {
         let fd = frame("0.1 1 123 Rx d 10 00 01 02 03 04 05 06 07 08 09 0A 0B 0C 0D 0E 0F");
         assert_eq!((fd.kind(), fd.data().len()), (FrameKind::FdData, 16));
+        let by_length = format!("0.1 1 123x Rx d 40{}", " 5A".repeat(64));
+        assert_eq!(
+            (frame(&by_length).kind(), frame(&by_length).data()),
+            (FrameKind::FdData, &[0x5A; 64][..])
+        );
         for classic in [
             "0.1 1 123 Rx d A 00 01 02 03 04 05 06 07",
             "0.1 1 123 Rx d 9 00 01 02 03 04 05 06 07 Length = 1",
@@ -258,7 +272,7 @@ mod tests {
         let text = "date Fri Nov 20 11:34:09.625 2026\nbase hex  timestamps absolute\nno internal events logged\n\
             // version 8.2.1\nBegin TriggerBlock Thu Jan 01 00:13:40.298 1970\n 0.000000 Start of measurement\n\
             0.1 1  Statistic: D 9 R 0 XD 0 XR 0 E 0 O 0 B 0.02%\n0.2 CAN 1 Status:chip status error active\n\
-            0.3 J1939TP FEE3p 6 0 0 - Rx d 23 A0 0F\n0.4 1 123 TxRq d 1 11\n0.5 LIN 1 f RxErr\n\
+            0.3 J1939TP FEE3p 6 0 0 - Rx d 23 A0 0F\n0.3 1  J1939TP FEE3p 6  0  0  -  Rx  d 23 A0 0F\n0.4 1 123 TxRq d 1 11\n0.5 LIN 1 f RxErr\n\
             0.6 CANFD 1 TxRq 29a 0 0 1 1 01 0 0 1000\nEnd TriggerBlock";
         assert_eq!(read_all(text), []);
     }

@@ -190,6 +190,11 @@ pub(super) fn frame(id: CanId, kind: FrameKind, bytes: &[u8]) -> Option<CanFrame
     }
 }
 
+/// The most bytes up to `len` that a frame can have.
+pub(super) fn longest_within(len: usize) -> usize {
+    (0..=15).rev().filter_map(|dlc| bytes_of_dlc(dlc, true)).find(|bytes| *bytes <= len).unwrap_or(0)
+}
+
 /// How many bytes a DLC stands for (ISO 11898-1).
 pub(super) const fn bytes_of_dlc(dlc: u8, fd: bool) -> Option<usize> {
     Some(match dlc {

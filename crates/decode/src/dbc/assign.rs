@@ -2,7 +2,8 @@
 //!
 //! A path comes from the first rule, and of that from the first name, that fits
 //! anything. What is ambiguous is not taken: two names that fit one pattern, a
-//! unit that is not one of the catalogue's, a distance too short for an odometer.
+//! unit that is not one of the catalogue's, a distance too short for an odometer, a
+//! name that many messages share.
 
 use super::{
     database::{Database, Message, Shape, Signal},
@@ -26,6 +27,8 @@ pub(super) struct Taken {
     pub(super) kind: ValueKind,
     /// From the unit of the file to that of the catalogue.
     pub(super) conversion: Conversion,
+    /// What the file says it is at most, in the unit of the catalogue.
+    pub(super) most: f64,
     pub(super) on: u64,
     pub(super) off: u64,
     /// The signal that says whether this one holds, and its raw value when it does.
@@ -85,7 +88,9 @@ pub(super) fn assign(mapping: &Mapping, database: &Database, catalogue: &Catalog
             .iter()
             .filter(|(place, _)| Some(place.rank) == best)
             .any(|(place, _)| *first_name.get_or_insert(names.signal(*place)) != names.signal(*place));
-        let many = good.iter().filter(|(place, _)| Some(place.rank) == best).count() > MOST_MESSAGES;
+        // An SPN has the first rank: it says what the signal is, however many control units send it.
+        let of_best = good.iter().filter(|(place, _)| place.rank > 0 && Some(place.rank) == best).count();
+        let many = rule.message.is_none() && of_best > MOST_MESSAGES;
         for (place, taken) in good {
             let why = if closed {
                 "the path comes from another signal already"
@@ -232,6 +237,7 @@ fn taken(
         path,
         kind: entry.kind,
         conversion,
+        most: most(rule, signal, conversion),
         on: rule.on,
         off: rule.off,
         valid,
@@ -253,6 +259,15 @@ fn flag(signal: &Signal) -> Result<Conversion, String> {
         return Err("is no flag: it has a unit or over 8 bits".into());
     }
     Ok(Conversion { factor: 1.0, offset: 0.0 })
+}
+
+/// The largest value as declared, and half a bit for its digits: in many files what is above it means
+/// "none", without a word on it. A range that is narrower than the rule expects is not believed.
+fn most(rule: &Rule, signal: &Signal, conversion: Conversion) -> f64 {
+    let half_a_bit = (signal.factor * conversion.factor).abs() / 2.0;
+    let declared = signal.largest.map(|most| most * conversion.factor + conversion.offset);
+    let declared = declared.filter(|most| rule.reaches.is_some_and(|least| *most >= least));
+    declared.map_or(f64::INFINITY, |most| most + half_a_bit)
 }
 
 fn big_and_fine_enough(rule: &Rule, signal: &Signal, conversion: Conversion) -> Result<(), String> {

@@ -342,6 +342,7 @@ fn signal(text: &SignalText, len_bytes: u16, findings: &mut Findings) -> Option<
         shape,
         factor: text.factor,
         offset: text.offset,
+        largest: Some(text.max).filter(|max| max.is_finite() && *max > text.min),
         unit: text.unit.as_str().into(),
         switch: None,
         words,

@@ -67,6 +67,8 @@ pub struct Signal {
     pub factor: f64,
     /// What is added, in `unit`.
     pub offset: f64,
+    /// The largest value as declared, in `unit`; none where the file declares no range.
+    pub largest: Option<f64>,
     /// The unit, as written.
     pub unit: Box<str>,
     /// When it is there; none for always.

@@ -7,7 +7,7 @@
 
 use super::{
     assign::{Taken, assign},
-    database::{Database, Message},
+    database::{Database, Message, Shape},
     mapping::Mapping,
     program::{Entry, Program, Wanted},
     table::{Direct, Sparse},
@@ -339,6 +339,7 @@ fn wanted(taken: &Taken, message: &Message, catalogue: &Catalogue, targets: &mut
         .into_iter()
         .map(|(kind, signal)| {
             let index = u16::try_from(targets.len()).unwrap_or(u16::MAX);
+            let max = max.min(taken.most);
             targets.push(Target { signal: taken.path, kind, min, max, name: name(message, taken.signal) });
             let is_raw = matches!(kind, Kind::Flag { .. });
             Wanted {
@@ -381,10 +382,14 @@ const NO_VALUE: [&str; 22] = [
     "fehler",
 ];
 
-/// Raw values of a signal that by their words are no value.
+/// From how many bits on all of them set are no value: no meter of so many stands at its end.
+const WIDE_BITS: u8 = 16;
+
+/// Raw values of a signal that are no value: by their words, or with all bits of a wide one set.
 fn absent(message: &Message, signal: usize) -> Vec<u64> {
     let signal = &message.signals[signal];
     let mask = u64::MAX >> (64 - signal.len_bits);
+    let all_set = (signal.shape == Shape::Unsigned && signal.len_bits >= WIDE_BITS).then_some(mask);
     let means_none = |word: &str| {
         let plain: String =
             word.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
@@ -395,6 +400,7 @@ fn absent(message: &Message, signal: usize) -> Vec<u64> {
         .iter()
         .filter(|(_, word)| means_none(word))
         .map(|(raw, _)| raw.cast_unsigned() & mask)
+        .chain(all_set)
         .collect()
 }
 

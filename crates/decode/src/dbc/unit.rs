@@ -34,14 +34,15 @@ const ROWS: &[Row] = &[
     ("kPa", &["bar"], 100.0, 0.0),
     ("kPa", &["psi"], 6.894_757_293_168, 0.0),
     ("kPa", &["pa", "pascal"], 0.001, 0.0),
-    ("celsius", CELSIUS, 1.0, 0.0),
-    ("celsius", &["f", "degf", "°f", "ºf", "degreef", "degreesf", "fahrenheit"], 5.0 / 9.0, -160.0 / 9.0),
-    ("celsius", &["k", "kelvin"], 1.0, -273.15),
+    ("Celsius", CELSIUS, 1.0, 0.0),
+    ("Celsius", &["f", "degf", "°f", "ºf", "degreef", "degreesf", "fahrenheit"], 5.0 / 9.0, -160.0 / 9.0),
+    ("Celsius", &["k", "kelvin"], 1.0, -273.15),
     ("kg", &["kg", "kilogram", "kilograms"], 1.0, 0.0),
     ("kg", &["lb", "lbs"], 0.453_592_37, 0.0),
     ("l", &["l", "liter", "litre", "liters", "litres"], 1.0, 0.0),
     ("l", &["ml", "milliliter", "millilitre"], 0.001, 0.0),
     ("degrees", &["deg", "degree", "degrees", "°", "º", "degreofarc"], 1.0, 0.0),
+    ("degrees", &["mas", "milliarcsecond", "milliarcseconds"], 1.0 / 3_600_000.0, 0.0),
 ];
 const METRE: &[&str] = &["m", "meter", "metre", "meters", "metres"];
 const KILOMETRE: &[&str] = &["km", "kms", "kilometer", "kilometre", "kilometers", "kilometres"];
@@ -67,6 +68,12 @@ pub(super) fn conversion(from: &str, to: &str) -> Option<Conversion> {
     ROWS.iter()
         .find(|(unit, written, ..)| *unit == to && written.contains(&from.as_str()))
         .map(|(_, _, factor, offset)| Conversion { factor: *factor, offset: *offset })
+}
+
+/// Whether it is a unit of the catalogue that numbers of a file are converted to.
+#[cfg(test)]
+pub(super) fn is_target(unit: &str) -> bool {
+    ROWS.iter().any(|(to, ..)| *to == unit)
 }
 
 /// Whether a unit measures something, so that its signal is no flag.
@@ -100,8 +107,8 @@ mod tests {
         assert_eq!(to(10.0, "km / h", "km/h"), Some(10.0));
         assert_eq!(to(32.0, "PSI", "kPa"), Some(220.632_233));
         assert_eq!(to(2.5, "bar", "kPa"), Some(250.0));
-        assert_eq!(to(212.0, "degF", "celsius"), Some(100.0));
-        assert_eq!(to(20.0, "°C", "celsius"), Some(20.0));
+        assert_eq!(to(212.0, "degF", "Celsius"), Some(100.0));
+        assert_eq!(to(20.0, "°C", "Celsius"), Some(20.0));
         assert_eq!(to(12_600.0, "mV", "V"), Some(12.6));
         assert_eq!(to(90.0, "min", "h"), Some(1.5));
         assert_eq!(to(77.0, "Unit_PerCent", "percent"), Some(77.0));

@@ -20,8 +20,7 @@ impl Decoder {
         let always = self.interest(|_| false, false);
         let read_elsewhere = |id: CanId, signal: SignalId| {
             let filters = self.interest(|wanted| wanted == signal, false);
-            filters.iter().any(|filter| !always.contains(filter) && filter.passes(id))
-                || is_of_diagnosis(id) && (self.obd_gives(signal) || self.dids.gives(signal))
+            !is_of_diagnosis(id) && filters.iter().any(|filter| !always.contains(filter) && filter.passes(id))
         };
         let plan = Plan::clone(plan).without(read_elsewhere);
         self.dbc = (!plan.is_empty()).then(|| Arc::new(plan));
@@ -33,29 +32,13 @@ impl Decoder {
         self.dbc.as_ref()
     }
 
-    /// What is read from answers of OBD-II without any file.
-    fn obd_gives(&self, signal: SignalId) -> bool {
-        let plan = &self.plan;
-        let given = [
-            &plan.speed,
-            &plan.fuel_level,
-            &plan.battery_voltage,
-            &plan.odometer,
-            &plan.trouble_codes,
-            &plan.malfunction_lamp,
-            &plan.oil_temperature,
-            &plan.exhaust_fluid_level,
-            &plan.traction_charge,
-        ];
-        given.into_iter().any(|wanted| wanted.is_some_and(|wanted| wanted.id == signal))
-    }
-
     /// Asks the DBC files of one frame. Frames of transport protocols are not for them: what those
-    /// carry comes when it is whole.
+    /// carry comes when it is whole. Nor are requests: files of loggers name their identifiers
+    /// too, and what fills a request would be read as a value.
     pub(super) fn dbc_frame(&mut self, frame: &CanFrame, at: Stamp, sink: &mut impl FnMut(Decoded)) {
         let Some(dbc) = &self.dbc else { return };
         let id = frame.id();
-        if is_of_diagnosis(id) || is_of_transport(id) {
+        if is_of_diagnosis(id) || is_of_a_tester(id) || is_of_transport(id) {
             return;
         }
         let mut out = Out {
@@ -74,9 +57,33 @@ impl Decoder {
 impl<F: FnMut(Decoded)> Out<'_, F> {
     /// Asks the DBC files of a whole ISO-TP message.
     pub(super) fn dbc_answer(&mut self, sender: CanId, message: &[u8]) {
-        if let Some(dbc) = self.dbc {
-            dbc.answer(sender, message, &mut |read| self.read(read));
-        }
+        let Some(dbc) = self.dbc else { return };
+        let (of_obd, of_uds) = (matches!(message, [0x41..=0x4A, ..]), matches!(message, [0x62, ..]));
+        dbc.answer(sender, message, &mut |read| {
+            let is_read = of_obd && self.obd_gives(read.signal) || of_uds && self.dids.gives(read.signal);
+            if !is_read {
+                self.read(read);
+            }
+        });
+    }
+
+    /// What is read from answers of OBD-II without any file.
+    fn obd_gives(&self, signal: SignalId) -> bool {
+        let plan = self.plan;
+        let given = [
+            &plan.speed,
+            &plan.fuel_level,
+            &plan.battery_voltage,
+            &plan.engine_hours,
+            &plan.power_take_off,
+            &plan.odometer,
+            &plan.trouble_codes,
+            &plan.malfunction_lamp,
+            &plan.oil_temperature,
+            &plan.exhaust_fluid_level,
+            &plan.traction_charge,
+        ];
+        given.into_iter().any(|wanted| wanted.is_some_and(|wanted| wanted.id == signal))
     }
 
     /// Asks the DBC files of a parameter group that came in packets.
@@ -107,6 +114,14 @@ fn is_of_diagnosis(id: CanId) -> bool {
     match id {
         CanId::Standard(id) => (0x7E8..=0x7EF).contains(&id),
         CanId::Extended(raw) => raw & 0x1FFF_F000 == 0x18DA_F000,
+    }
+}
+
+/// Requests of testers to control units (the same standards).
+fn is_of_a_tester(id: CanId) -> bool {
+    match id {
+        CanId::Standard(id) => (0x7DF..=0x7E7).contains(&id),
+        CanId::Extended(raw) => matches!(raw >> 16, 0x18DA | 0x18DB) && raw & 0xF0 == 0xF0,
     }
 }
 

@@ -1,3 +1,4 @@
+//! Behaviours of configured data identifiers: what they read, and what is refused.
 use super::*;
 use crate::{Config, Decoded, Decoder};
 use proptest::prelude::*;

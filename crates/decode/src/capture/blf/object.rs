@@ -5,12 +5,14 @@
 //! body of     1, 86  CAN_MESSAGE(2)        channel u16, flags u8, dlc u8, id u32, data
 //!             100    CAN_FD_MESSAGE        channel u16, flags u8, dlc u8, id u32, 5, FD flags u8,
 //!                                          bytes u8, 5, data
-//!             101    CAN_FD_MESSAGE_64     channel u8, dlc u8, bytes u8, 1, id u32, 4, flags u32, 24, data
+//!             101    CAN_FD_MESSAGE_64     channel u8, dlc u8, bytes u8, 1, id u32, 4, flags u32, 19,
+//!                                          where more follows the data u8, 4, data
 //!             2, 73  CAN_ERROR(_EXT)       channel u16
 //!             104    CAN_FD_ERROR_64       channel u8
 //! ```
 //!
-//! The highest bit of an id says that it has 29 bits.
+//! The highest bit of an id says that it has 29 bits. Of type 101 there may be
+//! fewer bytes than it says: the frame then has those that are there.
 
 use super::{u16_at, u32_at, u64_at};
 use crate::capture::fields;
@@ -48,7 +50,7 @@ pub(super) fn read(object: &[u8]) -> Result<Option<Heard>, &'static str> {
     let frame = match kind {
         CAN_MESSAGE | CAN_MESSAGE2 => message(body),
         CAN_FD_MESSAGE => fd_message(body),
-        CAN_FD_MESSAGE_64 => fd_message_64(body),
+        CAN_FD_MESSAGE_64 => fd_message_64(object, body),
         CAN_ERROR | CAN_ERROR_EXT => u16_at(body, 0).and_then(error_frame),
         CAN_FD_ERROR_64 => body.first().and_then(|channel| error_frame(u16::from(*channel))),
         _ => return Ok(None),
@@ -85,10 +87,19 @@ fn fd_message(body: &[u8]) -> Option<(u16, CanFrame)> {
     frame(channel, id, fd_flags & EDL != 0, flags & REMOTE != 0, data)
 }
 
-fn fd_message_64(body: &[u8]) -> Option<(u16, CanFrame)> {
+fn fd_message_64(object: &[u8], body: &[u8]) -> Option<(u16, CanFrame)> {
     let [channel, _, len] = *body.first_chunk()?;
     let (id, flags) = (id(u32_at(body, 4)?)?, u32_at(body, 12)?);
-    let data = body.get(40..)?.get(..usize::from(len))?;
+    let before = object.len() - body.len() + 40;
+    let end = match usize::from(*body.get(35)?) {
+        0 => object.len(),
+        more => more.min(object.len()),
+    };
+    let there = object.get(before..end)?;
+    let data = match there.get(..usize::from(len)) {
+        Some(data) => data,
+        None => &there[..fields::longest_within(there.len())],
+    };
     frame(u16::from(channel), id, flags & EDL_64 != 0, flags & REMOTE_64 != 0, data)
 }
 

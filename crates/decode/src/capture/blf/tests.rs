@@ -129,6 +129,19 @@ fn every_kind_of_object_is_read_in_and_out_of_containers() {
 const EDL_FLAG: u8 = 1;
 
 #[test]
+fn a_frame_of_which_fewer_bytes_are_kept_than_it_had_has_those() {
+    let with = |len: u8, more: u8, kept: &[u8]| {
+        let mut body = fd_message_64(0x1000, kept)[32..].to_vec();
+        (body[2], body[35]) = (len, more);
+        read(&file(&object(101, 0, &body))).0.pop().map(|frame| frame.2.data().to_vec())
+    };
+    assert_eq!(with(64, 0, &[5; 48]), Some(vec![5; 48]));
+    assert_eq!(with(64, 0, &[5; 52]), Some(vec![5; 48]), "no frame has 52 bytes");
+    assert_eq!(with(64, 32 + 40 + 12, &[5; 52]), Some(vec![5; 12]), "what follows is no data");
+    assert_eq!(with(64, 8, &[5; 52]), None, "more before the data is none");
+}
+
+#[test]
 fn damage_costs_what_is_damaged_only() {
     let good = message(1, 0, 0, 0x123, &[1]);
     let mut bad_id = message(1, 0, 0, 0xFFF, &[1]);
