@@ -19,7 +19,7 @@ use vernport_decode::{
         responder::MAX_TRANSFERS,
         transport::{self, Transport},
     },
-    poll::{Addressing, Request},
+    poll::{Addressing, Group, Request, To},
 };
 use vernport_types::{BootMicros, CanFilter, CanFrame, CanId};
 
@@ -137,7 +137,9 @@ impl Tool {
     /// Asks everybody for the group VI.
     async fn ask(&mut self) {
         self.responder.asked(VI, Id::GLOBAL, self.now);
-        self.ours.send(&Request::J1939Vin.frame(Addressing::Extended)).await;
+        self.ours
+            .send(&Request::J1939(Group::VehicleIdentification).frame(To::All(Addressing::Extended)))
+            .await;
     }
 
     /// The next message that is whole, or why one was dropped.

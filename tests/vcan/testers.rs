@@ -8,7 +8,8 @@ use crate::{
     peer::{Candump, cansend},
 };
 use tokio::time::timeout;
-use vernport_decode::poll::{Asker, Config, Dids, LISTEN_MICROS, QUIET_MICROS, Standing, Wanted};
+use vernport_decode::dids::Dids;
+use vernport_decode::poll::{Asker, Config, LISTEN_MICROS, QUIET_MICROS, Standing, Wanted};
 use vernport_types::{BootMicros, CanFrame, Catalogue};
 
 const CATALOGUE: &str = include_str!("../../config/signals/vehicle.toml");

@@ -4,7 +4,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use vernport_decode::{
-    poll::{Asker, Config, Dids, Wanted},
+    dids::Dids,
+    poll::{Asker, Config, Wanted},
     uds,
 };
 use vernport_fuzz::{CATALOGUE, Step, Steps};
