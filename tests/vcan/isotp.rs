@@ -22,14 +22,14 @@ use vernport_types::{BootMicros, CanId};
 const LENGTHS: [usize; 11] = [1, 6, 7, 8, 11, 61, 62, 63, 300, 4095, 4500];
 
 /// How both sides speak.
-struct Way {
-    link: Link,
+pub(crate) struct Way {
+    pub(crate) link: Link,
     /// The kernel's words for it.
-    options: &'static [&'static str],
+    pub(crate) options: &'static [&'static str],
     format: Format,
 }
 
-fn ways() -> Vec<Way> {
+pub(crate) fn ways() -> Vec<Way> {
     let (a, b) = (CanId::Standard(0x6F1), CanId::Standard(0x612));
     let (c, d) = (CanId::Extended(0x1BC_0001), CanId::Extended(0x1BC_0002));
     let classic = Format::default();
@@ -57,11 +57,11 @@ fn ways() -> Vec<Way> {
     ]
 }
 
-fn message(length: usize) -> Vec<u8> {
+pub(crate) fn message(length: usize) -> Vec<u8> {
     (0..length).map(|place| u8::try_from(place * 7 % 251).expect("below 251")).collect()
 }
 
-fn text(message: &[u8]) -> String {
+pub(crate) fn text(message: &[u8]) -> String {
     message.iter().map(|byte| format!("{byte:02X} ")).collect()
 }
 
@@ -80,7 +80,7 @@ fn words(vcan: &Vcan, link: Link, options: &[&str]) -> Vec<String> {
 }
 
 /// isotprecv, waiting for one message.
-fn receiving(vcan: &Vcan, link: Link, options: &[&str]) -> Peer {
+pub(crate) fn receiving(vcan: &Vcan, link: Link, options: &[&str]) -> Peer {
     let before = vcan.receivers().len();
     let words = words(vcan, link, options);
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -88,7 +88,7 @@ fn receiving(vcan: &Vcan, link: Link, options: &[&str]) -> Peer {
 }
 
 /// isotpsend, sending one message.
-fn sending(vcan: &Vcan, link: Link, options: &[&str], message: &[u8]) -> Child {
+pub(crate) fn sending(vcan: &Vcan, link: Link, options: &[&str], message: &[u8]) -> Child {
     let mut command = Command::new("isotpsend");
     command.args(words(vcan, link, options)).stdin(Stdio::piped());
     let mut child = command.spawn().expect("can-utils is installed");
@@ -98,10 +98,10 @@ fn sending(vcan: &Vcan, link: Link, options: &[&str], message: &[u8]) -> Child {
 }
 
 /// Micros since the test began.
-struct Watch(Instant);
+pub(crate) struct Watch(pub(crate) Instant);
 
 impl Watch {
-    fn now(&self) -> BootMicros {
+    pub(crate) fn now(&self) -> BootMicros {
         BootMicros(u64::try_from(self.0.elapsed().as_micros()).expect("short"))
     }
 
@@ -129,7 +129,7 @@ async fn send(ours: &mut Ours, sender: &mut Sender, message: &[u8]) -> Progress 
 
 /// Receives one message on our side; none if it was dropped. Says "wait" so
 /// often before the first "continue".
-async fn receive(ours: &mut Ours, end: &mut ReceivingEnd, waits: usize) -> Option<Vec<u8>> {
+pub(crate) async fn receive(ours: &mut Ours, end: &mut ReceivingEnd, waits: usize) -> Option<Vec<u8>> {
     let watch = Watch(Instant::now());
     end.set_busy(waits > 0, watch.now());
     let mut said = 0;

@@ -8,6 +8,7 @@ mod errors;
 mod filters;
 mod hearing;
 mod isotp;
+mod isotp_heard;
 mod j1939;
 mod load;
 mod loss;

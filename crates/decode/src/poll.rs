@@ -6,10 +6,10 @@
 //!
 //! - It listens first, and asks only while somebody talks unasked: it neither
 //!   wakes a bus nor keeps one awake. What counts as talk and as ignition off
-//!   stands in [`talk`].
+//!   stands in `talk`.
 //! - Beside another tester it sends nothing, not even flow control, and for a
 //!   minute after; after a session that may change a vehicle, until the visit
-//!   ends ([`tester`]).
+//!   ends (`tester`).
 //! - It asks only what an open flow needs, only what the units said they support,
 //!   no faster than its budgets, and one request at a time. What is refused as
 //!   unsupported is not asked again in this visit; silence and "busy" back off.
