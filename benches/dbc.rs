@@ -8,7 +8,7 @@
 mod harness;
 
 use harness::{Case, Run};
-use std::{env, fmt::Write as _, fs, hint::black_box, path::Path};
+use std::{collections::HashSet, env, fmt::Write as _, fs, hint::black_box, path::Path};
 use vernport_decode::dbc::{Database, Mapping, Plan, Read};
 use vernport_types::{CanId, Catalogue};
 
@@ -94,6 +94,15 @@ impl Planned {
         Self { plan, frames: frames.collect() }
     }
 
+    /// Frames that the file does not know, as most on a bus are to a file with few messages.
+    fn strangers(self, database: &Database, id: impl Fn(u32) -> CanId) -> Self {
+        let known: HashSet<CanId> = database.messages.iter().map(|message| message.id).collect();
+        let mut drawn = Drawn(0xD134_2543_DE82_EF95);
+        let ids = std::iter::repeat_with(|| id(u32::try_from(drawn.below(1 << 18)).expect("18 bits")));
+        let ids = ids.filter(|id| !known.contains(id)).take(FRAMES);
+        Self { plan: self.plan, frames: ids.map(|id| (id, [0x5A; 8])).collect() }
+    }
+
     /// One run: every frame once, and the sum of all values, so that each has to be made.
     fn run(self) -> Run {
         let count = self.frames.len() as u64;
@@ -113,9 +122,13 @@ impl Planned {
 }
 
 fn everything(text: &[u8], sources: usize) -> Planned {
-    let (database, _) = Database::read(text).expect("a DBC file");
+    let database = database(text);
     let plan = Plan::everything(std::slice::from_ref(&database)).expect("small");
     Planned::new(&database, plan, sources)
+}
+
+fn database(text: &[u8]) -> Database {
+    Database::read(text).expect("a DBC file").0
 }
 
 /// As a gateway has it: ten signals of the file are in the catalogue.
@@ -132,7 +145,7 @@ fn ten_wanted(text: &str) -> Planned {
             number * 3
         );
     }
-    let (database, _) = Database::read(text.as_bytes()).expect("a DBC file");
+    let database = database(text.as_bytes());
     let catalogue = Catalogue::from_toml([("bench", catalogue.as_str())]).expect("a catalogue");
     let mapping = Mapping::from_toml("bench", &mapping).expect("rules");
     let plan = Plan::new(std::slice::from_ref(&database), &mapping, &catalogue).expect("small");
@@ -153,9 +166,27 @@ fn made_ten() -> Option<Run> {
     Some(ten_wanted(&made_mixed()).run())
 }
 
+fn made_groups() -> String {
+    made((0..500).map(|n| 0x8000_0000 | 0x18F0_00FE | n << 8), true)
+}
+
 fn made_j1939() -> Option<Run> {
-    let groups = made((0..500).map(|n| 0x8000_0000 | 0x18F0_00FE | n << 8), true);
-    Some(everything(groups.as_bytes(), 40).run())
+    Some(everything(made_groups().as_bytes(), 40).run())
+}
+
+fn made_strangers() -> Option<Run> {
+    let text = made_mixed();
+    let id = |drawn: u32| match drawn % 2 {
+        0 => CanId::Standard(u16::try_from(drawn >> 1 & 0x7FF).expect("11 bits")),
+        _ => CanId::Extended(0x0CF0_0000 | drawn >> 1),
+    };
+    Some(everything(text.as_bytes(), 1).strangers(&database(text.as_bytes()), id).run())
+}
+
+fn made_j1939_strangers() -> Option<Run> {
+    let text = made_groups();
+    let id = |drawn: u32| CanId::Extended(0x18E0_0000 | drawn);
+    Some(everything(text.as_bytes(), 40).strangers(&database(text.as_bytes()), id).run())
 }
 
 /// A large file of a real car, where the captures are.
@@ -169,17 +200,19 @@ fn real_all() -> Option<Run> {
 }
 
 fn real_shipped() -> Option<Run> {
-    let (database, _) = Database::read(&real()?).expect("a DBC file");
+    let database = database(&real()?);
     let signals = include_str!("../config/signals/vehicle.toml");
     let catalogue = Catalogue::from_toml([("vehicle.toml", signals)]).expect("the shipped catalogue");
     let plan = Plan::new(std::slice::from_ref(&database), &Mapping::shipped(), &catalogue).expect("small");
     Some(Planned::new(&database, plan, 1).run())
 }
 
-const CASES: [Case; 5] = [
+const CASES: [Case; 7] = [
     Case { name: "made_32_messages_all", build: made_all },
     Case { name: "made_32_messages_10_wanted", build: made_ten },
     Case { name: "made_500_j1939_groups_all", build: made_j1939 },
+    Case { name: "made_32_messages_strangers", build: made_strangers },
+    Case { name: "made_500_j1939_groups_strangers", build: made_j1939_strangers },
     Case { name: "real_331_messages_all", build: real_all },
     Case { name: "real_331_messages_shipped_mapping", build: real_shipped },
 ];

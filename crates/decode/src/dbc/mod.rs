@@ -13,12 +13,15 @@
 mod assign;
 mod check;
 mod database;
+mod field;
 mod file;
 mod finding;
 mod mapping;
 mod overlap;
+mod plain;
 mod plan;
 mod program;
+mod reading;
 mod reference;
 mod statement;
 mod table;
@@ -28,7 +31,8 @@ mod unit;
 pub use database::{ByteOrder, Database, Message, ReadError, Shape, Signal, Switch};
 pub use finding::{Finding, Severity};
 pub use mapping::{Explained, Mapping, MappingError};
-pub use plan::{Plan, PlanError, Read};
+pub use plan::{Plan, PlanError};
+pub use reading::{Read, Reading};
 
 use crate::j1939;
 use vernport_types::CanId;

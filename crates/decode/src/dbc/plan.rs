@@ -9,14 +9,15 @@ use super::{
     assign::{Taken, assign},
     database::{Database, Message, Shape},
     mapping::Mapping,
-    program::{Entry, Program, Wanted},
+    program::{Bounded, Entry, Program, Take, Wanted},
+    reading::{Kind, Read, Reading, Target, position},
     table::{Direct, Sparse},
     unit::Conversion,
 };
 use crate::{RejectCode, j1939};
 use std::collections::{HashMap, HashSet};
 use thiserror::Error;
-use vernport_types::{CanFilter, CanId, Catalogue, Number, Position, SignalId, Value, ValueKind};
+use vernport_types::{CanFilter, CanId, Catalogue, Number, SignalId, ValueKind};
 
 /// Why a plan cannot be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -27,41 +28,6 @@ pub enum PlanError {
     /// More messages than the table holds.
     #[error("more than 65534 DBC messages on one bus; use fewer files")]
     TooManyMessages,
-}
-
-/// What the catalogue makes of a number.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Kind {
-    Number,
-    Integer,
-    /// Raw values, one bit for each.
-    Flag {
-        on: u64,
-        off: u64,
-    },
-    Latitude,
-    Longitude,
-}
-
-/// Where a signal goes.
-#[derive(Debug, Clone)]
-struct Target {
-    signal: SignalId,
-    kind: Kind,
-    min: f64,
-    max: f64,
-    name: Box<str>,
-}
-
-/// One value, or why there is none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Read {
-    /// The place in the plan, as a [`Source`](vernport_types::Source) names it.
-    pub index: u16,
-    /// The signal of the catalogue.
-    pub signal: SignalId,
-    /// The value, in the unit of the catalogue.
-    pub value: Result<Value, RejectCode>,
 }
 
 /// The DBC files of one bus, ready.
@@ -108,6 +74,7 @@ impl Plan {
                     let index = u16::try_from(targets.len()).unwrap_or(u16::MAX);
                     let (min, max) = (f64::NEG_INFINITY, f64::INFINITY);
                     let name = name(of, signal);
+                    let number = Some(Bounded { signal: SignalId(index), min, max });
                     targets.push(Target { signal: SignalId(index), kind: Kind::Number, min, max, name });
                     Wanted {
                         signal,
@@ -117,6 +84,7 @@ impl Plan {
                         absent: Vec::new(),
                         valid: None,
                         by_j1939: false,
+                        number,
                     }
                 })
                 .collect()
@@ -146,7 +114,8 @@ impl Plan {
                 owners.enter(message, entry);
             }
         }
-        let standard = Direct::new(owners.standard.iter().copied());
+        let mut standard = Direct::new(owners.standard.iter().copied());
+        standard.retain(|number| program.wants(number));
         let sparse = |entries: &[(u32, u16)]| Sparse::new(entries.iter().copied());
         let (extended, by_source, by_group) =
             (sparse(&owners.extended), sparse(&owners.by_source), sparse(&owners.by_group));
@@ -173,6 +142,7 @@ impl Plan {
     pub fn without(mut self, read_elsewhere: impl Fn(CanId, SignalId) -> bool) -> Self {
         let (program, targets, ids) = (&mut self.program, &self.targets, &self.ids);
         program.retain(|entry, index| !read_elsewhere(ids[entry].0, targets[usize::from(index)].signal));
+        self.standard.retain(|number| program.wants(number));
         self
     }
 
@@ -198,7 +168,7 @@ impl Plan {
     #[inline]
     pub fn frame(&self, id: CanId, is_fd: bool, data: &[u8], give: &mut impl FnMut(Read)) {
         let Some(entry) = self.find(id).and_then(|number| self.program.entry(number)) else { return };
-        if entry.len_bytes > 8 && !is_fd {
+        if entry.is_empty() || entry.len_bytes > 8 && !is_fd {
             return;
         }
         self.run(entry, data, give);
@@ -220,7 +190,7 @@ impl Plan {
 
     /// Whether signals are read from a parameter group of SAE J1939.
     pub fn wants_group(&self, pgn: u32) -> bool {
-        let wants = |number| self.program.entry(number).is_some_and(|entry| !entry.is_empty());
+        let wants = |number| self.program.wants(number);
         self.by_group.get(pgn).is_some_and(wants)
             || (0..=u8::MAX).any(|source| self.by_source.get(pgn << 8 | u32::from(source)).is_some_and(wants))
     }
@@ -245,80 +215,42 @@ impl Plan {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn run(&self, entry: &Entry, data: &[u8], give: &mut impl FnMut(Read)) {
-        let mut latitude = None;
-        self.program.run(entry, data, &mut |index, number| {
-            let Some(target) = self.targets.get(usize::from(index)) else { return };
-            let value = match target.kind {
-                Kind::Number => match number {
-                    Ok(number) => target.number(number),
-                    Err(code) => Err(code),
-                },
-                Kind::Latitude => {
-                    latitude = Some(number);
-                    return;
-                }
-                Kind::Longitude => match latitude.take() {
-                    Some(latitude) => position(latitude, number),
-                    None => return,
-                },
-                _ => number.and_then(|number| target.value(number)),
-            };
-            give(Read { index, signal: target.signal, value });
-        });
+        self.program.run(entry, data, &mut Giving { targets: &self.targets, latitude: None, give });
     }
 }
 
-impl Target {
-    #[inline]
-    fn number(&self, number: f64) -> Result<Value, RejectCode> {
-        // A NaN is not within bounds either.
-        if number >= self.min && number <= self.max {
-            Number::new(number).map(Value::Number).map_err(|_| RejectCode::OutOfRange)
-        } else {
-            Err(RejectCode::OutOfRange)
-        }
+/// What is read from one message, on its way to the caller.
+struct Giving<'p, F> {
+    targets: &'p [Target],
+    /// The first half of a position.
+    latitude: Option<Result<f64, RejectCode>>,
+    give: &'p mut F,
+}
+
+impl<F: FnMut(Read)> Take for Giving<'_, F> {
+    #[inline(always)]
+    fn number(&mut self, index: u16, signal: SignalId, number: Result<Number, RejectCode>) {
+        (self.give)(Read { index, signal, value: number.map(Reading::Number) });
     }
 
-    #[inline]
-    fn value(&self, number: f64) -> Result<Value, RejectCode> {
-        let believed = number >= self.min && number <= self.max;
-        match self.kind {
-            _ if !believed => Err(RejectCode::OutOfRange),
-            Kind::Integer => {
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    reason = "a cast from f64 stops at the bounds of i64"
-                )]
-                let whole = number.round() as i64;
-                Ok(Value::Integer(whole))
+    #[inline(always)]
+    fn other(&mut self, index: u16, number: Result<f64, RejectCode>) {
+        let Some(target) = self.targets.get(usize::from(index)) else { return };
+        let value = match target.kind {
+            Kind::Latitude => {
+                self.latitude = Some(number);
+                return;
             }
-            Kind::Flag { on, off } => flag(number, on, off),
-            _ => self.number(number),
-        }
+            Kind::Longitude => match self.latitude.take() {
+                Some(latitude) => position(latitude, number),
+                None => return,
+            },
+            _ => number.and_then(|number| target.value(number)),
+        };
+        (self.give)(Read { index, signal: target.signal, value });
     }
-}
-
-fn flag(raw: f64, on: u64, off: u64) -> Result<Value, RejectCode> {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a raw value of at most 8 bits"
-    )]
-    let bit = 1_u64.checked_shl(raw as u32).unwrap_or(0);
-    match (on & bit != 0, off & bit != 0) {
-        (true, _) => Ok(Value::Flag(true)),
-        (_, true) => Ok(Value::Flag(false)),
-        _ => Err(RejectCode::ReservedValue),
-    }
-}
-
-fn position(
-    latitude: Result<f64, RejectCode>,
-    longitude: Result<f64, RejectCode>,
-) -> Result<Value, RejectCode> {
-    Position::from_degrees(latitude?, longitude?).map(Value::Position).map_err(|_| RejectCode::OutOfRange)
 }
 
 fn name(message: &Message, signal: usize) -> Box<str> {
@@ -351,6 +283,7 @@ fn wanted(taken: &Taken, message: &Message, catalogue: &Catalogue, targets: &mut
                 absent: if is_raw { Vec::new() } else { absent(message, signal) },
                 valid: taken.valid,
                 by_j1939: message.is_j1939,
+                number: (kind == Kind::Number).then_some(Bounded { signal: taken.path, min, max }),
             }
         })
         .collect()

@@ -52,6 +52,7 @@ impl Sparse {
         Some(places)
     }
 
+    #[inline]
     pub(super) fn get(&self, key: u32) -> Option<u16> {
         if self.is_empty {
             return None;
@@ -65,6 +66,7 @@ impl Sparse {
     }
 }
 
+#[inline]
 fn slot(key: u32, multiplier: u64, shift: u32) -> usize {
     usize::try_from(u64::from(key).wrapping_mul(multiplier) >> shift).unwrap_or(usize::MAX)
 }
@@ -84,6 +86,12 @@ impl Direct {
         Self(table)
     }
 
+    /// Forgets the messages that are not kept: their frames cost no more than unknown ones.
+    pub(super) fn retain(&mut self, keeps: impl Fn(u16) -> bool) {
+        self.0.iter_mut().filter(|place| !keeps(**place)).for_each(|place| *place = Sparse::NONE);
+    }
+
+    #[inline]
     pub(super) fn get(&self, id: u16) -> Option<u16> {
         self.0.get(usize::from(id)).copied().filter(|value| *value != Sparse::NONE)
     }

@@ -29,13 +29,15 @@ fn plan(body: &str) -> Plan {
     Plan::new(&[clean(body)], &Mapping::shipped(), &catalogue()).expect("small")
 }
 
-/// What a plan reads from a frame: names and values.
+/// What a plan reads from a frame: names and values, in the order of the plan.
 fn heard(plan: &Plan, id: CanId, data: &[u8]) -> Vec<(String, Result<Value, RejectCode>)> {
     let mut heard = Vec::new();
     plan.frame(id, data.len() > 8, data, &mut |read: Read| {
-        heard.push((plan.name(read.index).expect("named").to_owned(), read.value));
+        heard.push(read);
     });
-    heard
+    heard.sort_by_key(|read: &Read| read.index);
+    let named = |read: Read| (plan.name(read.index).expect("named").to_owned(), read.value.map(Value::from));
+    heard.into_iter().map(named).collect()
 }
 
 fn number(value: &Result<Value, RejectCode>) -> Option<f64> {
@@ -224,7 +226,7 @@ fn an_answer_has_its_length_in_front_and_classic_frames_of_it_are_not_read() {
     assert_eq!(heard(&plan, CanId::Standard(0x7EC), &[0x10, 62, 0x62, 1, 1, 0, 0, 0]), []);
     let mut heard = Vec::new();
     plan.answer(CanId::Standard(0x7EC), &[0x62, 1, 1, 0, 0, 0, 0, 167], &mut |read| {
-        heard.push(number(&read.value));
+        heard.push(number(&read.value.map(Value::from)));
     });
     assert_eq!(heard, [Some(83.5)]);
 }

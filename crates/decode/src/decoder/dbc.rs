@@ -7,7 +7,7 @@
 
 use super::{Decoded, Decoder, out::Out};
 use crate::{
-    dbc::{Plan, Read},
+    dbc::{Plan, Read, Reading},
     j1939,
 };
 use std::sync::Arc;
@@ -97,10 +97,10 @@ impl<F: FnMut(Decoded)> Out<'_, F> {
         let source = Source::Dbc { signal: read.index };
         let is_odometer = self.plan.odometer.is_some_and(|odometer| odometer.id == read.signal);
         let believed = read.value.and_then(|value| match value {
-            Value::Integer(metres) if is_odometer => {
+            Reading::Integer(metres) if is_odometer => {
                 self.odometers.check(source, metres, None, self.at.boot).map(Value::Integer)
             }
-            value => Ok(value),
+            reading => Ok(Value::from(reading)),
         });
         (self.sink)(match believed {
             Ok(value) => Decoded::Signal { signal: read.signal, value, source, at: self.at },
