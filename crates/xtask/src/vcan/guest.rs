@@ -24,7 +24,10 @@ const LATE: u8 = 124;
 /// The exit status when there is none.
 pub(crate) const DIED: u8 = 125;
 /// All tests take two minutes where the machine has nothing else to do.
-const LIMIT: Duration = Duration::from_secs(20 * 60);
+const LIMIT: Duration = Duration::from_secs(12 * 60);
+/// A kernel that hangs or dies by itself is booted once more: Debian's 6.1 was seen to stop for ever in a timer
+/// of its own J1939 transfers. A command that fails in a living guest is not run again.
+const BOOTS: usize = 2;
 /// Variables of these names go into the guest.
 const CARRIED: [&str; 4] = ["CARGO", "RUST", "VERNPORT", "CI"];
 const KERNEL_ARGUMENTS: &str = "console=ttyS0 quiet panic=-1 mitigations=off nokaslr random.trust_cpu=on";
@@ -41,7 +44,13 @@ pub(crate) fn run(workspace: &Workspace, kernel: &Kernel, command: &[OsString]) 
     let archive = folder.join("archive");
     kernel.write_archive(&archive, &folder.join("staging"))?;
     fs::write(exchange.join("command.sh"), script(command)?).context("cannot write the guest's command")?;
-    let status = boot(kernel, &archive, &exchange)?;
+    let mut status = boot(kernel, &archive, &exchange)?;
+    for _ in 1..BOOTS {
+        if status == LATE || status == DIED {
+            println!("the guest is booted once more");
+            status = boot(kernel, &archive, &exchange)?;
+        }
+    }
     fs::remove_dir_all(&folder).context("cannot remove the guest's folder")?;
     Ok(status)
 }
