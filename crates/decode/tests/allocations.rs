@@ -2,49 +2,16 @@
 //!
 //! One test only: the counter is of the whole process.
 
-#![expect(unsafe_code, reason = "an allocator that counts can only be written with it")]
+#[path = "../../testkit/src/counted.rs"]
+mod counted;
 
-use std::{
-    alloc::{GlobalAlloc, Layout, System},
-    hint::black_box,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
+use counted::allocations;
+use std::{hint::black_box, sync::Arc};
 use vernport_decode::{
     Config, Decoded, Decoder,
     dbc::{Database, Mapping, Plan},
 };
 use vernport_types::{BootMicros, CanFrame, CanId, Catalogue, Stamp, TimeQuality, UtcMicros};
-
-struct Counted;
-
-static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: every call is handed on to the system allocator unchanged; the counter is an atomic
-// and allocates nothing itself.
-unsafe impl GlobalAlloc for Counted {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller keeps the contract of `GlobalAlloc::alloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller keeps the contract of `GlobalAlloc::dealloc`.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller keeps the contract of `GlobalAlloc::realloc`.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counted = Counted;
 
 const DBC: &str = "VERSION \"\"\nBU_: A\nBO_ 1072 Cluster: 8 A\n SG_ Odometer : 15|24@0+ (1,0) [0|0] \"km\" A\n \
     SG_ FuelLevel : 32|8@1+ (0.5,0) [0|0] \"%\" A\nBO_ 3 gnss_pos: 8 A\n SG_ PositionValid : 0|1@1+ (1,0) [0|1] \"\" A\n \
@@ -89,9 +56,9 @@ fn rounds(mut decoder: Decoder, frames: &[CanFrame]) -> (u64, u64, usize) {
     };
     // Each sender, and each source of an odometer, is remembered when it is heard first.
     round(0);
-    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    let before = allocations();
     (1..=200).for_each(&mut round);
-    let allocated = ALLOCATIONS.load(Ordering::Relaxed) - before;
+    let allocated = allocations() - before;
     (values, rejected, allocated)
 }
 

@@ -2,52 +2,18 @@
 //!
 //! One test only: the counter is of the whole process.
 
-#![expect(unsafe_code, reason = "an allocator that counts can only be written with it")]
-
+#[path = "../../testkit/src/counted.rs"]
+mod counted;
 mod world;
 
-use std::{
-    alloc::{GlobalAlloc, Layout, System},
-    hint::black_box,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
+use counted::allocations;
+use std::{hint::black_box, sync::Arc};
 use vernport_crypto::OpeningKey;
 use vernport_policy::{Head, Outcomes, Role, Sampler, SnapshotFor, Table, snapshot};
 use vernport_types::{
     BootMicros, Identification, Number, Position, Reading, Source, Stamp, TimeQuality, Value,
 };
 use world::{ANNE, NOON, TRUCK, World, catalogue, id, shipped};
-
-struct Counted;
-
-static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: every call is handed on to the system allocator unchanged; the counter is an atomic
-// and allocates nothing itself.
-unsafe impl GlobalAlloc for Counted {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller keeps the contract of `GlobalAlloc::alloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller keeps the contract of `GlobalAlloc::dealloc`.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller keeps the contract of `GlobalAlloc::realloc`.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counted = Counted;
 
 #[test]
 fn deciding_minimising_and_sampling_allocate_nothing() {
@@ -91,7 +57,7 @@ fn deciding_minimising_and_sampling_allocate_nothing() {
     let (mut sampler, mut out) = (Sampler::default(), Outcomes::new());
     sampler.make_room(NOON, 16);
     let (mut released, mut withheld, mut sampled) = (0, 0, 0);
-    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    let before = allocations();
     for second in 0..200_u64 {
         let wall = NOON.plus_seconds(i64::try_from(second).expect("small"));
         let now = Stamp { wall, boot: BootMicros(second * 1_000_000), ..start };
@@ -102,7 +68,7 @@ fn deciding_minimising_and_sampling_allocate_nothing() {
             sampled += out.samples().len();
         }
     }
-    let allocated = ALLOCATIONS.load(Ordering::Relaxed) - before;
+    let allocated = allocations() - before;
     assert_eq!(allocated, 0);
     // Distance and speed each second, the place once in five minutes; hours and VIN never.
     assert_eq!((released, withheld, sampled), (401, 599, 1));
