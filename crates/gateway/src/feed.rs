@@ -68,7 +68,9 @@ impl Feed {
         let received = self.clock.now();
         match feed.snapshot {
             Some(snapshot) => {
+                let expected = snapshot.grants.len();
                 self.holds.apply(snapshot, &head, received)?;
+                self.shared.expects(expected);
                 self.settle().await;
                 // The pipeline looks at its visits again; when it is gone, so are we.
                 let _ = self.inputs.send(Input::Grants).await;

@@ -127,7 +127,9 @@ impl Running {
     /// # Errors
     /// If the spool cannot be read.
     pub async fn status(&self) -> Result<Status, vernport_spool::ReadError> {
-        Ok(self.shared.read(self.spool.status().await?))
+        // In the order in which a reading goes: what is not gathered any more is in the spool by then.
+        let counted = self.shared.counted();
+        Ok(self.shared.read(counted, self.spool.status().await?))
     }
 
     /// The rules that it runs.

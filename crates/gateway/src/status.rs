@@ -32,6 +32,7 @@ struct State {
     published: u64,
     settled: u64,
     refused: u64,
+    expected_assets: usize,
     waiting_for_room: bool,
     sources_ended: usize,
 }
@@ -86,6 +87,11 @@ impl Shared {
         self.state().refused += 1;
     }
 
+    /// So many assets have an order here or are mounted here.
+    pub(crate) fn expects(&self, assets: usize) {
+        self.state().expected_assets = assets;
+    }
+
     pub(crate) fn waiting_for_room(&self, waiting: bool) {
         self.state().waiting_for_room = waiting;
     }
@@ -104,10 +110,15 @@ impl Shared {
         self.state().sources_ended += 1;
     }
 
-    pub(crate) fn read(&self, spool: SpoolStatus) -> Status {
+    /// What has been counted so far.
+    pub(crate) fn counted(&self) -> Tally {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn read(&self, tally: Tally, spool: SpoolStatus) -> Status {
         let state = *self.state();
         Status {
-            tally: self.tally.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            tally,
             spool,
             head: state.head,
             central_failures: state.central_failures,
@@ -115,6 +126,7 @@ impl Shared {
             published_messages: state.published,
             settled_items: state.settled,
             refused_tool_messages: state.refused,
+            expected_assets: state.expected_assets,
             waiting_for_room: state.waiting_for_room,
             sources_ended: state.sources_ended,
             buses: self.buses.lock().unwrap_or_else(PoisonError::into_inner).values().copied().collect(),
@@ -141,6 +153,8 @@ pub struct Status {
     pub settled_items: u64,
     /// Tool messages that were refused.
     pub refused_tool_messages: u64,
+    /// Assets that central expects here, by an order or because the gateway is mounted in them.
+    pub expected_assets: usize,
     /// Whether reading stands still because nothing can be queued.
     pub waiting_for_room: bool,
     /// Sources that have ended (logs).

@@ -130,6 +130,8 @@ pub(crate) async fn run(stage: &Stage, controller: &DevController, progress: &Pr
     });
 
     tool(stage, controller).await?;
+    // What its message released has gone before a withdrawal may stop it.
+    stage.wait_for(controller, "everything sent", vernport_gateway::Status::is_settled).await?;
     progress.say("  a workshop tool sends the distance to the next service over MQTT; it is answered when that is durable");
 
     for receipt in &consents {
@@ -199,6 +201,8 @@ async fn open_order(
     let at = StationRef { site: controller.site.clone(), station: controller.station.clone() };
     let opened = OrderOpened::new(order, asset, at, stage.clock.now().wall);
     stage.say(controller, registrar, Event::OrderOpened(opened)).await?;
+    // What changed the grants first may have been a key that was activated before.
+    stage.wait_for(controller, "vehicle expected", |status| status.expected_assets > 0).await?;
     Ok(order)
 }
 
