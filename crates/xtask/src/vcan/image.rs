@@ -69,6 +69,8 @@ impl Kernel {
             fs::remove_dir_all(&folder).context("cannot remove what is left of an earlier kernel")?;
         }
         fs::create_dir_all(&folder).context("cannot make the folder of the kernel")?;
+        // The list may name a kernel that the mirror no longer has, or there is none yet.
+        succeed(Command::new("apt-get").args(["update", "-q"]))?;
         let depends = output(Command::new("apt-cache").args(["depends", NEWEST]))?;
         let package = depends.lines().find_map(|line| {
             let package = line.trim().strip_prefix("Depends: ")?;
