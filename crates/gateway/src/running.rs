@@ -127,9 +127,10 @@ impl Running {
     /// # Errors
     /// If the spool cannot be read.
     pub async fn status(&self) -> Result<Status, vernport_spool::ReadError> {
-        // In the order in which a reading goes: what is not gathered any more is in the spool by then.
-        let counted = self.shared.counted();
-        Ok(self.shared.read(counted, self.spool.status().await?))
+        // A gateway that waits for room counts no more. And in the order in which a reading goes: what is
+        // not gathered any more is in the spool by then.
+        let seen = self.shared.seen();
+        Ok(self.shared.read(seen, self.spool.status().await?))
     }
 
     /// The rules that it runs.

@@ -24,6 +24,12 @@ pub(crate) struct Shared {
     buses: Mutex<BTreeMap<usize, BusStatus>>,
 }
 
+/// What was seen before the spool was looked into.
+pub(crate) struct Seen {
+    state: State,
+    tally: Tally,
+}
+
 #[derive(Debug, Clone, Copy, Default)]
 struct State {
     head: Option<(Head, Stamp)>,
@@ -110,13 +116,13 @@ impl Shared {
         self.state().sources_ended += 1;
     }
 
-    /// What has been counted so far.
-    pub(crate) fn counted(&self) -> Tally {
-        self.tally.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// How it stands, and then what was counted.
+    pub(crate) fn seen(&self) -> Seen {
+        let state = *self.state();
+        Seen { state, tally: self.tally.lock().unwrap_or_else(PoisonError::into_inner).clone() }
     }
 
-    pub(crate) fn read(&self, tally: Tally, spool: SpoolStatus) -> Status {
-        let state = *self.state();
+    pub(crate) fn read(&self, Seen { state, tally }: Seen, spool: SpoolStatus) -> Status {
         Status {
             tally,
             spool,
