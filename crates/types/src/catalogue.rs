@@ -33,6 +33,26 @@ pub enum Category {
     DrivingBehaviour,
     /// Who drives: card numbers, driver ids.
     DriverIdentity,
+    /// Name, address, telephone, e-mail.
+    Contact,
+    /// Employer, title, position.
+    Employment,
+    /// Login, user name, password.
+    Credential,
+    /// Which products and services somebody likes.
+    Preference,
+    /// What somebody ordered or bought.
+    Order,
+    /// Invoices and payments.
+    Invoice,
+    /// A person's device: type, browser, IP address.
+    Technical,
+    /// How somebody uses sites and products.
+    Usage,
+    /// Passport, driving licence.
+    IdentityDocument,
+    /// What somebody asked, in words of their own.
+    Enquiry,
 }
 
 impl Category {
@@ -46,6 +66,16 @@ impl Category {
         Self::ServiceHistory,
         Self::DrivingBehaviour,
         Self::DriverIdentity,
+        Self::Contact,
+        Self::Employment,
+        Self::Credential,
+        Self::Preference,
+        Self::Order,
+        Self::Invoice,
+        Self::Technical,
+        Self::Usage,
+        Self::IdentityDocument,
+        Self::Enquiry,
     ];
 
     /// The written form.
@@ -59,6 +89,16 @@ impl Category {
             Self::ServiceHistory => "service-history",
             Self::DrivingBehaviour => "driving-behaviour",
             Self::DriverIdentity => "driver-identity",
+            Self::Contact => "contact",
+            Self::Employment => "employment",
+            Self::Credential => "credential",
+            Self::Preference => "preference",
+            Self::Order => "order",
+            Self::Invoice => "invoice",
+            Self::Technical => "technical",
+            Self::Usage => "usage",
+            Self::IdentityDocument => "identity-document",
+            Self::Enquiry => "enquiry",
         }
     }
 }

@@ -137,6 +137,12 @@ reasons! {
     EnrolmentEnded = 31, "enrolment-ended", Send, Closed, "enrol the gateway again";
     /// A rule could not be evaluated.
     RuleBroken = 32, "rule-broken", Park, Closed, "run `vernport bundle check`";
+    /// Nobody approved that this is disclosed to an authority.
+    DisclosureNotOpen = 33, "disclosure-not-open", Send, Closed, "record the disclosure with its reference and two approvers";
+    /// The person has no account, and the flow is for those who have one.
+    AccountNotOpen = 34, "account-not-open", Send, Closed, "nothing to mend: the person has no account";
+    /// The notice does not list where the reading came from.
+    SourceNotInNotice = 35, "source-not-in-notice", Destroy, Closed, "the notice has to say that data is taken from there";
 }
 
 impl Reason {

@@ -9,7 +9,7 @@ const FLOORS: [&[&str]; 9] = [
     &["vernport-crypto"],
     &["vernport-registry", "vernport-decode", "vernport-sim"],
     &["vernport-policy"],
-    &["vernport-seal", "vernport-audit"],
+    &["vernport-seal", "vernport-audit", "vernport-review"],
     &["vernport-api"],
     &[
         "vernport-canbus",

@@ -1,0 +1,3 @@
+//! The rules: the shipped bundles kept to their notices, clause by clause.
+
+mod clauses;
