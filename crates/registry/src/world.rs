@@ -37,7 +37,8 @@
 //! - what only proves something (`text_hash`, `form`, `method`, `evidence`, …) may
 //!   be left out, `receipt` too; an order ends after 72 hours if it does not say otherwise;
 //! - `identifier = { plate = … }` stands for the blind index;
-//! - an event with `name` can be referred to by it further down.
+//! - an event with `name` can be referred to by it further down, and a consent
+//!   that has no `receipt` by its name as the receipt.
 //!
 //! Beside these an event may have `recorded` (when it was written down; else
 //! `time`), `actor`, and `controller` (else it is in every controller's ledger).
