@@ -12,6 +12,7 @@ mod bundle;
 mod check;
 mod compile;
 mod decide;
+mod diff;
 mod error;
 mod flow;
 mod grant;
@@ -28,6 +29,7 @@ mod table;
 mod words;
 
 pub use bundle::Bundle;
+pub use diff::{Change, Diff, Effect, diff};
 pub use error::BundleError;
 pub use flow::{Deliver, Flow, FlowIndex, Payload, Retention, Sampling, TopicForm, Window};
 pub use grant::{Believe, FlowGrant, Grant, Wider, no_wider};
