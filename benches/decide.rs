@@ -13,8 +13,7 @@ use std::{collections::HashMap, env, fmt::Write as _, hint::black_box, sync::Arc
 use vernport_crypto::{IdentityKey, OpeningKey, random};
 use vernport_policy::{
     Bundle, FlowGrant, Grant, GrantId, Head, Opening, Outcomes, Rules, Sampler, Snapshot, SnapshotFor,
-    SourceClass,
-    StationRef, Table, Tables, snapshot,
+    SourceClass, StationRef, Table, Tables, snapshot,
 };
 use vernport_registry::world::World;
 use vernport_types::{

@@ -5,9 +5,8 @@
 //! and where the reading comes from. Then arithmetic on copy types. No allocation, no error, no panic.
 
 use crate::{
-    Flow, FlowIndex, How, Minimiser, Outcomes, Released, Sample, SampleKey, Sampler, Sampling, SourceClass, Table,
-    sampler::ORDER_MEMORY_SECONDS,
-    table::Row,
+    Flow, FlowIndex, How, Minimiser, Outcomes, Released, Sample, SampleKey, Sampler, Sampling, SourceClass,
+    Table, sampler::ORDER_MEMORY_SECONDS, table::Row,
 };
 use vernport_types::{AssetId, BootMicros, Identification, Reading, Reason, SignalId, Stamp, TimeQuality};
 

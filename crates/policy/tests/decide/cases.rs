@@ -3,8 +3,9 @@
 use crate::drawn::*;
 use crate::world::NOON;
 use std::sync::Arc;
-use vernport_policy::{Bundle, Grant, Head, Outcomes, Rules, Sample, Sampler, Snapshot, SourceClass,
-    Standing, Table};
+use vernport_policy::{
+    Bundle, Grant, Head, Outcomes, Rules, Sample, Sampler, Snapshot, SourceClass, Standing, Table,
+};
 use vernport_types::{BootMicros, Identification, Reading, Reason, SignalId, Source, Stamp, TimeQuality};
 
 fn stamp(wall_s: i64, boot_s: u64) -> Stamp {

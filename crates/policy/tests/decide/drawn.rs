@@ -6,8 +6,8 @@ use std::fmt::Write;
 use vernport_crypto::OpeningKey;
 use vernport_policy::{Believe, ClosedGrant, FlowGrant, Grant, GrantId, Rules, Snapshot};
 use vernport_types::{
-    AssetId, Catalogue, EntryHash, Label, LegalBasis, Number, OrderId, Position, Reason, Source, UtcMicros, Value,
-    VehicleAlias,
+    AssetId, Catalogue, EntryHash, Label, LegalBasis, Number, OrderId, Position, Reason, Source, UtcMicros,
+    Value, VehicleAlias,
 };
 
 pub(crate) const PATHS: [(&str, &str); 6] = [
