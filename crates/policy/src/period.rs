@@ -20,6 +20,9 @@ pub struct Period(Span);
 const END_OF_TIME: UtcMicros = UtcMicros(253_402_207_200_999_999);
 
 impl Period {
+    /// A month, as written.
+    pub(crate) const MONTH: &str = "P1M";
+
     /// The time so much later, by the calendar of the zone: a month after 31
     /// January is the last day of February.
     pub fn after(&self, from: UtcMicros, zone: &TimeZone) -> UtcMicros {
