@@ -139,7 +139,7 @@ impl Found<'_> {
     /// Notes a difference, if it is one. It bears on those flows of either version that `bears` picks.
     fn note(&mut self, path: &str, effect: Option<Effect>, what: impl Into<String>, bears: Bears<'_>) {
         let Some(effect) = effect else { return };
-        let both = self.new.flows.iter().chain(&self.old.flows);
+        let both = self.new.flows().iter().chain(self.old.flows());
         let mut flows: Vec<Slug> = both.filter(|flow| bears(flow)).map(|flow| flow.slug.clone()).collect();
         flows.sort_unstable();
         flows.dedup();

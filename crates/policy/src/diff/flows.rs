@@ -8,13 +8,13 @@ use vernport_types::SignalId;
 impl Found<'_> {
     pub(super) fn flows(&mut self) {
         let (old, new) = (self.old, self.new);
-        for was in &old.flows {
+        for was in old.flows() {
             match new.find(&was.slug) {
                 Some(is) => self.flow(was, is),
                 None => self.whole_flow(was, Effect::Denies),
             }
         }
-        for is in new.flows.iter().filter(|is| old.find(&is.slug).is_none()) {
+        for is in new.flows().iter().filter(|is| old.find(&is.slug).is_none()) {
             self.whole_flow(is, Effect::Permits);
         }
     }

@@ -16,11 +16,11 @@ impl Found<'_> {
         let all: super::Bears<'_> = &|_| true;
         self.note(
             "controller",
-            order::other(&old.controller, &new.controller),
-            arrow("id", &old.controller, &new.controller),
+            order::other(&old.controller(), &new.controller()),
+            arrow("id", &old.controller(), &new.controller()),
             all,
         );
-        let zone = |rules: &Rules| rules.zone.iana_name().unwrap_or("UTC").to_owned();
+        let zone = |rules: &Rules| rules.zone().iana_name().unwrap_or("UTC").to_owned();
         let zones = (zone(old), zone(new));
         self.note(
             "controller",
@@ -40,31 +40,31 @@ impl Found<'_> {
     /// bundle: all pairs of newest versions are tried that one ledger can give.
     fn notices(&mut self) {
         let (old, new) = (self.old, self.new);
-        for (was, is) in newest_pairs(&old.notices, &new.notices) {
-            for flow in &new.flows {
+        for (was, is) in newest_pairs(old.notices(), new.notices()) {
+            for flow in new.flows() {
                 let Some(before) = old.find(&flow.slug) else { continue };
-                let opened = (opens(&old.notices, was, before), opens(&new.notices, is, flow));
+                let opened = (opens(old.notices(), was, before), opens(new.notices(), is, flow));
                 let effect = order::step(&opened.0, &opened.1, order::opens);
                 let version = |notices: &[Notice], place: Option<usize>| {
                     place.map_or("none".to_owned(), |place| notices[place].version.to_string())
                 };
-                let counts = (version(&old.notices, was), version(&new.notices, is));
+                let counts = (version(old.notices(), was), version(new.notices(), is));
                 let name = if is.is_some() { &counts.1 } else { &counts.0 };
                 let what = arrow("in force", &counts.0, &counts.1);
                 let this = |other: &Flow| other.slug == flow.slug;
                 let path = format!("notice.{name}");
-                if is.is_some_and(|is| place_of(&old.notices, &new.notices[is].version).is_none()) {
+                if is.is_some_and(|is| place_of(old.notices(), &new.notices()[is].version).is_none()) {
                     self.note_untold(&path, effect, what, &this);
                 } else {
                     self.note(&path, effect, what, &this);
                 }
             }
         }
-        let names = |rules: &Rules| rules.notices.iter().map(|n| n.version.clone()).collect::<Vec<_>>();
+        let names = |rules: &Rules| rules.notices().iter().map(|n| n.version.clone()).collect::<Vec<_>>();
         let (was, is) = (names(old), names(new));
         self.note("notice", order::wording(&was, &is), shown("versions", &was, &is), &|_| false);
-        for notice in &new.notices {
-            let Some(before) = old.notices.iter().find(|n| n.version == notice.version) else { continue };
+        for notice in new.notices() {
+            let Some(before) = old.notices().iter().find(|n| n.version == notice.version) else { continue };
             let path = format!("notice.{}", notice.version);
             let set = |n: &Notice| n.categories.iter().copied().collect::<BTreeSet<Category>>();
             let (was, is) = (set(before), set(notice));
@@ -80,7 +80,7 @@ impl Found<'_> {
 
     /// What flows take from their purposes.
     fn purposes(&mut self) {
-        for is in &self.new.flows {
+        for is in self.new.flows() {
             let Some(was) = self.old.find(&is.slug).filter(|was| was.purpose == is.purpose) else { continue };
             let path = format!("purpose.{}", is.purpose);
             let this = |other: &Flow| other.slug == is.slug;
@@ -101,24 +101,25 @@ impl Found<'_> {
     }
 
     fn recipients(&mut self) {
-        let pairs = paired(&self.old.recipients, &self.new.recipients, |r: &Recipient| &r.slug);
+        let pairs = paired(self.old.recipients(), self.new.recipients(), |r: &Recipient| &r.slug);
         for (slug, was, is) in pairs {
             let path = format!("recipient.{slug}");
             let bears = |flow: &Flow| flow.recipient == *slug;
+            let span = |of: &Recipient| of.agreement.as_ref().map(|agreed| (agreed.from, agreed.ends()));
             let (Some(was), Some(is)) = (was, is) else {
                 self.whole(&path, was.is_none(), &bears);
                 continue;
             };
             self.note_untold(
                 &path,
-                order::step(&was.agreement, &is.agreement, order::span),
-                shown("agreement from and until", was.agreement, is.agreement),
+                order::step(&span(was), &span(is), order::span),
+                shown("agreement from and until", span(was), span(is)),
                 &bears,
             );
             self.note_untold(
                 &path,
-                order::step(&was.transfer_until, &is.transfer_until, order::end),
-                shown("transfer tool until", was.transfer_until, is.transfer_until),
+                order::step(&was.transfer_until(), &is.transfer_until(), order::end),
+                shown("transfer tool until", was.transfer_until(), is.transfer_until()),
                 &bears,
             );
         }
@@ -127,7 +128,7 @@ impl Found<'_> {
     /// The rule that a flow is kept by, where it is the same by name.
     fn retentions(&mut self) {
         let mut seen = BTreeSet::new();
-        for is in &self.new.flows {
+        for is in self.new.flows() {
             let Some(was) = self.old.find(&is.slug) else { continue };
             let (was, is) = (&was.retention, &is.retention);
             if was.rule == is.rule && seen.insert(is.rule.clone()) {
@@ -142,7 +143,7 @@ impl Found<'_> {
     }
 
     fn forms(&mut self) {
-        for (slug, was, is) in paired(&self.old.forms, &self.new.forms, |form: &Form| &form.slug) {
+        for (slug, was, is) in paired(self.old.forms(), self.new.forms(), |form: &Form| &form.slug) {
             let path = format!("form.{slug}");
             let bears = |flow: &Flow| {
                 let asks = |form: &&Form| form.purpose == flow.purpose && form.recipient == flow.recipient;
@@ -194,12 +195,12 @@ impl Found<'_> {
     }
 
     fn identified(&mut self) {
-        let fewer = |a: &Vec<SignalId>, b: &Vec<SignalId>| a.iter().all(|id| b.contains(id));
-        let effect = order::step(&self.old.identify, &self.new.identify, fewer);
+        let fewer = |a: &[SignalId], b: &[SignalId]| a.iter().all(|id| b.contains(id));
+        let effect = order::step(self.old.identify(), self.new.identify(), fewer);
         let paths = |ids: &[SignalId]| -> Vec<&str> {
             ids.iter().map(|id| &*self.catalogue.signal(*id).path).collect()
         };
-        let what = shown("signals", paths(&self.old.identify), paths(&self.new.identify));
+        let what = shown("signals", paths(self.old.identify()), paths(self.new.identify()));
         self.note("identify", effect, what, &|_| false);
     }
 
@@ -219,7 +220,7 @@ impl Found<'_> {
                         let of = |r: &crate::rules::Refusal| {
                             r.reason == *reason && r.category == Some(signal.category)
                         };
-                        rules.refusals.iter().any(of)
+                        rules.refusals().iter().any(of)
                     };
                     let path = if own(old) || own(new) {
                         format!("refusal.{reason}.{}", signal.category)
