@@ -13,6 +13,7 @@
 mod answer;
 pub mod batch;
 mod blob;
+pub mod explain;
 mod feed;
 mod ledger;
 mod problem;
@@ -40,5 +41,8 @@ pub const PATH_LEDGER: &str = "/v1/ledger";
 pub const PATH_READS: &str = "/v1/reads";
 /// Where a registrar looks up an asset: [`FindRequest`] in, [`FindAnswer`] out.
 pub const PATH_FIND_ASSET: &str = "/v1/assets/find";
+/// Where a registrar asks why something passes or does not: [`explain::ExplainRequest`] in,
+/// [`explain::ExplainAnswer`] out.
+pub const PATH_EXPLAIN: &str = "/v1/explain";
 /// Whether central serves: [`Status`] out.
 pub const PATH_STATUS: &str = "/v1/status";
