@@ -225,6 +225,20 @@ pub enum Bundle {
         #[arg(required = true)]
         folders: Vec<PathBuf>,
     },
+    /// Run the trials of bundles (tests/*.toml): worlds, and what is expected of them. Ends with 1 if
+    /// an expectation is not met, with 2 if a file cannot be read
+    Test(BundleTest),
+}
+
+/// `vernport bundle test`.
+#[derive(Debug, Args)]
+pub struct BundleTest {
+    /// Folders of bundles
+    #[arg(required = true, value_name = "FOLDER")]
+    pub folders: Vec<PathBuf>,
+    /// Print the result as JSON alone on standard output
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `vernport dbc`.

@@ -13,8 +13,8 @@ pub use names::Names;
 use std::sync::Arc;
 use vernport_crypto::OpeningKey;
 use vernport_policy::{
-    Believe, FlowIndex, Head, How, Minimiser, Outcomes, Period, Rules, Sampler, SnapshotFor, StationRef,
-    Table, snapshot,
+    Believe, FlowIndex, Head, How, Minimiser, Outcomes, Period, Rules, Sampler, Snapshot, SnapshotFor,
+    StationRef, Table, snapshot,
 };
 use vernport_registry::Facts;
 use vernport_types::{
@@ -180,14 +180,25 @@ fn stamp(at: UtcMicros, head: UtcMicros) -> Stamp {
     Stamp { wall: at, boot: BootMicros(since_head), quality: TimeQuality::Bounded }
 }
 
-fn table(rules: &Arc<Rules>, facts: &Facts, question: &Question, head: UtcMicros) -> Table {
+/// What a gateway where the question is asked hears from central at a time.
+pub(crate) fn snapshot_at(
+    rules: &Rules,
+    facts: &Facts,
+    question: &Question,
+    head: UtcMicros,
+    names: &mut Names,
+) -> Snapshot {
     let whom = SnapshotFor {
         gateway: "asked".parse().expect("a slug"),
         at: station(facts, question),
         recovery: OpeningKey::from_bytes([1; 32]).wrapping_key(),
         closed: Vec::new(),
     };
-    let snapshot = snapshot(facts, rules, whom, head, &mut Names::default());
+    snapshot(facts, rules, whom, head, names)
+}
+
+fn table(rules: &Arc<Rules>, facts: &Facts, question: &Question, head: UtcMicros) -> Table {
+    let snapshot = snapshot_at(rules, facts, question, head, &mut Names::default());
     let mut table = Table::new(Arc::clone(rules));
     let said = Head { era: 1, sequence: 1, at: head, nonce: [0; 16], snapshot_hash: snapshot.hash() };
     table.apply(snapshot, &said, stamp(head, head)).expect("the snapshot is of these rules and this head");
