@@ -4,6 +4,7 @@
 mod batches;
 mod common;
 mod connections;
+mod consents;
 mod explain;
 mod feed;
 mod ledger;
