@@ -1,5 +1,6 @@
 //! One test for each clause of the notices that a rule covers, named by its id.
 
 mod cars;
+mod fleet;
 mod visit;
 mod world;
