@@ -7,4 +7,6 @@ mod west_access;
 mod west_data;
 mod west_keeping;
 mod west_purposes;
+mod cars;
+mod visit;
 mod world;

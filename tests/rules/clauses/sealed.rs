@@ -111,7 +111,7 @@ pub(super) fn seal_odometer(bundle: &str, flow: &str) -> SealedBatch {
         purpose: wanted.purpose_iri.clone(),
         basis: opened.basis,
         rests_on: opened.rests_on.clone(),
-        catalogue_hash: catalogue.hash(),
+        catalogue_hash: vernport_crypto::sha256(&catalogue.normal_form()),
         collector: "main/bay-1/bus-0".into(),
         order: grant.order,
         software: "test".into(),

@@ -22,7 +22,7 @@ use world::{Counting, TRUCK, bay, id, key};
 
 /// The rules of a text; none if they are refused.
 fn rules(text: &str, catalogue: &Catalogue) -> Option<Rules> {
-    let bundle = Bundle::from_toml("drawn.toml", text).expect("the shape is right");
+    let bundle = Bundle::from_toml("drawn.toml", text).unwrap_or_else(|error| panic!("{error}\n{text}"));
     Rules::compile(&bundle, catalogue).ok()
 }
 
