@@ -1,23 +1,28 @@
 //! The decision on one reading.
 //!
 //! A masked bit-set operation: the flows that name the signal, and of them those
-//! open for the asset, in force now, and content with how the asset was recognised.
-//! Then arithmetic on copy types. No allocation, no error, no panic.
+//! open for the asset, in force now, and content with how the asset was recognised
+//! and where the reading comes from. Then arithmetic on copy types. No allocation, no error, no panic.
 
 use crate::{
-    Flow, FlowIndex, How, Minimiser, Outcomes, Released, Sample, SampleKey, Sampler, Sampling, Table,
-    sampler::ORDER_MEMORY_SECONDS,
-    table::{Row, rank},
+    Flow, FlowIndex, How, Minimiser, Outcomes, Released, Sample, SampleKey, Sampler, Sampling, SourceClass,
+    Table, sampler::ORDER_MEMORY_SECONDS, table::Row,
 };
 use vernport_types::{AssetId, BootMicros, Identification, Reading, Reason, SignalId, Stamp, TimeQuality};
 
 impl Table {
-    /// The flows that would take a reading of a signal of an asset now, as bits by
-    /// [`FlowIndex`]: what is 0 here need not even be asked for.
-    pub fn open_flows(&self, asset: AssetId, signal: SignalId, by: Identification, now: Stamp) -> u128 {
+    /// The flows that would take a reading of a signal of an asset now, from such a source, as
+    /// bits by [`FlowIndex`]: what is 0 here need not even be asked for.
+    pub fn open_flows(
+        &self,
+        asset: AssetId,
+        signal: SignalId,
+        (by, from): (Identification, SourceClass),
+        now: Stamp,
+    ) -> u128 {
         let Some(rule) = self.rules.signals.get(usize::from(signal.0)) else { return 0 };
         let Some(row) = self.row(asset) else { return 0 };
-        rule.named & self.in_force(row, now) & self.accepts[rank(by)]
+        rule.named & self.in_force(row, now) & self.accepted(by, from)
     }
 
     /// Decides on one reading: for every flow that names its signal a release or a
@@ -33,7 +38,7 @@ impl Table {
         let row = self.row(reading.asset);
         let live = row.map_or(0, |row| self.in_force(row, now));
         let sound = rule.takes(&reading.value);
-        let accepted = self.accepts[rank(reading.identified_by)];
+        let accepted = self.accepted(reading.identified_by, SourceClass::of(&reading.source));
         let mut rest = rule.named;
         while rest != 0 {
             #[expect(clippy::cast_possible_truncation, reason = "below 128")]
@@ -43,7 +48,7 @@ impl Table {
                 None if now.quality == TimeQuality::Unset => Reason::ClockUntrusted,
                 None => self.absent,
                 Some(row) if live & flow.bit() == 0 => self.why_closed(row, flow, now),
-                Some(_) if accepted & flow.bit() == 0 => Reason::IdentificationTooWeak,
+                Some(_) if accepted & flow.bit() == 0 => self.why_not_accepted(reading, flow),
                 Some(_) if !sound => Reason::RuleBroken,
                 Some(row) => match self.release(row, flow, reading, now, sampler, out) {
                     Ok(()) => continue,
@@ -51,6 +56,14 @@ impl Table {
                 },
             };
             out.refuse(Some(flow), reading.signal, refusal);
+        }
+    }
+
+    fn why_not_accepted(&self, reading: &Reading, flow: FlowIndex) -> Reason {
+        if reading.identified_by < self.rules.flow(flow).weakest {
+            Reason::IdentificationTooWeak
+        } else {
+            Reason::SourceNotInNotice
         }
     }
 

@@ -220,19 +220,23 @@ impl Asked<'_> {
     /// The entry by which the notice in force was served: of the versions served, the newest.
     fn notice(&self, flow: &Flow) -> Result<EntryHash, Reason> {
         let lists = |notice: &crate::Notice| flow.categories.iter().all(|c| notice.categories.contains(c));
-        let served = self.rules.notices().iter().rev().find_map(|notice| {
+        let served = self.rules.notices().iter().enumerate().rev().find_map(|(place, notice)| {
             let entry = self.facts.notice_served(notice.version.as_str(), self.now)?;
-            Some((notice, entry))
+            Some((place, notice, entry))
         });
         match served {
-            Some((notice, entry)) if lists(notice) => Ok(entry),
-            // A newer version lists it, and waits to be served.
+            Some((place, notice, entry)) if flow.notice_place <= place && lists(notice) => Ok(entry),
+            // A newer version tells of it, and waits to be served.
             _ if self.rules.notices().last().is_some_and(lists) => Err(Reason::NoticeNotServed),
             _ => Err(Reason::CategoryNotInNotice),
         }
     }
 
     fn recipient(&self, flow: &Flow, ends: &mut Ends) -> Result<(), Reason> {
+        if let Some(agreement) = self.rules.hosting().and_then(|hosting| hosting.agreement.as_ref()) {
+            agreement.allowed(self.now)?;
+            ends.by(agreement.ends(), Reason::AgreementMissing);
+        }
         let recipient = self.rules.recipient(&flow.recipient).ok_or(Reason::AgreementMissing)?;
         recipient.allowed(self.now)?;
         if let Some((until, reason)) = recipient.ends() {
@@ -263,7 +267,8 @@ impl Asked<'_> {
 
     /// The calendar year at the controller, by which aliases change.
     fn year(&self) -> i16 {
-        let local = Timestamp::from_microsecond(self.now.0).map(|now| now.to_zoned(self.rules.zone.clone()));
+        let local =
+            Timestamp::from_microsecond(self.now.0).map(|now| now.to_zoned(self.rules.parts.zone.clone()));
         local.map_or(0, |local| local.year())
     }
 }

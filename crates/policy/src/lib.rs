@@ -12,6 +12,7 @@ mod bundle;
 mod check;
 mod compile;
 mod decide;
+mod diff;
 mod error;
 mod flow;
 mod grant;
@@ -25,8 +26,10 @@ mod rules;
 mod sampler;
 mod standing;
 mod table;
+mod words;
 
 pub use bundle::Bundle;
+pub use diff::{Change, Diff, Effect, diff};
 pub use error::BundleError;
 pub use flow::{Deliver, Flow, FlowIndex, Payload, Retention, Sampling, TopicForm, Window};
 pub use grant::{Believe, FlowGrant, Grant, Wider, no_wider};
@@ -36,7 +39,12 @@ pub use minimise::{Minimiser, MinimiserError};
 pub use opening::{Opening, closing_reason, may_be_sent};
 pub use period::{Period, PeriodError};
 pub use released::{How, Outcomes, Released, Withheld};
-pub use rules::{Form, Notice, Recipient, Rules};
+pub use rules::{
+    Acknowledged, Agreement, ControllerInfo, ControllerRole, Elsewhere, Form, HoldRule, Hosting, Identify,
+    Message, MessageClass, Notice, Parameter, Proof, Purpose, Recipient, RecipientRole, Refusal,
+    RetentionGround, RetentionRule, Right, RightRule, RulePath, Rules, ServedWhen, SourceClass, Sources,
+    StartEvent, Transfer, TransferTool,
+};
 pub use sampler::{Sample, SampleKey, Sampler};
 pub use standing::{Applied, ApplyError, Standing};
 pub use table::Table;

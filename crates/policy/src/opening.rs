@@ -91,6 +91,9 @@ pub fn may_be_sent(facts: &Facts, rules: &Rules, opening: &Opening, now: UtcMicr
     if whom().any(|whom| facts.restriction(whom, &opening.purpose, now).is_some()) {
         return Err(Reason::Restricted);
     }
+    if let Some(hosting) = rules.hosting() {
+        hosting.allowed(now)?;
+    }
     rules.recipient(&opening.recipient).ok_or(Reason::AgreementMissing)?.allowed(now)
 }
 
@@ -134,7 +137,7 @@ impl Consented<'_> {
     }
 }
 
-/// Objections of anybody linked. Against marketing they are absolute; against a
+/// Objections of anybody linked. Against marketing and profiling they are absolute; against a
 /// purpose they count where GDPR Art. 21 gives them: legitimate interest and public task.
 pub(crate) fn objections(
     facts: &Facts,
@@ -145,6 +148,9 @@ pub(crate) fn objections(
     let mut against = Vec::new();
     if flow.marketing {
         against.push(Against::Marketing);
+    }
+    if flow.profiling {
+        against.push(Against::Profiling);
     }
     if matches!(flow.basis, LegalBasis::LegitimateInterest | LegalBasis::PublicTask) {
         against.push(Against::Purpose(flow.purpose.clone()));

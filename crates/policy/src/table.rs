@@ -7,7 +7,7 @@
 
 use crate::{
     Applied, ApplyError, Believe, ClosedGrant, FlowGrant, FlowIndex, Grant, GrantId, Head, Rules, Snapshot,
-    Standing, Wider, grant::flow_no_wider, sampler::FirstBytes,
+    SourceClass, Standing, Wider, grant::flow_no_wider, sampler::FirstBytes,
 };
 use std::{
     collections::{HashMap, HashSet},
@@ -32,8 +32,8 @@ type ByRandom<K, V> = HashMap<K, V, BuildHasherDefault<FirstBytes>>;
 #[derive(Debug)]
 pub struct Table {
     pub(crate) rules: Arc<Rules>,
-    /// By [`Identification`]: the flows that accept it.
-    pub(crate) accepts: [u128; 4],
+    /// By [`Identification`] and [`SourceClass`]: the flows that accept both.
+    accepts: [[u128; 3]; 4],
     snapshot: Option<Snapshot>,
     snapshot_hash: [u8; 32],
     rows: Vec<Row>,
@@ -91,11 +91,11 @@ enum Place {
 impl Table {
     /// A table in which nothing is open before the first head.
     pub fn new(rules: Arc<Rules>) -> Self {
-        let mut accepts = [0; 4];
+        let mut accepts = [[0; 3]; 4];
         for flow in rules.flows() {
-            for (weakness, mask) in accepts.iter_mut().enumerate() {
-                if weakness >= rank(flow.weakest) {
-                    *mask |= flow.index.bit();
+            for by_source in &mut accepts[rank(flow.weakest)..] {
+                for class in flow.sources.iter() {
+                    by_source[class.place()] |= flow.index.bit();
                 }
             }
         }
@@ -309,6 +309,12 @@ impl Table {
             rest &= rest - 1;
         }
         live
+    }
+
+    /// The flows that take what was recognised in this way and comes from there.
+    #[inline]
+    pub(crate) const fn accepted(&self, by: Identification, from: SourceClass) -> u128 {
+        self.accepts[rank(by)][from.place()]
     }
 
     pub(crate) fn why_closed(&self, row: &Row, flow: FlowIndex, now: Stamp) -> Reason {

@@ -1,12 +1,12 @@
 //! Broken bundles: each is refused with file, line, column, what is wrong and
-//! how to mend it. Most are one change to a shipped bundle, so that taking a
+//! how to mend it. Most are one change to an example, so that taking a
 //! check out of the compiler fails a test here.
 
 mod world;
 
 use proptest::prelude::*;
 use vernport_policy::{Bundle, BundleError, Rules};
-use world::{catalogue, shipped};
+use world::{catalogue, example};
 
 fn refuse(text: &str) -> BundleError {
     match Bundle::from_toml("b.toml", text) {
@@ -15,10 +15,10 @@ fn refuse(text: &str) -> BundleError {
     }
 }
 
-/// A shipped bundle with one change. The error has to stand at the line that `at` begins, and say `what`.
+/// An example with one change. The error has to stand at the line that `at` begins, and say `what`.
 #[track_caller]
 fn changed(bundle: &str, old: &str, new: &str, at: &str, what: &str) {
-    let text = shipped(bundle);
+    let text = example(bundle);
     assert_eq!(text.matches(old).count(), 1, "one place to change: {old}");
     let text = text.replace(old, new);
     let error = refuse(&text);
@@ -45,15 +45,27 @@ fn what_a_newer_version_wrote_is_refused_before_anything_else() {
 
 #[test]
 fn unknown_keys_and_torn_files_are_refused_at_their_place() {
-    changed("westrum", "role = \"joint-controller\"", "roll = \"joint-controller\"", "roll", "unknown field");
     changed(
         "westrum",
-        "window = \"order\"\nsample = \"per-order\"",
-        "window = \"order\"\nsamples = 1",
+        "role = \"joint-controller\"\njurisdiction",
+        "roll = \"joint-controller\"\njurisdiction",
+        "roll",
+        "unknown field",
+    );
+    changed(
+        "westrum",
+        "sample = \"per-order\"\nclauses = [\"WEST-3.6\"",
+        "samples = 1\nclauses = [\"WEST-3.6\"",
         "samples",
         "unknown field",
     );
-    changed("westrum", "sample = \"per-order\"", "sample = \"per-order", "sample", "");
+    changed(
+        "westrum",
+        "sample = \"per-order\"\nclauses = [\"WEST-3.6\"",
+        "sample = \"per-order\nclauses = [\"WEST-3.6\"",
+        "sample",
+        "",
+    );
     changed("westrum", "\"round-1000000\"", "\"round-0\"", "\"Vehicle.TraveledDistance\"", "not a minimiser");
     changed("westrum", "period = \"P6M\"", "period = \"6 months\"", "period", "not a period");
     changed("westrum", "id = \"NO-900000001\"", "id = \"900000001\"", "id", "NO-<9 digits>");
@@ -87,8 +99,8 @@ fn names_have_to_resolve_and_stand_once() {
     changed("westrum", "retention = \"warranty\"", "retention = \"forever\"", "retention", "no retention");
     changed(
         "westrum",
-        "\"Vehicle.TraveledDistance\" = \"round-1000\"",
-        "\"Vehicle.Odometer\" = \"round-1000\"",
+        "\"Vehicle.TraveledDistance\" = \"round-1000000\"",
+        "\"Vehicle.Odometer\" = \"round-1000000\"",
         "\"Vehicle.Odometer\"",
         "not in the signal catalogue",
     );
@@ -138,8 +150,8 @@ fn a_purpose_says_why_and_on_what() {
 fn nothing_is_read_that_no_notice_lists() {
     changed(
         "westrum",
-        "categories = [\"odometer\", \"component-status\", \"body-function\", \"identifier\", \"service-history\"]",
-        "categories = [\"odometer\", \"component-status\", \"identifier\"]",
+        "\"odometer\", \"component-status\", \"body-function\", \"identifier\", \"service-history\",",
+        "\"odometer\", \"component-status\", \"identifier\", \"service-history\",",
         "\"Vehicle.Extension.PowerTakeOffs.IsEngagedAtLeastOne\"",
         "no version of the notice lists `body-function`",
     );
@@ -150,7 +162,7 @@ fn nothing_is_read_that_no_notice_lists() {
         "signals",
         "identifies nothing",
     );
-    let without = shipped("car-special");
+    let without = example("car-special");
     let notice = without.find("[[notice]]").expect("a notice");
     let end = without.find("[[purpose]]").expect("purposes");
     let error = refuse(&format!("{}{}", &without[..notice], &without[end..]));
@@ -176,12 +188,18 @@ fn recipients_need_an_agreement_and_a_region() {
     changed("cars-software", "role = \"customer\"\nregion = \"NO\"", us, "region", "outside of the regions");
     // With a tool in force it may go there, because the notice allows it (CARS-5.6).
     let tool = "transfer = { tool = \"adequacy\", reference = \"dpf\", until = 2027-07-01 }";
-    let text = shipped("cars-software").replace(
+    let text = example("cars-software").replace(
         "role = \"customer\"\nregion = \"NO\"",
         &format!("role = \"customer\"\nregion = \"US\"\n{tool}"),
     );
     world::compile(&text);
-    changed("westrum", "regions = [\"NO\"]", "regions = [\"Norway\"]", "regions", "no region");
+    changed(
+        "westrum",
+        "regions = [\"NO\"]\nelsewhere",
+        "regions = [\"Norway\"]\nelsewhere",
+        "regions",
+        "no region",
+    );
 }
 
 #[test]
@@ -201,7 +219,7 @@ fn consent_names_people_has_a_form_and_stays_sealed() {
         "id = \"eco-coaching\"",
         "to a whole topic",
     );
-    changed("westrum", "valid = \"P2Y\"", "valid = \"P0D\"", "valid", "not a period");
+    changed("example-fleet", "valid = \"P1Y\"", "valid = \"P0D\"", "valid", "not a period");
 }
 
 #[test]
@@ -253,7 +271,7 @@ fn composite_rules_hold_per_recipient_over_all_its_flows() {
     }
     // Speed goes to another recipient; given to the same one, a precise place is refused.
     for (cell, refused) in [("cell-8", true), ("exact", true), ("cell-7", false)] {
-        let text = shipped("example-fleet")
+        let text = example("example-fleet")
             .replace("\"cell-6\"", &format!("\"{cell}\""))
             .replace("recipient = \"eco-coach\"", "recipient = \"nordic-haulage\"");
         let bundle = Bundle::from_toml("b.toml", &text).expect("a bundle");
@@ -264,7 +282,7 @@ fn composite_rules_hold_per_recipient_over_all_its_flows() {
         }
     }
     // A place of which only the presence is told tells no place.
-    let text = shipped("example-fleet").replace("\"cell-6\"", "\"presence\"").replace(
+    let text = example("example-fleet").replace("\"cell-6\"", "\"presence\"").replace(
         "\"Vehicle.TraveledDistance\" = \"round-10000\"",
         "\"Vehicle.TraveledDistance\" = \"exact\"",
     );
@@ -288,7 +306,7 @@ fn numbers_have_bounds() {
             )
         })
         .collect();
-    let error = refuse(&format!("{}\n{many}", shipped("westrum")));
+    let error = refuse(&format!("{}\n{many}", example("westrum")));
     assert!(error.what.contains("more than 128 flows"), "{error}");
 }
 
@@ -320,12 +338,12 @@ fn a_flow_reads_something_and_goes_somewhere() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
-    /// Foreign bytes never panic (invariant 14): a shipped bundle with a piece cut out or put in.
+    /// Foreign bytes never panic (invariant 14): an example with a piece cut out or put in.
     #[test]
     fn a_mangled_bundle_is_refused_or_compiles_and_never_panics(
         which in 0..4_usize, from in any::<prop::sample::Index>(), length in 0..40_usize, put in "\\PC{0,12}"
     ) {
-        let text = world::BUNDLES[which].1;
+        let text = world::EXAMPLES[which].1;
         let chars: Vec<char> = text.chars().collect();
         let from = from.index(chars.len());
         let to = (from + length).min(chars.len());

@@ -1,5 +1,6 @@
 //! The decision once more, written from the prose: slow, and easy to check by eye.
 
+use crate::drawn::DrawnFlow;
 use std::collections::HashMap;
 use vernport_policy::{
     Believe, FlowIndex, Grant, GrantId, Head, How, Minimiser, Outcomes, Rules, Sampling, Snapshot, Standing,
@@ -20,6 +21,7 @@ pub(crate) enum Said {
 /// The same, word by word: lists are searched, nothing is computed ahead.
 pub(crate) struct Naive<'a> {
     pub(crate) rules: &'a Rules,
+    pub(crate) drawn: &'a [DrawnFlow],
     pub(crate) catalogue: &'a Catalogue,
     pub(crate) told: Option<(Snapshot, Head, Stamp)>,
     pub(crate) latest_seen: i64,
@@ -108,6 +110,15 @@ impl Naive<'_> {
         }
         if reading.identified_by < flow.weakest {
             return Err(Reason::IdentificationTooWeak);
+        }
+        let told = self.drawn[flow.index.place()].sources;
+        let class = match reading.source.to_string().split(':').next() {
+            Some("tool") => 1,
+            Some("manual") => 2,
+            _ => 0,
+        };
+        if told != 0 && told & (1 << class) == 0 {
+            return Err(Reason::SourceNotInNotice);
         }
         let kinds = ["integer", "number", "flag", "label", "position", "integer"];
         let kind = kinds[usize::from(reading.signal.0)];

@@ -3,6 +3,10 @@
 //!
 //! The latest that a person said decides. Expiry equals withdrawal (invariant 3).
 
+mod told;
+
+pub use told::ConsentFacts;
+
 use super::{
     Facts,
     history::{Book, Filed, Item},
@@ -24,6 +28,7 @@ pub(crate) struct Consents {
 /// The part of a consent that decides.
 #[derive(Debug, Clone)]
 struct Given {
+    subject: SubjectId,
     role: Role,
     purpose: Slug,
     recipient: Slug,
@@ -90,6 +95,7 @@ pub enum ConsentState {
 impl Consents {
     pub(crate) fn give(&mut self, consent: &Consent, filed: &Filed) {
         let given = Given {
+            subject: consent.subject,
             role: consent.role,
             purpose: consent.purpose.clone(),
             recipient: consent.recipient.clone(),
@@ -125,9 +131,24 @@ impl Given {
             && self.recipient == *asked.recipient
             && self.categories.contains(&asked.category)
     }
+
+    /// Whether two consents are in part about the same.
+    fn overlaps(&self, other: &Self) -> bool {
+        self.role == other.role
+            && self.purpose == other.purpose
+            && self.recipient == other.recipient
+            && !self.categories.is_disjoint(&other.categories)
+    }
 }
 
 impl Scope {
+    /// Whether it takes any part of a consent back.
+    fn narrows(&self, given: &Given) -> bool {
+        self.purpose.as_ref().is_none_or(|purpose| *purpose == given.purpose)
+            && self.recipient.as_ref().is_none_or(|recipient| *recipient == given.recipient)
+            && (self.categories.is_empty() || !self.categories.is_disjoint(&given.categories))
+    }
+
     fn covers(&self, asked: &ConsentQuestion<'_>) -> bool {
         self.purpose.as_ref().is_none_or(|purpose| purpose == asked.purpose)
             && self.recipient.as_ref().is_none_or(|recipient| recipient == asked.recipient)
@@ -147,7 +168,11 @@ impl Facts {
             .collect();
         let counting = given.iter().filter(|item| self.voids.counts(item, now));
         let Some(last) = counting.max_by_key(|item| item.place()) else { return ConsentState::Missing };
-        if let Some((entry, at)) = self.withdrawal(asked, &subjects, &given, now)
+        let assets = self.assets.members(asked.asset, &self.voids);
+        // All receipts of consents that answer the question count, whenever recorded.
+        let receipts: Vec<ReceiptCode> = given.iter().map(|item| item.says.receipt).collect();
+        if let Some((entry, at)) =
+            self.withdrawal(|scope| scope.covers(asked), &subjects, &assets, &receipts, now)
             && last.occurred <= at
         {
             return ConsentState::Withdrawn { entry, at };
@@ -160,23 +185,58 @@ impl Facts {
         }
     }
 
-    /// The last withdrawal that covers what is asked for. `given` are all
-    /// consents that answer the question, whenever recorded: their receipts count.
+    /// The first moment at which the consent of a receipt is no longer valid.
+    /// None if it is not in force now: not of that person, not for the purpose,
+    /// run out, voided, or withdrawn for any part of it. What was withdrawn at a
+    /// vehicle counts as far as that asset is concerned.
+    pub(super) fn receipt_in_force(
+        &self,
+        receipt: &ReceiptCode,
+        subject: SubjectId,
+        purpose: Option<&Slug>,
+        asset: Option<AssetId>,
+        now: UtcMicros,
+    ) -> Option<UtcMicros> {
+        let subjects = self.subjects.members(subject, &self.voids);
+        let assets = asset.map(|asset| self.assets.members(asset, &self.voids)).unwrap_or_default();
+        let given: Vec<&Item<Given>> = self
+            .consents
+            .given
+            .of_all(subjects.iter().copied())
+            .filter(|item| self.voids.at(&item.entry).is_none())
+            .collect();
+        let consent = given
+            .iter()
+            .filter(|item| item.says.receipt == *receipt && self.voids.counts(item, now))
+            .filter(|item| purpose.is_none_or(|purpose| item.says.purpose == *purpose))
+            .max_by_key(|item| item.place())?;
+        let said = &consent.says;
+        let same = given.iter().filter(|item| item.says.overlaps(said));
+        let receipts: Vec<ReceiptCode> = same.map(|item| item.says.receipt).collect();
+        let withdrawn = self
+            .withdrawal(|scope| scope.narrows(said), &subjects, &assets, &receipts, now)
+            .is_some_and(|(_, at)| consent.occurred <= at);
+        (now < said.until && !withdrawn).then_some(said.until)
+    }
+
+    /// The last withdrawal: of the people as far as its scope fits, at one of
+    /// the assets, or by one of the receipts.
     fn withdrawal(
         &self,
-        asked: &ConsentQuestion<'_>,
+        fits: impl Fn(&Scope) -> bool,
         subjects: &[SubjectId],
-        given: &[&Item<Given>],
+        assets: &[AssetId],
+        receipts: &[ReceiptCode],
         now: UtcMicros,
     ) -> Option<(EntryHash, UtcMicros)> {
         let consents = &self.consents;
         let by_subject = consents
             .by_subject
             .of_all(subjects.iter().copied())
-            .filter(|item| item.says.covers(asked) && self.voids.counts(item, now))
+            .filter(|item| fits(&item.says) && self.voids.counts(item, now))
             .map(Item::place);
-        let by_asset = consents.by_asset.of_all(self.assets.members(asked.asset, &self.voids));
-        let by_receipt = consents.by_receipt.of_all(given.iter().map(|item| item.says.receipt));
+        let by_asset = consents.by_asset.of_all(assets.iter().copied());
+        let by_receipt = consents.by_receipt.of_all(receipts.iter().copied());
         let unscoped =
             by_asset.chain(by_receipt).filter(|item| self.voids.counts(item, now)).map(Item::place);
         by_subject.chain(unscoped).max().map(|(at, _, _, entry)| (entry, at))

@@ -40,6 +40,18 @@ impl Retention {
     }
 }
 
+impl HoldScope {
+    /// Whether a key epoch of a flow of an asset, by all its ids, is within.
+    pub(super) fn covers(&self, ids: &[AssetId], flow: &Slug, epoch: EpochId) -> bool {
+        match self {
+            Self::Epochs(epochs) => epochs.contains(&epoch),
+            Self::Flows { asset, flows } => {
+                flows.contains(flow) && asset.is_none_or(|asset| ids.contains(&asset))
+            }
+        }
+    }
+}
+
 impl Facts {
     /// The hold that keeps a key epoch of an asset and a flow now: the one that
     /// lasts longest.
@@ -48,12 +60,7 @@ impl Facts {
         self.retention
             .holds
             .iter()
-            .filter(|item| match &item.says.scope {
-                HoldScope::Epochs(epochs) => epochs.contains(&epoch),
-                HoldScope::Flows { asset, flows } => {
-                    flows.contains(flow) && asset.is_none_or(|asset| members.contains(&asset))
-                }
-            })
+            .filter(|item| item.says.scope.covers(&members, flow, epoch))
             .filter(|item| self.voids.counts(item, now) && now < item.says.until)
             .filter(|item| !self.is_hold_lifted(item, now))
             .max_by_key(|item| (item.says.until, item.place()))

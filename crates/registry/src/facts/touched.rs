@@ -44,6 +44,8 @@ pub(crate) enum About {
         marketing: bool,
     },
     Restriction(Whom),
+    Erasure(Whom),
+    Disclosure(Vec<AssetId>),
     Order(OrderId),
     Hold,
     /// Refers to another entry, and is about what that is about.
@@ -90,10 +92,16 @@ impl About {
             }
             Event::HoldSet(_) => Self::Hold,
             Event::HoldLifted(lifted) => Self::Entry(lifted.hold),
-            Event::ErasureOrdered(erasure) => match erasure.whom {
+            Event::ErasureOrdered(erasure) => Self::Erasure(erasure.whom),
+            Event::MilestoneReached(reached) => match reached.whom {
                 Whom::Subject(subject) => Self::Subjects(vec![subject]),
                 Whom::Asset(asset) => Self::Assets(vec![asset]),
             },
+            Event::DisclosureApproved(approved) => Self::Disclosure(approved.assets.clone()),
+            Event::DisclosureEnded(ended) => Self::Entry(ended.disclosure),
+            Event::RestrictionExcepted(excepted) => Self::Entry(excepted.restriction),
+            // What is kept so is used for nothing: no grant rests on it.
+            Event::ErasureExcepted(_) => Self::Nothing,
             Event::Voided(voided) => Self::Voids(voided.entry),
             Event::Unknown(unknown) => match (unknown.closes(), unknown.asset()) {
                 (false, _) => Self::Nothing,
@@ -118,7 +126,7 @@ impl Facts {
         let assets = match about {
             None | Some(About::Nothing | About::Hold) => Vec::new(),
             Some(About::Everything | About::Entry(_) | About::Voids(_)) => return Touched::All,
-            Some(About::Assets(assets)) => assets.clone(),
+            Some(About::Assets(assets) | About::Disclosure(assets)) => assets.clone(),
             Some(About::Subjects(subjects)) => {
                 subjects.iter().flat_map(|subject| self.assets_of(*subject)).collect()
             }
@@ -126,8 +134,10 @@ impl Facts {
             Some(About::Receipt(receipt)) => {
                 self.receipt(receipt).map(|subject| self.assets_of(subject)).unwrap_or_default()
             }
-            Some(About::Restriction(Whom::Subject(subject))) => self.assets_of(*subject),
-            Some(About::Restriction(Whom::Asset(asset))) => vec![*asset],
+            Some(About::Restriction(whom) | About::Erasure(whom)) => match whom {
+                Whom::Subject(subject) => self.assets_of(*subject),
+                Whom::Asset(asset) => vec![*asset],
+            },
             Some(About::Order(order)) => self.orders.assets_of(*order).collect(),
         };
         let all_ids = assets.into_iter().flat_map(|asset| self.assets.members(asset, &self.voids));
