@@ -11,7 +11,7 @@ use vernport_types::*;
 /// What a person last said about one consent.
 #[derive(Clone)]
 enum Said {
-    Given { entry: EntryHash, until: UtcMicros, form: Slug },
+    Given { entry: EntryHash, until: UtcMicros, form: Slug, at: UtcMicros },
     Withdrawn { entry: EntryHash, at: UtcMicros },
 }
 
@@ -146,8 +146,8 @@ impl Naive {
                     self.notices.entry(served.notice.clone()).or_insert(hash);
                 }
             }
-            Event::ConsentGiven(consent) => self.given(consent, hash),
-            Event::ConsentRenewed(renewal) => self.given(&renewal.consent, hash),
+            Event::ConsentGiven(consent) => self.given(consent, (hash, at)),
+            Event::ConsentRenewed(renewal) => self.given(&renewal.consent, (hash, at)),
             Event::ConsentWithdrawn(withdrawal) => {
                 let covers = |naive: &Self, key: &ConsentKey| match &withdrawal.scope {
                     WithdrawalScope::Asset(asset) => naive.asset(*asset) == naive.asset(key.0),
@@ -268,13 +268,14 @@ impl Naive {
         }
     }
 
-    fn given(&mut self, consent: &Consent, entry: EntryHash) {
+    fn given(&mut self, consent: &Consent, (entry, at): (EntryHash, UtcMicros)) {
         for asset in all_assets() {
             for category in &consent.categories {
                 let subject = self.subject(consent.subject);
                 let (purpose, recipient) = (consent.purpose.clone(), consent.recipient.clone());
                 let key = (asset, subject, consent.role, purpose, recipient, *category);
-                let said = Said::Given { entry, until: consent.valid_until, form: consent.form.clone() };
+                let (until, form) = (consent.valid_until, consent.form.clone());
+                let said = Said::Given { entry, until, form, at };
                 self.consents.insert(key, said);
             }
         }
@@ -341,8 +342,8 @@ impl Naive {
         match self.consents.get(&(asked.asset, subject, asked.role, purpose, recipient, asked.category)) {
             None => ConsentState::Missing,
             Some(Said::Withdrawn { entry, at }) => ConsentState::Withdrawn { entry: *entry, at: *at },
-            Some(Said::Given { entry, until, form }) if *until > self.now() => {
-                ConsentState::Given { entry: *entry, until: *until, form: form.clone() }
+            Some(Said::Given { entry, until, form, at }) if *until > self.now() => {
+                ConsentState::Given { entry: *entry, until: *until, form: form.clone(), at: *at }
             }
             Some(Said::Given { entry, until, .. }) => ConsentState::Expired { entry: *entry, at: *until },
         }
@@ -352,7 +353,7 @@ impl Naive {
         let subject = self.subject(subject);
         let mine = || self.objections.iter().filter(|(of, o)| *of == subject && o.against == *against).rev();
         for (_, o) in mine() {
-            if o.outcome == Some(true) || *against == Against::Marketing {
+            if o.outcome == Some(true) || matches!(against, Against::Marketing | Against::Profiling) {
                 return Objected::Upheld { entry: o.entry };
             }
         }
