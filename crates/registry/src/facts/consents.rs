@@ -91,6 +91,8 @@ pub enum ConsentState {
         until: UtcMicros,
         /// The form that was used.
         form: Slug,
+        /// When it was given.
+        at: UtcMicros,
     },
     /// It was given and withdrawn.
     Withdrawn {
@@ -204,7 +206,8 @@ impl Facts {
         }
         let until = last.says.until;
         if now < until {
-            ConsentState::Given { entry: last.entry, until, form: last.says.form.clone() }
+            let form = last.says.form.clone();
+            ConsentState::Given { entry: last.entry, until, form, at: last.occurred }
         } else {
             ConsentState::Expired { entry: last.entry, at: until }
         }
