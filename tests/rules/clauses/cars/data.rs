@@ -14,7 +14,10 @@ fn cars_1_3_every_record_says_where_it_came_from_and_none_says_who() {
     let [cars, _] = stood();
     let records: Vec<_> = cars.batches.iter().flat_map(|batch| &batch.body.records).collect();
     assert!(records.iter().any(|record| record.value == Value::Integer(ODOMETER_M)), "the odometer, as read");
-    assert!(records.iter().all(|record| matches!(record.source, Source::J1939 { .. })), "observed on the bus");
+    assert!(
+        records.iter().all(|record| matches!(record.source, Source::J1939 { .. })),
+        "observed on the bus"
+    );
     let classes = [Source::Tool, Source::Manual].map(|source| SourceClass::of(&source));
     assert_eq!(classes, [SourceClass::Tool, SourceClass::Manual], "given by a tool, given by a person");
     // What identifies by itself is one category, and no rule of Cars may use it.
@@ -63,9 +66,10 @@ fn cars_2_4_preferences_are_for_marketing_only() {
     let preference = uses(BUNDLE, Category::Preference);
     assert_eq!(preference, ["form.newsletter-1", "message.newsletter", "message.tailored-offers"]);
     let rules = rules(BUNDLE);
-    let purposes = rules.purposes().iter().filter(|purpose| {
-        purpose.categories.as_ref().is_some_and(|may| may.contains(&Category::Preference))
-    });
+    let purposes = rules
+        .purposes()
+        .iter()
+        .filter(|purpose| purpose.categories.as_ref().is_some_and(|may| may.contains(&Category::Preference)));
     let purposes: Vec<_> = purposes.map(|purpose| (purpose.slug.as_str(), purpose.marketing)).collect();
     assert_eq!(purposes, [("tailored-marketing", true), ("marketing-by-consent", true)]);
 }

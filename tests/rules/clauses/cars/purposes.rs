@@ -45,14 +45,16 @@ fn cars_4_7_the_platform_is_improved_by_whether_a_reading_came() {
 #[test]
 fn cars_4_8_marketing_uses_no_data_of_a_vehicle() {
     let rules = rules(BUNDLE);
-    let vehicle = [Category::Odometer, Category::ComponentStatus, Category::Location, Category::ServiceHistory];
+    let vehicle =
+        [Category::Odometer, Category::ComponentStatus, Category::Location, Category::ServiceHistory];
     for purpose in rules.purposes().iter().filter(|purpose| purpose.marketing) {
         assert!(rules.flows().iter().all(|flow| flow.purpose != purpose.slug), "{}", purpose.slug);
         let may = purpose.categories.as_ref().expect("a closed list");
         assert!(!may.iter().any(|category| vehicle.contains(category)), "{}", purpose.slug);
     }
     let marketing = ["marketing", "tailored-marketing", "marketing-by-consent"];
-    let marked = rules.purposes().iter().filter(|purpose| purpose.marketing).map(|purpose| purpose.slug.as_str());
+    let marked =
+        rules.purposes().iter().filter(|purpose| purpose.marketing).map(|purpose| purpose.slug.as_str());
     assert_eq!(marked.collect::<Vec<_>>(), marketing);
     for purpose in marketing {
         let from = "purpose = \"improve-services\"\nrecipient = \"cars-product\"";
@@ -69,7 +71,8 @@ fn cars_4_9_services_are_improved_by_ranges_and_by_whether_there_were_faults() {
 #[test]
 fn cars_4_10_each_purpose_has_one_basis_and_a_statute_is_named() {
     let rules = rules(BUNDLE);
-    let bases: Vec<_> = rules.purposes().iter().map(|purpose| (purpose.slug.as_str(), purpose.basis)).collect();
+    let bases: Vec<_> =
+        rules.purposes().iter().map(|purpose| (purpose.slug.as_str(), purpose.basis)).collect();
     let expected = [
         ("verify-identity", LegalBasis::Contract),
         ("service-delivery", LegalBasis::Contract),
@@ -107,7 +110,11 @@ fn cars_4_12_an_existing_customer_hears_of_similar_goods_until_they_object() {
     let rules = rules(BUNDLE);
     let marketing = rules.messages().iter().filter(|message| message.class == MessageClass::Marketing);
     assert!(marketing.clone().count() == 3 && marketing.clone().all(|message| message.opt_out));
-    let said = refused(BUNDLE, "similar_goods = true\nopt_out = true\nclauses = [\"CARS-4.12\"", "similar_goods = true\nclauses = [\"CARS-4.12\"");
+    let said = refused(
+        BUNDLE,
+        "similar_goods = true\nopt_out = true\nclauses = [\"CARS-4.12\"",
+        "similar_goods = true\nclauses = [\"CARS-4.12\"",
+    );
     assert!(said.contains("without a way out"), "{said}");
 }
 
