@@ -100,6 +100,15 @@ impl Naive {
         Objected::No
     }
 
+    pub(crate) fn objected(&self, subject: SubjectId, against: &Against) -> Option<UtcMicros> {
+        let subject = self.subject(subject);
+        let mut stand = self.objections.iter().filter(|(of, o)| {
+            let upheld = o.outcome == Some(true) || *against == Against::Marketing;
+            *of == subject && o.against == *against && upheld
+        });
+        stand.next().map(|(_, o)| self.times[&o.entry])
+    }
+
     pub(crate) fn restriction(&self, whom: Whom, purpose: &Slug) -> Option<EntryHash> {
         let whom = self.whom(whom);
         self.restrictions
