@@ -6,4 +6,6 @@
 //! - Decisions are made by `policy` alone: here they are asked for, never made.
 
 pub mod ask;
+pub mod coverage;
+pub mod lint;
 pub mod trial;
