@@ -7,5 +7,7 @@
 
 pub mod ask;
 pub mod coverage;
+pub mod export;
 pub mod lint;
+pub mod render;
 pub mod trial;
