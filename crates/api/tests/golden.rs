@@ -4,12 +4,14 @@
 use serde::{Serialize, de::DeserializeOwned};
 use std::fmt::Debug;
 use vernport_api::{
-    Answer, BatchAnswer, BatchAnswers, Blob, Code, EntryResult, FeedNonce, FeedRequest, FindAnswer,
-    FindRequest, GatewayEffect, GoesOn, LedgerAnswer, LedgerEffect, Problem, ReadAnswer, ReadRequest, Status,
-    Stopped, batch,
+    Answer, BatchAnswer, BatchAnswers, Blob, Code, Consented, ConsentsAnswer, ConsentsRequest, EntryResult,
+    FeedNonce, FeedRequest, FindAnswer, FindRequest, GatewayEffect, GoesOn, LedgerAnswer, LedgerEffect,
+    Person, Problem, ReadAnswer, ReadRequest, Status, Stopped, batch,
 };
+use vernport_registry::{ReceiptCode, Role};
 use vernport_types::{
-    AssetId, BatchId, EntryHash, GrantId, Identifier, KeyId, LegalBasis, Reason, Slug, UtcMicros,
+    AssetId, BatchId, Category, EntryHash, GrantId, Identifier, KeyId, LegalBasis, Plate, Reason, Slug,
+    SubjectId, UtcMicros,
 };
 
 /// Both ways: the value is written as the file says, and the file is read as the value.
@@ -122,6 +124,34 @@ fn assets_are_found_like_this() {
     frozen(include_str!("../golden/find-request.json"), &FindRequest { identifier });
     let found = FindAnswer { asset: Some(AssetId::from_bytes([0xC3; 16])) };
     frozen(include_str!("../golden/find-answer.json"), &found);
+}
+
+#[test]
+fn consents_are_asked_for_and_told_like_this() {
+    let receipt = ReceiptCode::from_bytes([7; 7]);
+    frozen(include_str!("../golden/consents-by-receipt.json"), &ConsentsRequest::Receipt(receipt));
+    let plate = Identifier::Plate(Plate::new("NO", "AB12345").expect("a plate"));
+    frozen(include_str!("../golden/consents-by-vehicle.json"), &ConsentsRequest::Vehicle(plate));
+    let subject = SubjectId::from_bytes([0xD4; 16]);
+    let consented = Consented {
+        entry: EntryHash::from_bytes([0xE5; 32]),
+        subject,
+        role: Role::Driver,
+        purpose: slug("coaching"),
+        recipient: slug("coach"),
+        form: slug("coaching-1"),
+        categories: vec![Category::Odometer, Category::DrivingBehaviour],
+        in_force: vec![Category::Odometer],
+        given_at: UtcMicros(1_795_161_600_000_000),
+        valid_until: UtcMicros(1_826_697_600_000_000),
+        withdrawn_at: Some(UtcMicros(1_795_248_000_000_000)),
+    };
+    let answer = ConsentsAnswer {
+        asset: Some(AssetId::from_bytes([0xC3; 16])),
+        people: vec![Person { subject, role: Role::Driver }],
+        consents: vec![consented],
+    };
+    frozen(include_str!("../golden/consents-answer.json"), &answer);
 }
 
 #[test]

@@ -51,7 +51,7 @@ pub(crate) fn connect(at: &args::Registrar) -> Result<(Dev, Registrar)> {
 }
 
 /// The asset of an identifier; one that is new here gets an id of its own.
-async fn asset(registrar: &Registrar, identifier: Identifier) -> Result<AssetId> {
+pub(crate) async fn asset(registrar: &Registrar, identifier: Identifier) -> Result<AssetId> {
     match registrar.find(identifier.clone()).await? {
         Some(asset) => Ok(asset),
         None => registrar.enter_asset(identifier).await.context("the vehicle could not be entered"),

@@ -28,18 +28,30 @@
 //! `{ spn, fmi }`, `{ none = true }` for "asked, none"; released ones also `"present"`,
 //! `{ from, to }` and `{ h3 = "861f1d4efffffff" }`.
 //!
+//! Whether a batch may be sent, whose flow was open at an earlier time (invariant 2):
+//!
+//! ```toml
+//! [[expect]]
+//! time = "+2d"
+//! batch = { asset = "car", flow = "service-reminder", opened = "+1h" }
+//! sent = "destroy:consent-withdrawn"    # send | park:<reason> | destroy:<reason>
+//! ```
+//!
 //! Promise: nothing is decided here. What a trial expects is held against what
 //! [`crate::ask`] answers.
 
+mod batches;
 mod raw;
 mod readings;
 mod values;
 
 use crate::ask::ask;
-use raw::{RawExpect, RawTrial};
+use batches::Batch;
+use raw::{Place, RawTrial};
 use readings::Reading;
 use std::{collections::BTreeSet, fmt, sync::Arc};
 use thiserror::Error;
+use toml::Table;
 use vernport_crypto::{IdentityKey, OpeningKey};
 use vernport_policy::Rules;
 use vernport_registry::{
@@ -72,6 +84,7 @@ pub struct Trial {
 #[derive(Debug, Clone)]
 enum Expect {
     Reading(Box<Reading>),
+    Batch(Batch),
 }
 
 /// An expectation that was not met.
@@ -106,6 +119,8 @@ struct Stage<'a> {
     rules: &'a Arc<Rules>,
     catalogue: &'a Catalogue,
     facts: &'a Facts,
+    /// When something happened or was recorded, in order, each time once.
+    moments: &'a [UtcMicros],
 }
 
 impl Trial {
@@ -127,7 +142,7 @@ impl Trial {
         for expect in raw.expect {
             let start = expect.span().start.min(text.len());
             let line = text.as_bytes()[..start].iter().filter(|byte| **byte == b'\n').count() + 1;
-            let place = raw::Place { file, line, world: &world, now };
+            let place = Place { file, line, world: &world, now };
             expects.push((line, Expect::read(expect.into_inner(), &place)?));
         }
         let trial = Self {
@@ -168,21 +183,22 @@ impl Trial {
     pub fn run(&self, rules: &Rules, catalogue: &Catalogue) -> Vec<Failure> {
         let failure =
             |line, Unmet { expected, came }| Failure { file: self.file.clone(), line, expected, came };
-        let facts = match self.facts(rules) {
+        let (facts, moments) = match self.facts(rules) {
             Ok(facts) => facts,
             Err(WorldError { line, message, .. }) => {
                 return vec![failure(line, Unmet::new("a ledger that takes this", message))];
             }
         };
         let rules = Arc::new(rules.clone());
-        let stage = Stage { rules: &rules, catalogue, facts: &facts };
+        let stage = Stage { rules: &rules, catalogue, facts: &facts, moments: &moments };
         let failed =
             |(line, expect): &(usize, Expect)| expect.met(&stage).err().map(|unmet| failure(*line, unmet));
         self.expects.iter().filter_map(failed).collect()
     }
 
-    /// The facts of the controller of the rules in this world. Its recipients have keys.
-    fn facts(&self, rules: &Rules) -> Result<Facts, WorldError> {
+    /// The facts of the controller of the rules in this world, and when they change. Its
+    /// recipients have keys.
+    fn facts(&self, rules: &Rules) -> Result<(Facts, Vec<UtcMicros>), WorldError> {
         let mut facts = self.world.facts(rules.controller(), &identity(), self.now)?;
         let named = self.world.entries(rules.controller(), &identity(), self.now)?;
         let own = |recipient: &Slug| {
@@ -196,18 +212,25 @@ impl Trial {
             line: 1,
             message: refused.to_string(),
         })?;
-        Ok(facts)
+        let moments: BTreeSet<_> =
+            named.iter().flat_map(|entry| [entry.occurred_at, entry.recorded_at]).collect();
+        Ok((facts, moments.into_iter().collect()))
     }
 }
 
 impl Expect {
-    fn read(raw: RawExpect, place: &raw::Place<'_>) -> Result<Self, TrialError> {
-        Ok(Self::Reading(Box::new(Reading::read(raw, place)?)))
+    fn read(table: Table, place: &Place<'_>) -> Result<Self, TrialError> {
+        Ok(if table.contains_key("batch") {
+            Self::Batch(Batch::read(place.members(table)?, place)?)
+        } else {
+            Self::Reading(Box::new(Reading::read(place.members(table)?, place)?))
+        })
     }
 
     fn met(&self, stage: &Stage<'_>) -> Result<(), Unmet> {
         match self {
             Self::Reading(reading) => reading.met(stage),
+            Self::Batch(batch) => batch.met(stage),
         }
     }
 }

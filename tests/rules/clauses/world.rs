@@ -45,18 +45,43 @@ pub(super) fn rules(bundle: &str) -> Rules {
 /// With every expectation that was not met, by file and line.
 pub(super) fn world(bundle: &str, clause: &str) {
     let path = folder(bundle).join("tests").join(format!("{clause}.toml"));
-    let file = path.display().to_string();
-    let trial = Trial::from_toml(&file, &read(&path)).unwrap_or_else(|error| panic!("{error}"));
-    let failures = trial.run(&rules(bundle), &catalogue());
-    let said: Vec<String> = failures.iter().map(ToString::to_string).collect();
+    met(&path.display().to_string(), &read(&path), &rules(bundle));
+}
+
+/// Runs a trial that stands in a test against some rules.
+///
+/// # Panics
+/// As [`world`].
+pub(super) fn run(trial: &str, rules: &Rules) {
+    met("trial", trial, rules);
+}
+
+fn met(file: &str, trial: &str, rules: &Rules) {
+    let trial = Trial::from_toml(file, trial).unwrap_or_else(|error| panic!("{error}"));
+    let said: Vec<String> = trial.run(rules, &catalogue()).iter().map(ToString::to_string).collect();
     assert!(said.is_empty(), "{}", said.join("\n"));
+}
+
+/// A text with one place changed; the place must be there once.
+pub(super) fn changed_text(text: &str, from: &str, to: &str) -> String {
+    assert_eq!(text.matches(from).count(), 1, "`{from}` stands once");
+    text.replacen(from, to, 1)
 }
 
 /// A shipped bundle with one place changed; the place must be there once.
 pub(super) fn changed(bundle: &str, from: &str, to: &str) -> String {
-    let text = text(bundle);
-    assert_eq!(text.matches(from).count(), 1, "`{from}` stands once in {bundle}");
-    text.replacen(from, to, 1)
+    changed_text(&text(bundle), from, to)
+}
+
+/// What the compiler says about a text with one place changed.
+///
+/// # Panics
+/// If it compiles: then nothing keeps a bundle from saying so.
+pub(super) fn refused_text(text: &str, from: &str, to: &str) -> String {
+    match compile(&changed_text(text, from, to)) {
+        Ok(_) => panic!("compiles with `{to}` in place of `{from}`"),
+        Err(error) => error,
+    }
 }
 
 /// What the compiler says about a shipped bundle with one place changed.
@@ -64,8 +89,5 @@ pub(super) fn changed(bundle: &str, from: &str, to: &str) -> String {
 /// # Panics
 /// If it compiles: then nothing keeps the bundle from saying so.
 pub(super) fn refused(bundle: &str, from: &str, to: &str) -> String {
-    match compile(&changed(bundle, from, to)) {
-        Ok(_) => panic!("{bundle} compiles with `{to}` in place of `{from}`"),
-        Err(error) => error,
-    }
+    refused_text(&text(bundle), from, to)
 }

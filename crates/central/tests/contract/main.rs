@@ -4,6 +4,7 @@
 mod batches;
 mod common;
 mod connections;
+mod consents;
 mod feed;
 mod ledger;
 mod reads;

@@ -3,6 +3,10 @@
 //!
 //! The latest that a person said decides. Expiry equals withdrawal (invariant 3).
 
+mod told;
+
+pub use told::ConsentFacts;
+
 use super::{
     Facts,
     history::{Book, Filed, Item},
@@ -24,6 +28,7 @@ pub(crate) struct Consents {
 /// The part of a consent that decides.
 #[derive(Debug, Clone)]
 struct Given {
+    subject: SubjectId,
     role: Role,
     purpose: Slug,
     recipient: Slug,
@@ -92,6 +97,7 @@ pub enum ConsentState {
 impl Consents {
     pub(crate) fn give(&mut self, consent: &Consent, filed: &Filed) {
         let given = Given {
+            subject: consent.subject,
             role: consent.role,
             purpose: consent.purpose.clone(),
             recipient: consent.recipient.clone(),

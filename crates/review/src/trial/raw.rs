@@ -1,10 +1,11 @@
 //! A trial file as it is written, before names and times are looked up.
 
 use super::{TrialError, values::Written};
-use serde::Deserialize;
-use toml::{Spanned, Value};
+use serde::{Deserialize, de::DeserializeOwned};
+use toml::{Spanned, Table, Value};
+use vernport_policy::StationRef;
 use vernport_registry::world::World;
-use vernport_types::{AssetId, Slug, UtcMicros};
+use vernport_types::{AssetId, Reason, Slug, UtcMicros};
 
 /// What stands beside the world.
 #[derive(Deserialize)]
@@ -16,16 +17,16 @@ pub(super) struct RawTrial {
     #[serde(default)]
     pub(super) without_keys: Vec<Slug>,
     #[serde(default)]
-    pub(super) expect: Vec<Spanned<RawExpect>>,
+    pub(super) expect: Vec<Spanned<Table>>,
 }
 
-/// One `[[expect]]`.
+/// An `[[expect]]` on a reading.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct RawExpect {
+pub(super) struct RawReading {
     pub(super) time: Value,
-    pub(super) asset: Option<String>,
-    pub(super) signal: Option<String>,
+    pub(super) asset: String,
+    pub(super) signal: String,
     pub(super) value: Option<Value>,
     pub(super) by: Option<String>,
     pub(super) from: Option<String>,
@@ -38,6 +39,25 @@ pub(super) struct RawExpect {
     pub(super) withheld: Option<String>,
     pub(super) clause: Option<String>,
     pub(super) latest_due: Option<String>,
+}
+
+/// An `[[expect]]` on a batch.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawBatch {
+    pub(super) time: Value,
+    pub(super) batch: RawOpening,
+    pub(super) sent: String,
+}
+
+/// The opening of a batch.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawOpening {
+    pub(super) asset: String,
+    pub(super) flow: Slug,
+    pub(super) opened: Value,
+    pub(super) station: Option<String>,
 }
 
 /// Where an expectation stands, and the world that its names and times are of.
@@ -62,9 +82,22 @@ impl Place<'_> {
         asset.ok_or_else(|| self.error(format!("no asset is named `{name}`; declare it with [[asset]]")))
     }
 
-    /// What an expectation of this kind needs.
-    pub(super) fn needs<T>(&self, member: &str, value: Option<T>) -> Result<T, TrialError> {
-        value.ok_or_else(|| self.error(format!("this expectation needs `{member}`")))
+    /// The members of an expectation of one kind.
+    pub(super) fn members<T: DeserializeOwned>(&self, table: Table) -> Result<T, TrialError> {
+        table.try_into().map_err(|e: toml::de::Error| self.error(e.message()))
+    }
+
+    pub(super) fn station(&self, text: &str) -> Result<StationRef, TrialError> {
+        let parts = text.split_once('/').and_then(|(site, station)| {
+            Some(StationRef { site: site.parse().ok()?, station: station.parse().ok()? })
+        });
+        let unreadable = "`station` is written site/station, each in small letters, digits and dashes";
+        parts.ok_or_else(|| self.error(unreadable))
+    }
+
+    pub(super) fn reason(&self, member: &str, code: &str) -> Result<Reason, TrialError> {
+        let unknown = || self.error(format!("`{member}`: no reason has this code (decision note 0008)"));
+        Reason::from_code(code).ok_or_else(unknown)
     }
 
     pub(super) fn written(&self, member: &str, value: Value) -> Result<Written, TrialError> {

@@ -2,11 +2,11 @@
 
 use super::{
     Stage, TrialError, Unmet, ask,
-    raw::{Place, RawExpect},
+    raw::{Place, RawReading},
     values::{Shown, Time, Written},
 };
 use crate::ask::{Answer, ON_THE_BUS, Outcome, Question};
-use vernport_policy::{Period, StationRef};
+use vernport_policy::Period;
 use vernport_types::{Identification, Reason, Signal, SignalId, Slug, Source};
 
 #[derive(Debug, Clone)]
@@ -37,20 +37,15 @@ const SOURCES: &[(&str, Source)] =
     &[("vehicle", ON_THE_BUS), ("tool", Source::Tool), ("manual", Source::Manual)];
 
 impl Reading {
-    pub(super) fn read(raw: RawExpect, place: &Place<'_>) -> Result<Self, TrialError> {
-        let asset = place.asset(&place.needs("asset", raw.asset)?)?;
-        let mut question = Question::new(asset, place.time("time", &raw.time)?);
+    pub(super) fn read(raw: RawReading, place: &Place<'_>) -> Result<Self, TrialError> {
+        let mut question = Question::new(place.asset(&raw.asset)?, place.time("time", &raw.time)?);
         if let Some(by) = &raw.by {
             question.by = place.word("by", by, IDENTIFICATIONS)?;
         }
         if let Some(from) = &raw.from {
             question.source = place.word("from", from, SOURCES)?;
         }
-        if let Some(station) = &raw.station {
-            question.station = Some(station_ref(station).ok_or_else(|| {
-                place.error("`station` is written site/station, both in small letters, digits and dashes")
-            })?);
-        }
+        question.station = raw.station.map(|station| place.station(&station)).transpose()?;
         question.head = raw.head.map(|head| place.time("head", &head)).transpose()?;
         question.before = raw.before.iter().map(|at| place.time("before", at)).collect::<Result<_, _>>()?;
         if question.head.iter().chain(&question.before).any(|at| *at > question.at) {
@@ -58,7 +53,7 @@ impl Reading {
         }
         let expected = match (raw.released, raw.withheld) {
             (Some(value), None) => Expected::Released(place.written("released", value)?),
-            (None, Some(code)) => Expected::Withheld(reason(place, "withheld", &code)?),
+            (None, Some(code)) => Expected::Withheld(place.reason("withheld", &code)?),
             _ => return Err(place.error("a reading is expected `released` or `withheld`: name one of them")),
         };
         if matches!(expected, Expected::Released(_)) && raw.flow.is_none() {
@@ -70,7 +65,7 @@ impl Reading {
         let latest_due = raw.latest_due.map(|period| period.parse::<Period>()).transpose();
         Ok(Self {
             question,
-            signal: place.needs("signal", raw.signal)?,
+            signal: raw.signal,
             value: raw.value.map(|value| place.written("value", value)).transpose()?,
             flow: raw.flow,
             expected,
@@ -167,14 +162,4 @@ fn came(answer: &Answer) -> String {
         Outcome::Released(release) => format!("released {}", Shown(release.value)),
         Outcome::Withheld(reason) => format!("withheld {reason}"),
     }
-}
-
-pub(super) fn reason(place: &Place<'_>, member: &str, code: &str) -> Result<Reason, TrialError> {
-    let unknown = || place.error(format!("`{member}`: no reason has this code (decision note 0008)"));
-    Reason::from_code(code).ok_or_else(unknown)
-}
-
-fn station_ref(text: &str) -> Option<StationRef> {
-    let (site, station) = text.split_once('/')?;
-    Some(StationRef { site: site.parse().ok()?, station: station.parse().ok()? })
 }

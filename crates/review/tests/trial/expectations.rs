@@ -58,3 +58,57 @@ fn a_withdrawal_counts_from_its_moment() {
     let before = SPEED.replace("09:00", "08:15");
     is_met(&format!("{before}withheld = \"consent-missing\""));
 }
+
+const BATCH: &str = r#"
+batch = { asset = "car", flow = "speed", opened = 2026-05-01T09:00:00Z }
+"#;
+
+#[test]
+fn a_batch_is_judged_by_what_it_rested_on() {
+    let at = |time: &str, sent: &str| format!("{BATCH}time = 2026-05-01T{time}Z\nsent = \"{sent}\"");
+    is_met(&at("09:29:59", "send"));
+    is_met(&at("09:30:00", "destroy:consent-withdrawn"));
+    assert_eq!(came(&at("09:30:00", "send")), "destroy:consent-withdrawn");
+    assert_eq!(came(&at("09:00:00", "park:restricted")), "send");
+    // The order of the odometer ends at 18:00: what was read before goes on.
+    let odometer = at("19:00:00", "send").replace("speed", "odometer");
+    is_met(&odometer);
+    assert_eq!(came(&odometer.replace("09:00:00Z }", "18:30:00Z }")), "closed, no-grant");
+    assert_eq!(came(&odometer.replace("odometer", "no-such")), "a bundle without it");
+}
+
+#[test]
+fn a_batch_that_a_withdrawal_destroyed_stays_destroyed_when_consent_is_given_again() {
+    let again = r#"
+time = 2026-05-02T09:00:00Z
+batch = { asset = "car", flow = "speed", opened = 2026-05-01T09:00:00Z }
+sent = "send"
+[[event]]
+time = 2026-05-01T09:45:00Z
+kind = "consent-given"
+subject = "kari"
+role = "driver"
+purpose = "coaching"
+recipient = "coach"
+categories = ["driving-behaviour"]
+valid_until = 2027-05-01T08:30:00Z
+"#;
+    assert_eq!(came(again), "destroy:consent-withdrawn");
+    let new = again.replace("opened = 2026-05-01T09:00", "opened = 2026-05-01T09:50");
+    is_met(&new);
+}
+
+#[test]
+fn a_batch_is_destroyed_when_its_time_is_over_but_not_under_a_restriction() {
+    let late = r#"
+time = 2026-06-01T10:00:00Z
+batch = { asset = "car", flow = "odometer", opened = 2026-05-01T09:00:00Z }
+sent = "destroy:overdue"
+"#;
+    is_met(late);
+    let restricted = format!(
+        "{late}[[event]]\ntime = \"+1d\"\nkind = \"restriction-set\"\nwhom = {{ asset = \"car\" }}\n\
+         ground = \"accuracy-disputed\"\n"
+    );
+    assert_eq!(came(&restricted), "park:restricted");
+}
