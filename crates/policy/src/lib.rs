@@ -28,7 +28,7 @@ mod standing;
 mod table;
 mod words;
 
-pub use bundle::Bundle;
+pub use bundle::{Bundle, BundleFile, ReadBase};
 pub use diff::{Change, Diff, Effect, diff};
 pub use error::BundleError;
 pub use flow::{Deliver, Flow, FlowIndex, Payload, Retention, Sampling, TopicForm, Window};

@@ -37,8 +37,9 @@ fn what_a_newer_version_wrote_is_refused_before_anything_else() {
     let error = refuse("format = 1\nrequires = [\"holds\"]\nsomething_new = true\n");
     assert_eq!((error.line, error.column), (2, 13));
     assert!(error.what.contains("requires `holds`"), "{error}");
-    let error = refuse("format = 1\nextends = \"base\"\n");
-    assert!(error.what.contains("`extends`") && error.remedy.contains("copy the rules"), "{error}");
+    let error = refuse("format = 1\nextends = { bundle = \"base\", hash = \"00\" }\n");
+    assert_eq!((error.line, error.column), (2, 22));
+    assert!(error.what.contains("`base` cannot be read") && error.remedy.contains("beside"), "{error}");
     let error = refuse("requires = []\n");
     assert!(error.what.contains("format"), "{error}");
 }
