@@ -36,7 +36,7 @@ pub use grant::{Believe, FlowGrant, Grant, Wider, no_wider};
 pub use grants::{SnapshotFor, Tables, grants, snapshot};
 pub use head::{ClosedGrant, Head, HeadError, RecipientKey, SignedHead, Snapshot, SnapshotError};
 pub use minimise::{Minimiser, MinimiserError};
-pub use opening::{Opening, closing_reason, may_be_sent};
+pub use opening::{Opening, closing_reason, may_be_sent, may_be_used};
 pub use period::{Period, PeriodError};
 pub use released::{How, Outcomes, Released, Withheld};
 pub use rules::{

@@ -52,27 +52,51 @@ impl Opening {
 /// (invariant 2). An order that ended, a role that changed hands, a private trip
 /// that began close the flow, but not this: it was lawful when it was read.
 ///
+/// A restriction is asked for first: it suspends deletion, too, so what would destroy the
+/// batch waits until it is lifted (invariant 4).
+///
 /// Ask it after every entry of the ledger and keep the first answer that closes for
 /// good: a consent that is withdrawn and given again is in force for new openings only.
 ///
 /// # Errors
 /// Why not; [`Reason::fate`] says whether the batch waits or is destroyed.
 pub fn may_be_sent(facts: &Facts, rules: &Rules, opening: &Opening, now: UtcMicros) -> Result<(), Reason> {
+    not_stopped(facts, rules, opening, now)?;
+    consented(facts, rules, opening, now)?;
+    agreed(facts, rules, opening, now)
+}
+
+/// Whether what was committed lawfully may still be used: as [`may_be_sent`], but a consent
+/// that ended since does not matter. Withdrawal is not retroactive, and retention says when it goes.
+///
+/// # Errors
+/// Why not.
+pub fn may_be_used(facts: &Facts, rules: &Rules, opening: &Opening, now: UtcMicros) -> Result<(), Reason> {
+    not_stopped(facts, rules, opening, now)?;
+    agreed(facts, rules, opening, now)
+}
+
+/// Restricted, a mistake, erased, or objected to.
+fn not_stopped(facts: &Facts, rules: &Rules, opening: &Opening, now: UtcMicros) -> Result<(), Reason> {
+    excepted(facts, (&opening.flow, &opening.purpose, opening.asset), &opening.subjects, now)?;
     if opening.rests_on.iter().any(|entry| facts.voided_at(entry).is_some_and(|at| at <= now)) {
         return Err(Reason::EntryVoided);
     }
-    let whom = || {
-        let people = opening.subjects.iter().map(|(_, subject)| Whom::Subject(*subject));
-        std::iter::once(Whom::Asset(opening.asset)).chain(people)
-    };
+    let people = opening.subjects.iter().map(|(_, subject)| Whom::Subject(*subject));
+    let mut whom = std::iter::once(Whom::Asset(opening.asset)).chain(people);
     let fenced = |whom| {
         let erased = facts.erasure(whom, &opening.purpose, now);
         erased.is_some_and(|(entry, _)| !opening.erasures.contains(&entry))
     };
-    if whom().any(fenced) {
+    if whom.any(fenced) {
         return Err(Reason::Erased);
     }
     let flow = rules.find(&opening.flow).ok_or(Reason::NoBundle)?;
+    objections(facts, flow, &opening.subjects, now)
+}
+
+/// Everybody's consent is in force, where it rests on consent.
+fn consented(facts: &Facts, rules: &Rules, opening: &Opening, now: UtcMicros) -> Result<(), Reason> {
     if opening.basis == LegalBasis::Consent {
         for holder in opening.subjects.iter().filter(|(role, _)| opening.consent_of.contains(role)) {
             let whole = Consented {
@@ -84,11 +108,14 @@ pub fn may_be_sent(facts: &Facts, rules: &Rules, opening: &Opening, now: UtcMicr
             whole.of(facts, rules, *holder, now)?;
         }
     }
-    objections(facts, flow, &opening.subjects, now)?;
+    Ok(())
+}
+
+/// Nothing unknown closed the asset, and host and recipient have their agreements.
+fn agreed(facts: &Facts, rules: &Rules, opening: &Opening, now: UtcMicros) -> Result<(), Reason> {
     if facts.closed_by_unknown(opening.asset, now).is_some() {
         return Err(Reason::RuleBroken);
     }
-    excepted(facts, (&opening.flow, &opening.purpose, opening.asset), &opening.subjects, now)?;
     if let Some(hosting) = rules.hosting() {
         hosting.allowed(now)?;
     }

@@ -6,4 +6,5 @@
 //! - Decisions are made by `policy` alone: here they are asked for, never made.
 
 pub mod ask;
+pub mod shown;
 pub mod trial;

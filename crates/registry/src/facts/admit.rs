@@ -198,7 +198,7 @@ impl Facts {
 
     /// What an entry is about, unless it is not there or was voided.
     fn in_force(&self, entry: &EntryHash) -> Option<&About> {
-        self.log.get(entry).filter(|_| self.voids.at(entry).is_none())
+        self.log.get(entry).filter(|_| self.voids.at(entry).is_none()).map(|logged| &logged.about)
     }
 
     /// Whether the person who is restricted consents, by the receipt of the
