@@ -29,7 +29,7 @@ mod standing;
 mod table;
 mod words;
 
-pub use bundle::Bundle;
+pub use bundle::{Bundle, BundleFile, ReadBase};
 pub use diff::{Change, Diff, Effect, diff};
 pub use due::{Due, Kept, due};
 pub use error::BundleError;
