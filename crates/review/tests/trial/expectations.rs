@@ -112,3 +112,23 @@ sent = "destroy:overdue"
     );
     assert_eq!(came(&restricted), "park:restricted");
 }
+
+const DUE: &str = r#"
+due = { asset = "car", flow = "odometer", read = 2026-05-01T09:00:00Z }
+"#;
+
+#[test]
+fn what_is_kept_has_to_go_at_its_due_time_unless_something_holds_it() {
+    // Seven days after the reading: the period of the rule.
+    let plain = format!("{DUE}time = 2026-05-02T09:00:00Z\n");
+    is_met(&format!("{plain}at = 2026-05-08T09:00:00Z"));
+    is_met(&format!("{plain}held = false"));
+    assert_eq!(came(&format!("{plain}at = 2026-05-08T09:00:01Z")), "due 2026-05-08T09:00:00Z");
+    assert_eq!(came(&format!("{plain}held = true")), "not held, due 2026-05-08T09:00:00Z");
+    let restricted = "\n[[event]]\ntime = 2026-05-02T08:00:00Z\nkind = \"restriction-set\"\n\
+                      whom = { asset = \"car\" }\nground = \"accuracy-disputed\"\n";
+    is_met(&format!("{plain}held = true{restricted}"));
+    assert!(came(&format!("{plain}held = false{restricted}")).starts_with("held, due"));
+    let none = plain.replace("odometer", "no-such");
+    assert_eq!(came(&format!("{none}held = false")), "a bundle without it");
+}
