@@ -3,10 +3,12 @@
 
 pub mod args;
 pub mod bundle;
+pub mod consent;
 pub mod dbc;
 pub mod decode;
 pub mod demo;
 pub mod dev;
+mod effect;
 pub mod explain;
 pub mod init;
 pub mod ledger;
@@ -33,6 +35,7 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Decode(args) => decode::run(&args),
         Command::Unseal(args) => unseal::run(&args),
         Command::Order(args) => order::run(args).await,
+        Command::Consent(args) => consent::run(args).await,
         Command::Ledger(args) => ledger::run(args).await,
         Command::Explain(args) => explain::run(&args),
         Command::Bundle(args) => bundle::run(&args),

@@ -9,6 +9,9 @@
 mod flows;
 mod frame;
 mod order;
+mod people;
+mod terms;
+mod words;
 
 use crate::{Flow, Rules};
 use serde::Serialize;
@@ -66,9 +69,19 @@ pub struct Diff {
 /// Compares two versions of rules that were compiled against the same catalogue.
 pub fn diff(old: &Rules, new: &Rules, catalogue: &Catalogue) -> Diff {
     let mut found = Found { old, new, catalogue, changes: Vec::new() };
-    found.frame();
+    found.controller();
+    found.notices();
+    found.purposes();
+    found.recipients();
+    found.retentions();
+    found.holds();
+    found.forms();
+    found.messages();
+    found.rights();
+    found.identified();
     found.flows();
     found.refusals();
+    found.paths();
     let mut changes = found.changes;
     changes.sort_by(|a, b| (&a.path, a.effect, &a.what).cmp(&(&b.path, b.effect, &b.what)));
     Diff { changes }

@@ -30,7 +30,7 @@ mod standing;
 mod table;
 mod words;
 
-pub use bundle::Bundle;
+pub use bundle::{Bundle, BundleFile, ReadBase};
 pub use diff::{Change, Diff, Effect, diff};
 pub use due::{Due, Kept, due};
 pub use error::BundleError;
@@ -40,7 +40,7 @@ pub use grants::{SnapshotFor, Tables, grants, snapshot};
 pub use head::{ClosedGrant, Head, HeadError, RecipientKey, SignedHead, Snapshot, SnapshotError};
 pub use message::{MessageBasis, may_send};
 pub use minimise::{Minimiser, MinimiserError};
-pub use opening::{Opening, closing_reason, may_be_sent};
+pub use opening::{Opening, closing_reason, may_be_sent, may_be_used};
 pub use period::{Period, PeriodError};
 pub use released::{How, Outcomes, Released, Withheld};
 pub use rules::{

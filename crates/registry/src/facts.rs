@@ -26,7 +26,7 @@ mod rights;
 mod touched;
 
 pub use admit::Refused;
-pub use consents::{ConsentQuestion, ConsentState};
+pub use consents::{ConsentFacts, ConsentQuestion, ConsentState};
 pub use disclosures::Disclosed;
 pub use links::Linked;
 pub use orders::OrderFacts;

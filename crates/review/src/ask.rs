@@ -6,21 +6,24 @@
 //!   into a [`Table`], as at a gateway whose last head came at that time.
 //! - The same question has the same answer: ids are made from what they name.
 
+mod behind;
+mod example;
 mod names;
 
+pub use example::example;
 pub use names::Names;
 
+use behind::Rule;
 use std::sync::Arc;
 use vernport_crypto::OpeningKey;
 use vernport_policy::{
-    Believe, FlowIndex, Head, How, Minimiser, Outcomes, Period, Rules, Sampler, Snapshot, SnapshotFor,
-    StationRef, Table, snapshot,
+    Believe, FlowIndex, Head, How, Minimiser, Outcomes, Period, Released, Rules, Sampler, Snapshot,
+    SnapshotFor, StationRef, Table, Withheld, snapshot,
 };
 use vernport_registry::Facts;
 use vernport_types::{
-    AssetId, BootMicros, Catalogue, EntryHash, Fault, FaultState, Identification, Label, Number, Position,
-    Reading, Reason, Signal, SignalId, Slug, Source, Stamp, TimeQuality, TroubleCode, UtcMicros, Value,
-    ValueKind,
+    AssetId, BootMicros, Catalogue, EntryHash, Identification, Reading, Reason, Signal, SignalId, Slug,
+    Source, Stamp, TimeQuality, UtcMicros, Value,
 };
 
 /// What is asked.
@@ -88,9 +91,12 @@ pub struct Answer {
     pub read: Value,
     /// What becomes of it.
     pub outcome: Outcome,
+    /// The path of the rule that says so (`config/bundles/README.md`); none where no rule does
+    /// and it is denied by default.
+    pub rule: Option<String>,
     /// The clauses of the notice that say so.
     pub clauses: Vec<String>,
-    /// The ledger entries that it rests on.
+    /// The ledger entries that it rests on, or that closed the flow.
     pub entries: Vec<EntryHash>,
 }
 
@@ -158,7 +164,9 @@ pub fn ask(rules: &Arc<Rules>, catalogue: &Catalogue, facts: &Facts, question: &
         }
         let reading = reading(question.at);
         table.decide(&reading, reading.at, &mut sampler, &mut outcomes);
-        answers.extend(answered(rules, &table, &reading, &outcomes));
+        let asked = Asked { rules, facts, table: &table, reading: &reading, signal, head };
+        answers.extend(outcomes.released().iter().map(|released| asked.released(released)));
+        answers.extend(outcomes.withheld().iter().map(|withheld| asked.withheld(withheld)));
     }
     let asked = question.flow.as_ref().map(|flow| rules.find(flow).map(|flow| flow.index));
     if let Some(flow) = asked {
@@ -205,13 +213,21 @@ fn table(rules: &Arc<Rules>, facts: &Facts, question: &Question, head: UtcMicros
     table
 }
 
-fn answered(rules: &Rules, table: &Table, reading: &Reading, outcomes: &Outcomes) -> Vec<Answer> {
-    let (signal, read) = (reading.signal, reading.value);
-    let mut answers = Vec::new();
-    for released in outcomes.released() {
-        let flow = rules.flow(released.flow());
-        let (_, opened) = table.opening(released.grant_id()).expect("what is released was opened");
-        let retention = &flow.retention;
+/// One reading, decided.
+struct Asked<'a> {
+    rules: &'a Rules,
+    facts: &'a Facts,
+    table: &'a Table,
+    reading: &'a Reading,
+    signal: &'a Signal,
+    head: UtcMicros,
+}
+
+impl Asked<'_> {
+    fn released(&self, released: &Released) -> Answer {
+        let flow = self.rules.flow(released.flow());
+        let (_, opened) = self.table.opening(released.grant_id()).expect("what is released was opened");
+        let Rule { path, clauses } = Rule::release(flow, self.signal);
         let release = Release {
             value: released.value(),
             time: released.at().wall,
@@ -219,48 +235,38 @@ fn answered(rules: &Rules, table: &Table, reading: &Reading, outcomes: &Outcomes
             how: released.how(),
             believe: opened.believe,
             kept: Kept {
-                rule: retention.rule.clone(),
-                start: retention.start.clone(),
-                period: retention.period,
-                latest_due: retention.latest_due(reading.at.wall),
+                rule: flow.retention.rule.clone(),
+                start: flow.retention.start.clone(),
+                period: flow.retention.period,
+                latest_due: flow.retention.latest_due(self.reading.at.wall),
             },
         };
-        answers.push(Answer {
-            signal,
+        Answer {
+            signal: self.reading.signal,
             flow: Some(flow.index),
-            read,
+            read: self.reading.value,
             outcome: Outcome::Released(Box::new(release)),
-            clauses: flow.clauses.clone(),
+            rule: path,
+            clauses,
             entries: opened.rests_on.clone(),
-        });
+        }
     }
-    for withheld in outcomes.withheld() {
-        let clause = rules.clause_for(signal, withheld.reason).map(str::to_owned);
-        answers.push(Answer {
+
+    fn withheld(&self, withheld: &Withheld) -> Answer {
+        let Reading { asset, signal, value, .. } = *self.reading;
+        let flow = withheld.flow.map(|flow| self.rules.flow(flow));
+        let Rule { path, clauses } = Rule::refusal(self.rules, flow, (signal, self.signal), withheld.reason);
+        let entries = flow
+            .map(|flow| behind::entries(self.facts, flow, asset, withheld.reason, self.head))
+            .unwrap_or_default();
+        Answer {
             signal,
             flow: withheld.flow,
-            read,
+            read: value,
             outcome: Outcome::Withheld(withheld.reason),
-            clauses: clause.into_iter().collect(),
-            entries: Vec::new(),
-        });
-    }
-    answers
-}
-
-/// Any value of a signal's kind.
-///
-/// # Panics
-/// Never: the values are constants.
-pub fn example(signal: &Signal) -> Value {
-    match signal.kind {
-        ValueKind::Integer => Value::Integer(1),
-        ValueKind::Number => Value::Number(Number::new(1.0).expect("finite")),
-        ValueKind::Flag => Value::Flag(true),
-        ValueKind::Label => Value::Label(Label::new("example").expect("short")),
-        ValueKind::Position => Value::Position(Position::from_degrees(59.0, 10.0).expect("on the globe")),
-        ValueKind::TroubleCode => {
-            Value::TroubleCode(TroubleCode { fault: Fault::Obd(1), state: FaultState::Present })
+            rule: path,
+            clauses,
+            entries,
         }
     }
 }

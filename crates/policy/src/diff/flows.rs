@@ -1,8 +1,11 @@
 //! Flows: compared by name, attribute by attribute and signal by signal.
 
-use super::{Effect, Found, order};
-use crate::{Flow, Minimiser, Retention, Sampling};
-use std::fmt::{Debug, Display};
+use super::{
+    Effect, Found, order,
+    order::{other, step},
+    words::{arrow, identification, list, none_or, samples, seconds},
+};
+use crate::{Flow, Minimiser, Retention};
 use vernport_types::SignalId;
 
 impl Found<'_> {
@@ -26,8 +29,11 @@ impl Found<'_> {
         let of = |minimiser: Minimiser| if minimiser == Minimiser::Drop { Effect::Says } else { effect };
         let whole = flow.signals.iter().map(|(_, minimiser)| of(*minimiser)).min().unwrap_or(Effect::Says);
         let what = format!(
-            "{verb}: {} for {} on {}, kept by {}",
-            flow.purpose, flow.recipient, flow.basis, flow.retention.rule
+            "{verb}: {} for {} on {}, {}",
+            flow.purpose,
+            flow.recipient,
+            flow.basis.code(),
+            kept(&flow.retention)
         );
         let this = |other: &Flow| other.slug == flow.slug;
         self.note(&path, Some(whole), what, &this);
@@ -45,43 +51,49 @@ impl Found<'_> {
         let path = format!("flow.{}", is.slug);
         let this = |other: &Flow| other.slug == is.slug;
         let mut note = |effect, what: String| self.note(&path, effect, what, &this);
-        note(order::other(&was.purpose, &is.purpose), arrow("purpose", &was.purpose, &is.purpose));
-        note(order::other(&was.recipient, &is.recipient), arrow("recipient", &was.recipient, &is.recipient));
+        note(other(&was.purpose, &is.purpose), arrow("purpose", &was.purpose, &is.purpose));
+        note(other(&was.recipient, &is.recipient), arrow("recipient", &was.recipient, &is.recipient));
+        let (to, from) = (&was.deliver, &is.deliver);
+        note(step(to, from, order::store), arrow("store", to.store, from.store));
+        note(step(to, from, order::topic), arrow("topic", order::shown(to), order::shown(from)));
         note(
-            order::step(&was.deliver, &is.deliver, order::store),
-            arrow("store", was.deliver.store, is.deliver.store),
-        );
-        let topic = |flow: &Flow| flow.deliver.topic.as_ref().map(|topic| topic.payload);
-        note(order::step(&was.deliver, &is.deliver, order::topic), shown("topic", topic(was), topic(is)));
-        note(
-            order::step(&was.weakest, &is.weakest, order::weakest),
-            shown("weakest", was.weakest, is.weakest),
-        );
-        note(order::step(&was.window, &is.window, order::window), shown("window", was.window, is.window));
-        note(
-            order::step(&was.roles, &is.roles, |a, b| order::roles(a, b)),
-            shown("roles", &was.roles, &is.roles),
+            step(&was.weakest, &is.weakest, order::weakest),
+            arrow("weakest", identification(was.weakest), identification(is.weakest)),
         );
         note(
-            order::step(&was.private_mode, &is.private_mode, order::closes),
+            step(&was.window, &is.window, order::window),
+            arrow("window", was.window.as_str(), is.window.as_str()),
+        );
+        note(
+            step(&was.roles[..], &is.roles[..], order::roles),
+            arrow(
+                "roles",
+                list(was.roles.iter().map(|role| role.as_str())),
+                list(is.roles.iter().map(|role| role.as_str())),
+            ),
+        );
+        note(
+            step(&was.private_mode, &is.private_mode, order::closes),
             arrow("private_mode", was.private_mode, is.private_mode),
         );
+        note(step(&was.offline, &is.offline, order::opens), arrow("offline", was.offline, is.offline));
         note(
-            order::step(&was.sampling, &is.sampling, order::sampling),
+            step(&was.sources, &is.sources, |a, b| a.is_within(*b)),
+            arrow("sources", list(was.sources.iter()), list(is.sources.iter())),
+        );
+        note(
+            step(&was.sampling, &is.sampling, order::sampling),
             arrow("sample", samples(was.sampling), samples(is.sampling)),
         );
+        let times = (was.time_step_micros, is.time_step_micros);
+        note(step(&times.0, &times.1, order::time_step), arrow("time", seconds(times.0), seconds(times.1)));
         note(
-            order::step(&was.time_step_micros, &is.time_step_micros, order::time_step),
-            arrow("time step in seconds", seconds(was.time_step_micros), seconds(is.time_step_micros)),
+            step(&was.lease_seconds, &is.lease_seconds, order::end),
+            arrow("believe, in seconds", none_or(was.lease_seconds), none_or(is.lease_seconds)),
         );
-        note(
-            order::step(&was.lease_seconds, &is.lease_seconds, order::end),
-            shown("believed, in seconds", was.lease_seconds, is.lease_seconds),
-        );
-        note(order::wording(&was.clauses, &is.clauses), shown("clauses", &was.clauses, &is.clauses));
         if was.retention.rule != is.retention.rule {
             note(
-                order::step(&was.retention, &is.retention, order::retention).or(Some(Effect::Says)),
+                step(&was.retention, &is.retention, order::retention).or(Some(Effect::Says)),
                 arrow("retention", kept(&was.retention), kept(&is.retention)),
             );
         }
@@ -96,7 +108,7 @@ impl Found<'_> {
         for id in ids {
             let (before, after) = (was.minimiser(id), is.minimiser(id));
             let or_drop = |minimiser: Option<Minimiser>| minimiser.unwrap_or(Minimiser::Drop);
-            let effect = order::step(&or_drop(before), &or_drop(after), order::minimiser);
+            let effect = step(&or_drop(before), &or_drop(after), order::minimiser);
             // Named and dropped, or not named at all: the same passes, for another reason.
             let effect = effect.or_else(|| order::wording(&before.is_some(), &after.is_some()));
             let text = |minimiser: Option<Minimiser>| minimiser.map_or("not named".into(), |m| m.to_string());
@@ -106,28 +118,8 @@ impl Found<'_> {
     }
 }
 
-/// How long a retention rule keeps, in words of the bundle.
-pub(super) fn kept(retention: &Retention) -> String {
+/// How long a flow's rule keeps, in words of the bundle.
+fn kept(retention: &Retention) -> String {
     let Retention { rule, start, period, at_most, .. } = retention;
-    format!("{rule} ({period} after {start}, at most {at_most})")
-}
-
-fn samples(sampling: Sampling) -> String {
-    match sampling {
-        Sampling::Every => "every reading".into(),
-        Sampling::PerOrder => "per order".into(),
-        Sampling::Interval(micros) => format!("every {} s", seconds(micros)),
-    }
-}
-
-const fn seconds(micros: i64) -> i64 {
-    micros / 1_000_000
-}
-
-pub(super) fn arrow(name: &str, was: impl Display, is: impl Display) -> String {
-    format!("{name}: {was} → {is}")
-}
-
-pub(super) fn shown(name: &str, was: impl Debug, is: impl Debug) -> String {
-    format!("{name}: {was:?} → {is:?}")
+    format!("kept by {rule} ({period} after {start}, at most {at_most})")
 }

@@ -3,7 +3,10 @@
 //! wider and narrower.
 
 use super::Effect;
-use crate::{Deliver, Minimiser, Payload, Period, Retention, Sampling, Window, table::rank};
+use crate::{
+    Deliver, Minimiser, Payload, Period, Retention, RetentionRule, Sampling, StartEvent, Window,
+    rules::within, table::rank,
+};
 use vernport_registry::Role;
 use vernport_types::{Identification, UtcMicros};
 
@@ -104,12 +107,26 @@ pub(super) fn store(a: &Deliver, b: &Deliver) -> bool {
 }
 
 pub(super) fn topic(a: &Deliver, b: &Deliver) -> bool {
-    let shows = |deliver: &Deliver| match deliver.topic.as_ref().map(|topic| topic.payload) {
+    let height = |deliver: &Deliver| match deliver.topic.as_ref().map(|topic| topic.payload) {
         None => 0,
         Some(Payload::Sealed) => 1,
         Some(Payload::Plain) => 2,
     };
-    shows(a) <= shows(b)
+    height(a) <= height(b)
+}
+
+/// What a topic shows.
+pub(super) fn shown(deliver: &Deliver) -> &'static str {
+    match deliver.topic.as_ref().map(|topic| topic.payload) {
+        None => "none",
+        Some(Payload::Sealed) => "sealed",
+        Some(Payload::Plain) => "plain",
+    }
+}
+
+/// Country codes, or `EEA` for all of them.
+pub(super) fn regions(a: &[String], b: &[String]) -> bool {
+    a.iter().all(|region| within(b, region))
 }
 
 pub(super) fn period(a: &Period, b: &Period) -> bool {
@@ -119,6 +136,12 @@ pub(super) fn period(a: &Period, b: &Period) -> bool {
 /// Due at the event plus the period, at the latest at the reading plus the cap.
 /// No event comes before the reading.
 pub(super) fn retention(a: &Retention, b: &Retention) -> bool {
-    let start = a.start == b.start || a.start.as_str() == "reading";
+    let start = a.start == b.start || a.start.as_str() == StartEvent::Reading.as_str();
+    start && a.ground == b.ground && period(&a.period, &b.period) && period(&a.at_most, &b.at_most)
+}
+
+/// The same for the rules themselves, but for their ground.
+pub(super) fn retention_rule(a: &RetentionRule, b: &RetentionRule) -> bool {
+    let start = a.start == b.start || a.start == StartEvent::Reading;
     start && period(&a.period, &b.period) && period(&a.at_most, &b.at_most)
 }

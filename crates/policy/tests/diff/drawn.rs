@@ -141,7 +141,7 @@ pub(crate) fn text(drawn: &[usize]) -> String {
             put(format!(
                 "[[form]]\nid = \"{name}-{recipient}\"\npurpose = \"{name}\"\nrecipient = \"{recipient}\"\n\
                  categories = [{}]\nvalid = \"{}\"\nclauses = [\"5\"]\ntexts = {{ en = \"yes\" }}\n",
-                at(8),
+                at(7),
                 at(4)
             ));
         }

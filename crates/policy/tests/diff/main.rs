@@ -22,7 +22,7 @@ use world::{Counting, TRUCK, bay, id, key};
 
 /// The rules of a text; none if they are refused.
 fn rules(text: &str, catalogue: &Catalogue) -> Option<Rules> {
-    let bundle = Bundle::from_toml("drawn.toml", text).expect("the shape is right");
+    let bundle = Bundle::from_toml("drawn.toml", text).unwrap_or_else(|error| panic!("{error}\n{text}"));
     Rules::compile(&bundle, catalogue).ok()
 }
 
@@ -253,7 +253,7 @@ fn without_names(grant: Option<Grant>) -> Option<Grant> {
 
 /// `VERNPORT_CASES` runs more.
 fn cases() -> u32 {
-    std::env::var("VERNPORT_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(384)
+    std::env::var("VERNPORT_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(256)
 }
 
 proptest! {

@@ -4,6 +4,9 @@
 //! The latest that a person said decides. Expiry equals withdrawal (invariant 3).
 
 mod terms;
+mod told;
+
+pub use told::ConsentFacts;
 
 use super::{
     Facts,
@@ -26,6 +29,7 @@ pub(crate) struct Consents {
 /// The part of a consent that decides.
 #[derive(Debug, Clone)]
 struct Given {
+    subject: SubjectId,
     role: Role,
     purpose: Slug,
     recipient: Slug,
@@ -87,6 +91,8 @@ pub enum ConsentState {
         until: UtcMicros,
         /// The form that was used.
         form: Slug,
+        /// When it was given.
+        at: UtcMicros,
     },
     /// It was given and withdrawn.
     Withdrawn {
@@ -109,6 +115,7 @@ pub enum ConsentState {
 impl Consents {
     pub(crate) fn give(&mut self, consent: &Consent, filed: &Filed) {
         let given = Given {
+            subject: consent.subject,
             role: consent.role,
             purpose: consent.purpose.clone(),
             recipient: consent.recipient.clone(),
@@ -199,7 +206,8 @@ impl Facts {
         }
         let until = last.says.until;
         if now < until {
-            ConsentState::Given { entry: last.entry, until, form: last.says.form.clone() }
+            let form = last.says.form.clone();
+            ConsentState::Given { entry: last.entry, until, form, at: last.occurred }
         } else {
             ConsentState::Expired { entry: last.entry, at: until }
         }

@@ -76,8 +76,8 @@ impl Rights {
 }
 
 impl Facts {
-    /// Whether a person objects to something now. An objection to marketing is
-    /// upheld the moment it is raised, and nothing outweighs it (invariant 5).
+    /// Whether a person objects to something now. An objection to marketing or to
+    /// profiling is upheld the moment it is raised, and nothing outweighs it (invariant 5).
     pub fn objection(&self, subject: SubjectId, against: &Against, now: UtcMicros) -> Objected {
         let (mut pending, mut upheld) = (None, None);
         for (stands, place) in self.standing(subject, against, now) {
@@ -122,7 +122,7 @@ impl Facts {
                 .filter(|outcome| self.voids.counts(outcome, now) && item.place() < outcome.place())
                 .max_by_key(|outcome| outcome.place())
                 .map(|outcome| outcome.says);
-            (if *against == Against::Marketing { Some(true) } else { outcome }, item.place())
+            (if against.is_absolute() { Some(true) } else { outcome }, item.place())
         })
     }
 

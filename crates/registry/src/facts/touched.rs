@@ -2,7 +2,7 @@
 //! computed again for those assets only.
 
 use super::Facts;
-use crate::{Against, Event, ReceiptCode, Whom, WithdrawalScope};
+use crate::{Event, ReceiptCode, Whom, WithdrawalScope};
 use std::collections::BTreeSet;
 use vernport_types::{AssetId, EntryHash, OrderId, SubjectId};
 
@@ -41,7 +41,7 @@ pub(crate) enum About {
     Receipt(ReceiptCode),
     Objection {
         subject: SubjectId,
-        marketing: bool,
+        absolute: bool,
     },
     Restriction(Whom),
     Erasure(Whom),
@@ -68,10 +68,9 @@ impl About {
                 WithdrawalScope::Subject { subject, .. } => Self::Subjects(vec![*subject]),
                 WithdrawalScope::Asset(asset) => Self::Assets(vec![*asset]),
             },
-            Event::ObjectionRaised(objection) => Self::Objection {
-                subject: objection.subject,
-                marketing: objection.against == Against::Marketing,
-            },
+            Event::ObjectionRaised(objection) => {
+                Self::Objection { subject: objection.subject, absolute: objection.against.is_absolute() }
+            }
             Event::ObjectionWeighed(outcome) | Event::ObjectionUpheld(outcome) => {
                 Self::Entry(outcome.objection)
             }

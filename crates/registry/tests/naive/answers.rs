@@ -77,8 +77,8 @@ impl Naive {
         match said {
             None => ConsentState::Missing,
             Some(Said::Withdrawn { entry, at }) => ConsentState::Withdrawn { entry: *entry, at: *at },
-            Some(Said::Given { entry, until, form }) if *until > self.now() => {
-                ConsentState::Given { entry: *entry, until: *until, form: form.clone() }
+            Some(Said::Given { entry, until, form, at }) if *until > self.now() => {
+                ConsentState::Given { entry: *entry, until: *until, form: form.clone(), at: *at }
             }
             Some(Said::Given { entry, until, .. }) => ConsentState::Expired { entry: *entry, at: *until },
         }
@@ -88,7 +88,11 @@ impl Naive {
         let subject = self.subject(subject);
         let mine = || self.objections.iter().filter(|(of, o)| *of == subject && o.against == *against).rev();
         for (_, o) in mine() {
-            if o.outcome == Some(true) || *against == Against::Marketing {
+<<<<<<< HEAD
+            if o.outcome == Some(true) || matches!(against, Against::Marketing | Against::Profiling) {
+=======
+            if o.outcome == Some(true) || against.is_absolute() {
+>>>>>>> main
                 return Objected::Upheld { entry: o.entry };
             }
         }

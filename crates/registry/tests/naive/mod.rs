@@ -13,7 +13,7 @@ use vernport_types::*;
 /// What a person last said about one consent.
 #[derive(Clone)]
 enum Said {
-    Given { entry: EntryHash, until: UtcMicros, form: Slug },
+    Given { entry: EntryHash, until: UtcMicros, form: Slug, at: UtcMicros },
     Withdrawn { entry: EntryHash, at: UtcMicros },
 }
 
@@ -184,8 +184,8 @@ impl Naive {
                     }
                 }
             }
-            Event::ConsentGiven(consent) => self.given(consent, hash),
-            Event::ConsentRenewed(renewal) => self.given(&renewal.consent, hash),
+            Event::ConsentGiven(consent) => self.given(consent, (hash, at)),
+            Event::ConsentRenewed(renewal) => self.given(&renewal.consent, (hash, at)),
             Event::ConsentWithdrawn(withdrawal) => {
                 let covers = |naive: &Self, key: &ConsentKey| match &withdrawal.scope {
                     WithdrawalScope::Asset(asset) => naive.asset(*asset) == naive.asset(key.0),
@@ -388,11 +388,11 @@ impl Naive {
         }
     }
 
-    fn given(&mut self, consent: &Consent, entry: EntryHash) {
+    fn given(&mut self, consent: &Consent, (entry, at): (EntryHash, UtcMicros)) {
         for category in &consent.categories {
             let (purpose, recipient) = (consent.purpose.clone(), consent.recipient.clone());
             let key = (self.subject(consent.subject), purpose, recipient, *category);
-            let said = Said::Given { entry, until: consent.valid_until, form: consent.form.clone() };
+            let said = Said::Given { entry, until: consent.valid_until, form: consent.form.clone(), at };
             self.personal.insert(key, said);
         }
         let (withdrawn, withdrawn_at) = (false, BTreeSet::new());
@@ -402,7 +402,7 @@ impl Naive {
                 let subject = self.subject(consent.subject);
                 let (purpose, recipient) = (consent.purpose.clone(), consent.recipient.clone());
                 let key = (asset, subject, consent.role, purpose, recipient, *category);
-                let said = Said::Given { entry, until: consent.valid_until, form: consent.form.clone() };
+                let said = Said::Given { entry, until: consent.valid_until, form: consent.form.clone(), at };
                 self.consents.insert(key, said);
             }
         }
