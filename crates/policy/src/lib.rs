@@ -24,6 +24,7 @@ mod period;
 mod released;
 mod rules;
 mod sampler;
+mod signature;
 mod standing;
 mod table;
 mod words;
@@ -36,7 +37,7 @@ pub use grant::{Believe, FlowGrant, Grant, Wider, no_wider};
 pub use grants::{SnapshotFor, Tables, grants, snapshot};
 pub use head::{ClosedGrant, Head, HeadError, RecipientKey, SignedHead, Snapshot, SnapshotError};
 pub use minimise::{Minimiser, MinimiserError};
-pub use opening::{Opening, closing_reason, may_be_sent};
+pub use opening::{Opening, closing_reason, may_be_sent, may_be_used};
 pub use period::{Period, PeriodError};
 pub use released::{How, Outcomes, Released, Withheld};
 pub use rules::{
@@ -46,6 +47,7 @@ pub use rules::{
     StartEvent, Transfer, TransferTool,
 };
 pub use sampler::{Sample, SampleKey, Sampler};
+pub use signature::{SignatureError, sign_bundle, verify_bundle};
 pub use standing::{Applied, ApplyError, Standing};
 pub use table::Table;
 pub use vernport_registry::{Role, StationRef};

@@ -185,6 +185,11 @@ impl Rules {
         &self.parts.forms
     }
 
+    /// The form of a name.
+    pub fn form(&self, slug: &Slug) -> Option<&Form> {
+        self.parts.forms.iter().find(|form| form.slug == *slug)
+    }
+
     /// The signals that identify a vehicle: read while somebody waits for one, compared on the
     /// spot, and released only where a flow names them.
     pub fn identify(&self) -> &[SignalId] {

@@ -10,4 +10,5 @@ pub mod coverage;
 pub mod export;
 pub mod lint;
 pub mod render;
+pub mod shown;
 pub mod trial;

@@ -76,8 +76,8 @@ impl Rights {
 }
 
 impl Facts {
-    /// Whether a person objects to something now. An objection to marketing is
-    /// upheld the moment it is raised, and nothing outweighs it (invariant 5).
+    /// Whether a person objects to something now. An objection to marketing or to
+    /// profiling is upheld the moment it is raised, and nothing outweighs it (invariant 5).
     pub fn objection(&self, subject: SubjectId, against: &Against, now: UtcMicros) -> Objected {
         let members = self.subjects.members(subject, &self.voids);
         let raised = self
@@ -95,7 +95,7 @@ impl Facts {
                 .max_by_key(|outcome| outcome.place())
                 .map(|outcome| outcome.says);
             match outcome {
-                _ if *against == Against::Marketing => upheld = upheld.max(Some(item.place())),
+                _ if against.is_absolute() => upheld = upheld.max(Some(item.place())),
                 Some(true) => upheld = upheld.max(Some(item.place())),
                 Some(false) => {}
                 None => pending = pending.max(Some(item.place())),
