@@ -120,11 +120,12 @@ impl Deps {
     pub fn load(config: &Config) -> Result<Self, LoadError> {
         let catalogue = Arc::new(catalogue(&config.signals)?);
         let controllers = config.controllers.iter().map(|controller| load_controller(controller, &catalogue));
+        let controllers = controllers.collect::<Result<_, _>>()?;
         Ok(Self {
             tls: tls(config)?,
             head_key: SigningKey::from_seed(key(&config.keys.head)?),
             master_key: MasterKey::from_bytes(key(&config.keys.master)?),
-            controllers: controllers.collect::<Result<_, _>>()?,
+            controllers,
             clock: Arc::new(system_clock()),
         })
     }
