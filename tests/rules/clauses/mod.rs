@@ -1,12 +1,18 @@
 //! One test for each clause of the notices that a rule covers, named by its id.
 
+mod cars;
+mod cspe_collection;
+mod cspe_erasure;
+mod cspe_keeping;
 mod cspe_overlay;
+mod cspe_principles;
+mod cspe_restriction;
+mod cspe_sharing;
 mod entries;
 mod sealed;
+mod visit;
 mod west_access;
 mod west_data;
 mod west_keeping;
 mod west_purposes;
-mod cars;
-mod visit;
 mod world;
