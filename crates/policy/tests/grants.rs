@@ -3,7 +3,7 @@
 
 mod world;
 
-use vernport_policy::{Role, Wider, closing_reason, may_be_sent, no_wider};
+use vernport_policy::{Role, Wider, closing_reason, may_be_sent, may_be_used, no_wider};
 use vernport_registry::{
     Against, Erasure, ErasureGround, Event, Ground, Link, Method, Objection, ObjectionOutcome, PrivateMode,
     RecipientKeyRevoked, Restriction, RestrictionLifted, RestrictionLifting, Whom,
@@ -229,6 +229,29 @@ fn restriction_parks_until_it_is_lifted_after_the_notice() {
         assert_eq!(world.closed("workshop"), None);
         assert_eq!(sending(&world, opening), Ok(()));
     }
+}
+
+/// 4. Restriction suspends deletion, too: what would destroy a batch waits until it is lifted.
+#[test]
+fn under_a_restriction_nothing_destroys_a_batch_and_nobody_uses_it() {
+    let mut world = westrum();
+    world.link(ANNE, Role::Owner);
+    world.consent(ANNE, Role::Owner, REMINDER);
+    let opening = world.open_id(REMINDER);
+    let restriction = restrict(world.later(1), Whom::Subject(ANNE));
+    world.later(1).withdraw(ANNE);
+    assert_eq!(sending(&world, opening), Err(Reason::Restricted));
+    let opened = world.tables.opening(opening).clone();
+    let used = |world: &World| may_be_used(&world.facts, &world.rules, &opened, world.now);
+    assert_eq!(used(&world), Err(Reason::Restricted));
+    let evidence = id("letter 1");
+    let told = RestrictionLifting { restriction, method: Method::Paper, evidence };
+    world.later(1).say(Event::RestrictionLiftingAnnounced(told));
+    world.later(1).say(Event::RestrictionLifted(RestrictionLifted { restriction }));
+    assert_eq!(sending(&world, opening), Err(Reason::ConsentWithdrawn), "now it goes");
+    assert_eq!(used(&world), Ok(()), "withdrawal is not retroactive");
+    object(world.later(1), Against::Marketing);
+    assert_eq!(used(&world), Ok(()), "a reminder is no marketing");
 }
 
 /// 5. An objection stops what rests on an interest, never the administration.

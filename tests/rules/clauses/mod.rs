@@ -9,6 +9,7 @@ mod cspe_principles;
 mod cspe_restriction;
 mod cspe_sharing;
 mod entries;
+mod fleet;
 mod sealed;
 mod visit;
 mod west_access;

@@ -124,8 +124,14 @@ fn cars_11_2_a_purpose_counts_only_under_the_workshop_s_own_key() {
                  basis = \"A6-1-f\"\nbalancing = \"of Cars\"\nnecessity = \"Cars would like it.\"\nclauses = [\"CARS-4.9\"]\n\n";
     let widened = changed_text(tenant(), "[[recipient]]", &format!("{added}[[recipient]]"));
     assert!(compile(&widened).is_ok(), "nothing but the signature keeps it out");
-    assert!(verify(&hov.verifying_key(), &widened, &signature).is_err(), "what was signed has no such purpose");
-    assert!(verify(&hov.verifying_key(), &widened, &sign(&cars, &widened)).is_err(), "Cars' key signs its own only");
+    assert!(
+        verify(&hov.verifying_key(), &widened, &signature).is_err(),
+        "what was signed has no such purpose"
+    );
+    assert!(
+        verify(&hov.verifying_key(), &widened, &sign(&cars, &widened)).is_err(),
+        "Cars' key signs its own only"
+    );
 }
 
 #[test]
@@ -148,7 +154,11 @@ fn cars_11_3_no_key_of_cars_opens_anything_of_a_workshop() {
 #[test]
 fn cars_11_4_without_an_agreement_in_force_nothing_of_a_workshop_is_handled() {
     run(AGREEMENT, &compile(tenant()).expect("the workshop's bundle"));
-    let said = refused_text(tenant(), "agreement = { id = \"dpa-hov-cars\", from = 2026-01-01, until = 2029-01-01 }\n", "");
+    let said = refused_text(
+        tenant(),
+        "agreement = { id = \"dpa-hov-cars\", from = 2026-01-01, until = 2029-01-01 }\n",
+        "",
+    );
     assert!(said.contains("agreement"), "{said}");
 }
 
