@@ -15,7 +15,11 @@ fn fleet_1_2_nothing_is_read_before_the_notice_was_given() {
 fn fleet_2_1_the_odometer_is_read_in_tens_of_metres_beside_cells_of_kilometres() {
     world(BUNDLE, "FLEET-2.2");
     assert_eq!(uses(BUNDLE, Category::Odometer), ["flow.maintenance"]);
-    let finer = refused(BUNDLE, "\"Vehicle.TraveledDistance\" = \"round-10000\"", "\"Vehicle.TraveledDistance\" = \"round-5000\"");
+    let finer = refused(
+        BUNDLE,
+        "\"Vehicle.TraveledDistance\" = \"round-10000\"",
+        "\"Vehicle.TraveledDistance\" = \"round-5000\"",
+    );
     assert!(finer.contains("a place with an exact odometer"), "{finer}");
 }
 
@@ -61,7 +65,8 @@ fn fleet_3_2_route_planning_is_an_interest_that_people_can_object_to() {
 #[test]
 fn fleet_3_3_coaching_takes_the_consent_of_every_driver() {
     world(BUNDLE, "FLEET-3.3");
-    let form = &rules(BUNDLE).forms()[0];
+    let rules = rules(BUNDLE);
+    let form = &rules.forms()[0];
     assert_eq!(form.valid.to_string(), "P1Y");
     for (language, one_year) in [("nb", "ett år"), ("da", "et år"), ("en", "a year")] {
         assert!(form.texts[language].contains(one_year), "{language}");
@@ -103,7 +108,8 @@ fn fleet_4_2_the_coach_gets_the_coaching_and_works_on_instruction() {
 fn fleet_4_3_nobody_outside_of_the_eea_gets_anything_whatever_the_tool() {
     let tool = "transfer = { tool = \"standard-clauses\", reference = \"example\", until = 2030-01-01 }";
     for region in ["GB", "CH", "US", "CN", "IN"] {
-        let outside = changed_text(&text(BUNDLE), "region = \"DK\"", &format!("region = \"{region}\"\n{tool}"));
+        let outside =
+            changed_text(&text(BUNDLE), "region = \"DK\"", &format!("region = \"{region}\"\n{tool}"));
         let said = compile(&outside).expect_err(region);
         assert!(said.contains("outside of the regions"), "{region}: {said}");
     }
