@@ -66,6 +66,9 @@ impl Tally {
         self.ledgers += other.ledgers;
         self.entries += other.entries;
         self.refused += other.refused;
+        for (reason, times) in other.reasons {
+            *self.reasons.entry(reason).or_default() += times;
+        }
     }
 }
 
