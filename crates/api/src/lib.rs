@@ -14,6 +14,7 @@ mod answer;
 pub mod batch;
 mod blob;
 mod consents;
+pub mod explain;
 mod feed;
 mod ledger;
 mod problem;
@@ -44,5 +45,8 @@ pub const PATH_READS: &str = "/v1/reads";
 pub const PATH_FIND_ASSET: &str = "/v1/assets/find";
 /// Where a registrar asks which consents stand: [`ConsentsRequest`] in, [`ConsentsAnswer`] out.
 pub const PATH_CONSENTS: &str = "/v1/consents";
+/// Where a registrar asks why something passes or does not: [`explain::ExplainRequest`] in,
+/// [`explain::ExplainAnswer`] out.
+pub const PATH_EXPLAIN: &str = "/v1/explain";
 /// Whether central serves: [`Status`] out.
 pub const PATH_STATUS: &str = "/v1/status";

@@ -21,6 +21,7 @@ mod book;
 mod config;
 mod controller;
 mod deps;
+mod explain;
 mod feed;
 mod identifier;
 mod ledger;

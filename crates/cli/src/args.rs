@@ -3,9 +3,9 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use vernport_canbus::SourceUrl;
-use vernport_registry::{Method, ReceiptCode, Role, Text};
+use vernport_registry::{Method, ReceiptCode, Role, Text, VoidReason};
 use vernport_sim::Fault;
-use vernport_types::{Identifier, IdentifierError, Plate, Slug, SubjectId, Vin};
+use vernport_types::{EntryHash, Identifier, IdentifierError, Plate, Slug, SubjectId, Vin};
 
 /// The gate between a vehicle and everybody who wants its data.
 #[derive(Debug, Parser)]
@@ -159,12 +159,9 @@ pub enum Order {
         /// How to reach central
         #[command(flatten)]
         registrar: Registrar,
-        /// The vehicle, by plate: country and number
-        #[arg(long, num_args = 2, value_names = ["COUNTRY", "NUMBER"], conflicts_with = "vin")]
-        plate: Option<Vec<String>>,
-        /// The vehicle, by VIN
-        #[arg(long)]
-        vin: Option<String>,
+        /// Which vehicle is handed in
+        #[command(flatten)]
+        vehicle: Vehicle,
         /// The station where it is handed in
         #[arg(long)]
         station: Slug,
@@ -302,6 +299,18 @@ pub enum Ledger {
         /// Who said what (TOML)
         #[arg(long, value_name = "FILE")]
         world: PathBuf,
+    },
+    /// Mark an entry as a mistake: what it opened never had a basis, and batches that rest on it are
+    /// destroyed
+    Void {
+        /// How to reach central
+        #[command(flatten)]
+        registrar: Registrar,
+        /// The entry, as the command that recorded it printed it
+        entry: EntryHash,
+        /// What was wrong: wrong-asset, wrong-subject or mistake
+        #[arg(long, value_parser = word::<VoidReason>)]
+        reason: VoidReason,
     },
 }
 

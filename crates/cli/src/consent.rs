@@ -6,12 +6,13 @@
 use crate::{
     args::{self, Vehicle},
     dev::{Dev, DevController},
+    effect,
     order::{asset, connect},
     registrar::Registrar,
     shipped, show,
 };
 use anyhow::{Context as _, Result, bail};
-use vernport_api::{Consented, ConsentsAnswer, ConsentsRequest, LedgerEffect, Person};
+use vernport_api::{Consented, ConsentsAnswer, ConsentsRequest, Person};
 use vernport_crypto::{random, sha256};
 use vernport_policy::{Bundle, Form, Rules};
 use vernport_registry::{
@@ -95,33 +96,7 @@ async fn withdraw(
     };
     let event = Event::ConsentWithdrawn(Withdrawal { scope, method, recorded_by });
     let effect = counter.say_together(vec![event]).await?.effect;
-    Ok(effected(&effect))
-}
-
-/// What the answer of central means for the person.
-fn effected(effect: &LedgerEffect) -> String {
-    if effect.stopped.is_empty() {
-        return "withdrawn. Nothing rested on it at this moment; from now on nothing can.\n".into();
-    }
-    let mut rows = Vec::new();
-    for stopped in &effect.stopped {
-        for gateway in &stopped.gateways {
-            let when = match (gateway.took_effect_at, gateway.at_the_latest) {
-                (Some(at), _) => format!("stopped at {}", show::time(at)),
-                (None, Some(at)) => format!("stops at {} at the latest", show::time(at)),
-                (None, None) => "stops as soon as it hears of it".into(),
-            };
-            rows.push([stopped.flow.to_string(), gateway.gateway.to_string(), when]);
-        }
-        if stopped.gateways.is_empty() {
-            rows.push([stopped.flow.to_string(), "-".into(), "nothing is read for it".into()]);
-        }
-    }
-    let mut said = format!("withdrawn.\n{}", show::table(&["stopped", "gateway", "when"], rows));
-    for on in &effect.goes_on {
-        said += &format!("goes on: {} for {}, basis {}\n", on.flow, on.purpose, on.basis);
-    }
-    said
+    Ok(format!("withdrawn\n{}", effect::told(&effect)))
 }
 
 fn standing(answer: &ConsentsAnswer) -> String {

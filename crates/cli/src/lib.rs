@@ -8,6 +8,7 @@ pub mod dbc;
 pub mod decode;
 pub mod demo;
 pub mod dev;
+mod effect;
 pub mod explain;
 pub mod init;
 pub mod ledger;

@@ -3,7 +3,7 @@
 use crate::{Minimiser, Period, RetentionGround, Sources};
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
-use vernport_registry::Role;
+use vernport_registry::{DisclosureGround, Role};
 use vernport_types::{Category, Identification, LegalBasis, SignalId, Slug, UtcMicros};
 
 /// The place of a flow in its bundle, below [`FlowIndex::COUNT_MAX`].
@@ -142,6 +142,10 @@ pub struct Flow {
     pub(crate) notice_place: usize,
     /// Where its data is taken from.
     pub sources: Sources,
+    /// Whether an owner or orderer needs an account.
+    pub account: bool,
+    /// On which grounds something may be disclosed; none but for an authority.
+    pub grounds: Vec<DisclosureGround>,
     /// Whether a station alone may open it.
     pub offline: bool,
     /// Where releases go.

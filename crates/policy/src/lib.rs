@@ -13,6 +13,7 @@ mod check;
 mod compile;
 mod decide;
 mod diff;
+mod due;
 mod error;
 mod flow;
 mod grant;
@@ -28,8 +29,9 @@ mod standing;
 mod table;
 mod words;
 
-pub use bundle::Bundle;
+pub use bundle::{Bundle, BundleFile, ReadBase};
 pub use diff::{Change, Diff, Effect, diff};
+pub use due::{Due, Kept, due};
 pub use error::BundleError;
 pub use flow::{Deliver, Flow, FlowIndex, Payload, Retention, Sampling, TopicForm, Window};
 pub use grant::{Believe, FlowGrant, Grant, Wider, no_wider};

@@ -4,7 +4,7 @@
 //! order that ended or a role that changed hands closes a flow, but not what was
 //! lawful when it was read.
 
-use crate::{Flow, Rules};
+use crate::{Flow, Rules, Window};
 use serde::{Deserialize, Serialize};
 use vernport_crypto::sha256;
 use vernport_registry::{Against, ConsentQuestion, ConsentState, Facts, Objected, Role, Whom};
@@ -62,7 +62,7 @@ impl Opening {
 /// Why not; [`Reason::fate`] says whether the batch waits or is destroyed.
 pub fn may_be_sent(facts: &Facts, rules: &Rules, opening: &Opening, now: UtcMicros) -> Result<(), Reason> {
     not_stopped(facts, rules, opening, now)?;
-    consented(facts, opening, now)?;
+    consented(facts, rules, opening, now)?;
     agreed(facts, rules, opening, now)
 }
 
@@ -78,21 +78,17 @@ pub fn may_be_used(facts: &Facts, rules: &Rules, opening: &Opening, now: UtcMicr
 
 /// Restricted, a mistake, erased, or objected to.
 fn not_stopped(facts: &Facts, rules: &Rules, opening: &Opening, now: UtcMicros) -> Result<(), Reason> {
-    let whom = || {
-        let people = opening.subjects.iter().map(|(_, subject)| Whom::Subject(*subject));
-        std::iter::once(Whom::Asset(opening.asset)).chain(people)
-    };
-    if whom().any(|whom| facts.restriction(whom, &opening.purpose, now).is_some()) {
-        return Err(Reason::Restricted);
-    }
+    excepted(facts, (&opening.flow, &opening.purpose, opening.asset), &opening.subjects, now)?;
     if opening.rests_on.iter().any(|entry| facts.voided_at(entry).is_some_and(|at| at <= now)) {
         return Err(Reason::EntryVoided);
     }
+    let people = opening.subjects.iter().map(|(_, subject)| Whom::Subject(*subject));
+    let mut whom = std::iter::once(Whom::Asset(opening.asset)).chain(people);
     let fenced = |whom| {
         let erased = facts.erasure(whom, &opening.purpose, now);
         erased.is_some_and(|(entry, _)| !opening.erasures.contains(&entry))
     };
-    if whom().any(fenced) {
+    if whom.any(fenced) {
         return Err(Reason::Erased);
     }
     let flow = rules.find(&opening.flow).ok_or(Reason::NoBundle)?;
@@ -100,7 +96,7 @@ fn not_stopped(facts: &Facts, rules: &Rules, opening: &Opening, now: UtcMicros) 
 }
 
 /// Everybody's consent is in force, where it rests on consent.
-fn consented(facts: &Facts, opening: &Opening, now: UtcMicros) -> Result<(), Reason> {
+fn consented(facts: &Facts, rules: &Rules, opening: &Opening, now: UtcMicros) -> Result<(), Reason> {
     if opening.basis == LegalBasis::Consent {
         for holder in opening.subjects.iter().filter(|(role, _)| opening.consent_of.contains(role)) {
             let whole = Consented {
@@ -109,7 +105,7 @@ fn consented(facts: &Facts, opening: &Opening, now: UtcMicros) -> Result<(), Rea
                 recipient: &opening.recipient,
                 categories: &opening.categories,
             };
-            whole.of(facts, *holder, now)?;
+            whole.of(facts, rules, *holder, now)?;
         }
     }
     Ok(())
@@ -132,7 +128,11 @@ pub fn closing_reason(facts: &Facts, rules: &Rules, opening: &Opening, now: UtcM
     match may_be_sent(facts, rules, opening, now) {
         Err(reason) => reason,
         Ok(()) if facts.private_mode(opening.asset, now).is_some() => Reason::PrivateMode,
-        Ok(()) => Reason::OrderNotOpen,
+        Ok(()) => match rules.find(&opening.flow).map(|flow| flow.window) {
+            Some(Window::Account) => Reason::AccountNotOpen,
+            Some(Window::Disclosure) => Reason::DisclosureNotOpen,
+            Some(Window::Order | Window::Link) | None => Reason::OrderNotOpen,
+        },
     }
 }
 
@@ -146,9 +146,13 @@ pub(crate) struct Consented<'a> {
 
 impl Consented<'_> {
     /// The consents of one person in one role to all of it: entry and end of each.
+    ///
+    /// A form of the bundle binds: what was given on it is about its purpose, recipient and
+    /// categories only, and holds for no longer than it says.
     pub(crate) fn of(
         &self,
         facts: &Facts,
+        rules: &Rules,
         (role, subject): (Role, SubjectId),
         now: UtcMicros,
     ) -> Result<Vec<(EntryHash, UtcMicros)>, Reason> {
@@ -156,7 +160,18 @@ impl Consented<'_> {
         let given = |category: &Category| {
             let asked = ConsentQuestion { asset, subject, role, purpose, category: *category, recipient };
             match facts.consent(&asked, now) {
-                ConsentState::Given { entry, until, .. } => Ok((entry, until)),
+                ConsentState::Given { entry, until, form, at } => {
+                    let Some(form) = rules.form(&form) else { return Ok((entry, until)) };
+                    let about = form.purpose == *purpose
+                        && form.recipient == *recipient
+                        && form.categories.contains(category);
+                    let until = until.min(form.valid.after(at, rules.zone()));
+                    match about {
+                        false => Err(Reason::ConsentMissing),
+                        true if until <= now => Err(Reason::ConsentExpired),
+                        true => Ok((entry, until)),
+                    }
+                }
                 ConsentState::Withdrawn { .. } => Err(Reason::ConsentWithdrawn),
                 ConsentState::Expired { .. } => Err(Reason::ConsentExpired),
                 ConsentState::Missing => Err(Reason::ConsentMissing),
@@ -164,6 +179,28 @@ impl Consented<'_> {
         };
         categories.iter().map(given).collect()
     }
+}
+
+/// The exceptions that lift all restrictions of the asset and of anybody linked for a flow: entry
+/// and end of each, each once. One restriction without an exception is enough to stop the flow.
+pub(crate) fn excepted(
+    facts: &Facts,
+    (flow, purpose, asset): (&Slug, &Slug, AssetId),
+    subjects: &[(Role, SubjectId)],
+    now: UtcMicros,
+) -> Result<Vec<(EntryHash, UtcMicros)>, Reason> {
+    let mut exceptions = Vec::new();
+    let people = subjects.iter().map(|(_, subject)| Whom::Subject(*subject));
+    for whom in people.chain([Whom::Asset(asset)]) {
+        for restriction in facts.restrictions(whom, purpose, now) {
+            let lifted = facts.restriction_excepted(restriction, asset, purpose, flow, now);
+            let exception = lifted.ok_or(Reason::Restricted)?;
+            if !exceptions.contains(&exception) {
+                exceptions.push(exception);
+            }
+        }
+    }
+    Ok(exceptions)
 }
 
 /// Objections of anybody linked. Against marketing and profiling they are absolute; against a

@@ -57,7 +57,7 @@ pub struct Applied {
 #[derive(Debug, Clone)]
 pub struct Facts {
     controller: ControllerId,
-    log: HashMap<EntryHash, About>,
+    log: HashMap<EntryHash, Logged>,
     references: HashMap<Slug, HashMap<Text, Reference>>,
     voids: Voids,
     notices: Book<Text, ()>,
@@ -77,6 +77,13 @@ pub struct Facts {
     exceptions: exceptions::Exceptions,
     /// Closed by events of a newer version; under `None` those that name no asset.
     closed: Book<Option<AssetId>, ()>,
+}
+
+/// What is kept of each entry.
+#[derive(Debug, Clone)]
+struct Logged {
+    about: About,
+    occurred: UtcMicros,
 }
 
 #[derive(Debug, Clone)]
@@ -142,6 +149,11 @@ impl Facts {
         Ok(self.file(entry, named))
     }
 
+    /// When that happened which an entry says, whether or not it counts.
+    pub fn occurred_at(&self, entry: &EntryHash) -> Option<UtcMicros> {
+        self.log.get(entry).map(|logged| logged.occurred)
+    }
+
     /// Whether an entry was voided, and when that was recorded.
     pub fn voided_at(&self, entry: &EntryHash) -> Option<UtcMicros> {
         self.voids.at(entry)
@@ -177,7 +189,8 @@ impl Facts {
 
     /// Files an entry under what it is about.
     fn file(&mut self, entry: &Entry, (hash, statement): (EntryHash, [u8; 32])) -> Applied {
-        self.log.insert(hash, About::of(&entry.event));
+        let logged = Logged { about: About::of(&entry.event), occurred: entry.occurred_at };
+        self.log.insert(hash, logged);
         self.references
             .entry(entry.source.clone())
             .or_default()

@@ -321,7 +321,7 @@ fn an_order_is_opened_once_and_only_a_known_one_is_closed() {
 }
 
 #[test]
-fn an_objection_to_marketing_is_not_weighed() {
+fn an_objection_to_marketing_or_profiling_is_not_weighed() {
     let object = |against| {
         Event::ObjectionRaised(Objection {
             subject: subject(1),
@@ -330,11 +330,14 @@ fn an_objection_to_marketing_is_not_weighed() {
             recorded_by: None,
         })
     };
-    let (facts, names) = written([object(Against::Marketing), object(Against::Profiling)]);
+    let purpose = Against::Purpose(slug("service"));
+    let (facts, names) = written([object(Against::Marketing), object(Against::Profiling), object(purpose)]);
     let weigh = |objection| ObjectionOutcome { objection, reasons: text("case"), decided_by: slug("lead-1") };
-    assert_eq!(refused(&facts, Event::ObjectionWeighed(weigh(names[0]))), Refused::MarketingNotWeighed);
+    for absolute in &names[..2] {
+        assert_eq!(refused(&facts, Event::ObjectionWeighed(weigh(*absolute))), Refused::AbsoluteNotWeighed);
+    }
     let at = EIGHT.plus_seconds(60);
-    assert!(facts.admit(&entry(Event::ObjectionWeighed(weigh(names[1])), at, at, "w")).is_ok());
+    assert!(facts.admit(&entry(Event::ObjectionWeighed(weigh(names[2])), at, at, "w")).is_ok());
     let nothing = EntryHash::from_bytes([0; 32]);
     assert!(matches!(refused(&facts, Event::ObjectionUpheld(weigh(nothing))), Refused::NoSuchEntry { .. }));
 }

@@ -12,7 +12,7 @@ use ledgers::{
 };
 use naive::{Naive, all_assets};
 use proptest::prelude::*;
-use samples::slug;
+use samples::{order, slug, subject};
 use vernport_registry::*;
 use vernport_types::*;
 
@@ -29,8 +29,9 @@ macro_rules! exceptions {
                 let excepted = of.restriction_excepted(*restriction, asset, purpose, &flow $(, $now)?);
                 lines.push(format!("excepted {excepted:?}"));
             }
-            if let Some((erasure, _)) = of.erasure(whom, purpose $(, $now)?) {
+            for (erasure, up_to) in of.erasures(whom, purpose $(, $now)?) {
                 for e in 0..2 {
+                    lines.push(format!("erased up to {up_to:?} by {erasure}"));
                     let kept = of.erasure_excepted(erasure, asset, &flow, epoch(e) $(, $now)?);
                     lines.push(format!("hold in spite {kept:?}"));
                 }
@@ -46,6 +47,7 @@ macro_rules! answers {
         let (of, asset) = (&$of, $asset);
         let mut lines = vec![
             format!("identifiers {:?}", of.identifiers(asset $(, $now)?)),
+            format!("sold {:?}", of.sold(asset, moment(2) $(, $now)?)),
             format!("private {:?}", of.private_mode(asset $(, $now)?)),
             format!("closed {:?}", of.closed_by_unknown(asset $(, $now)?)),
             format!("order {:?}", of.open_order(asset, None $(, $now)?)),
@@ -71,6 +73,7 @@ macro_rules! answers {
                 for n in 0..12 {
                     let against = against(n);
                     lines.push(format!("objects {:?}", of.objection(subject, &against $(, $now)?)));
+                    lines.push(format!("since {:?}", of.objected(subject, &against $(, $now)?)));
                 }
                 for n in 0..8 {
                     let asked = ConsentQuestion {
@@ -94,6 +97,13 @@ macro_rules! answers {
                     lines.push(format!("reached {reached:?}"));
                 }
                 lines.push(format!("account {:?}", of.account(subject $(, $now)?)));
+                lines.push(format!("customer {:?}", of.customer(subject $(, $now)?)));
+                for n in 0..8 {
+                    let category = [Category::Odometer, Category::Location][usize::from(n / 2 % 2)];
+                    let (purpose, recipient) = (purpose(n), recipient(n / 4));
+                    let state = of.person_consent(subject, &purpose, category, &recipient $(, $now)?);
+                    lines.push(format!("personal {state:?}"));
+                }
                 for notice in ["notice 1", "notice 2"] {
                     lines.push(format!("told {:?}", of.notice_told(notice, subject $(, $now)?)));
                 }
@@ -108,6 +118,9 @@ macro_rules! answers_at_large {
     ($of:expr $(, $now:expr)?) => {{
         let of = &$of;
         let mut lines = vec![format!("enrolled {:?}", of.enrolment(&slug("box") $(, $now)?))];
+        for n in 0..4 {
+            lines.push(format!("ended {:?}", of.order_ended(order(n) $(, $now)?)));
+        }
         for n in 0..2 {
             lines.push(format!("found {:?}", of.find_asset(&index(n) $(, $now)?)));
             lines.push(format!("at {:?}", of.assets_of_interest(&station(n) $(, $now)?)));
@@ -173,8 +186,56 @@ proptest! {
     }
 }
 
+/// The ledger without what does not count at `now` because it was voided.
+fn without_mistakes(ledger: &[(EntryHash, Entry)], now: UtcMicros) -> Vec<(EntryHash, Entry)> {
+    let voided = |hash: &EntryHash, effect: Effect| {
+        ledger.iter().any(|(_, entry)| match &entry.event {
+            Event::Voided(void) if void.entry == *hash => {
+                effect != Effect::Closes || entry.recorded_at <= now
+            }
+            _ => false,
+        })
+    };
+    let stays = |(hash, entry): &&(EntryHash, Entry)| {
+        !matches!(entry.event, Event::Voided(_)) && !voided(hash, entry.event.effect())
+    };
+    ledger.iter().filter(stays).cloned().collect()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn a_consent_ends_at_the_first_moment_at_which_it_is_not_in_force(
+        lines in prop::collection::vec(line(), 10..40),
+    ) {
+        let (entries, facts) = ledger(&lines);
+        let entries: Vec<_> = entries.into_iter().map(|entry| (entry.hash(), entry)).collect();
+        for last in [MOMENTS / 2, MOMENTS + 8] {
+            let now = moment(last);
+            let known = without_mistakes(&entries, now);
+            let worlds: Vec<_> = (0..=last).map(|n| Naive::read(&known, moment(n))).collect();
+            for n in 0..24 {
+                let asked = ConsentQuestion {
+                    asset: all_assets()[usize::from(n % 3)],
+                    subject: subject(1 + n % 3),
+                    role: role(n),
+                    purpose: &purpose(n),
+                    category: [Category::Odometer, Category::Location][usize::from(n / 2 % 2)],
+                    recipient: &recipient(n / 4),
+                };
+                for since in [0, 3, 6] {
+                    let over = |at: &u8| {
+                        let state = worlds[usize::from(*at)].consent(&asked);
+                        !matches!(state, ConsentState::Given { .. })
+                    };
+                    let expected = (since..=last).find(over).map(moment);
+                    let ended = facts.consent_ended(&asked, moment(since), now);
+                    prop_assert_eq!(ended, expected, "{:?} since {}", asked, since);
+                }
+            }
+        }
+    }
 
     #[test]
     fn an_entry_changes_no_answer_about_an_asset_that_it_does_not_touch(
@@ -184,9 +245,9 @@ proptest! {
         for entry in ledger(&lines).0 {
             let mut after = before.clone();
             let touched = after.replay(&entry).expect("of this ledger").touched;
-            // A hold keeps what is stored and changes no grant.
+            // A hold keeps what is stored, a customer gets messages: neither changes a grant.
             let grants = |mut lines: Vec<String>| {
-                lines.retain(|line| !line.starts_with("hold"));
+                lines.retain(|line| !line.starts_with("hold") && !line.starts_with("customer"));
                 lines
             };
             for now in times().step_by(5) {

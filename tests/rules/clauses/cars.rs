@@ -1,7 +1,11 @@
 //! The clauses of Cars Software AS.
 
-mod all;
+mod data;
+mod keeping;
+mod people;
 mod processor;
+mod purposes;
+mod sharing;
 
 use super::{
     visit::{Stood, visit},

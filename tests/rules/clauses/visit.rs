@@ -8,7 +8,7 @@ use vernport::{
     registrar::read_all,
     stage::{Setting, Stage},
 };
-use vernport_crypto::OpeningKey;
+use vernport_crypto::{OpeningKey, VerifyingKey};
 use vernport_gateway::SystemClock;
 use vernport_registry::world::World;
 use vernport_seal::{Body, ReceivedEnvelope};
@@ -52,6 +52,8 @@ pub(super) struct Batch {
 /// One controller of a visit, and what came of it.
 pub(super) struct Stood {
     pub(super) id: ControllerId,
+    /// The key that its gateway signs with.
+    pub(super) device_key: VerifyingKey,
     pub(super) batches: Vec<Batch>,
     /// The keys of everybody who may open something of this controller, its own recovery key apart.
     pub(super) keys: Vec<(KeyId, OpeningKey)>,
@@ -122,7 +124,7 @@ async fn stand(stage: &mut Stage, controller: &DevController, notice: &str) -> R
         }
         keys.push((key.key_id, stage.dev.opening_key(controller, key)?));
     }
-    Ok(Stood { id: controller.id.clone(), batches, keys })
+    Ok(Stood { id: controller.id.clone(), device_key: controller.device_key, batches, keys })
 }
 
 fn truck() -> Result<Truck> {

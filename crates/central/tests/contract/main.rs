@@ -5,6 +5,7 @@ mod batches;
 mod common;
 mod connections;
 mod consents;
+mod explain;
 mod feed;
 mod ledger;
 mod reads;

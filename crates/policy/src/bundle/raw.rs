@@ -14,17 +14,16 @@ use std::{
     ops::Range,
 };
 use toml::{Spanned, value::Datetime};
-use vernport_registry::{HoldGround, Role};
+use vernport_registry::{DisclosureGround, HoldGround, Role};
 use vernport_types::{Category, ControllerId, Identification, LegalBasis, Reason, Slug};
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "`format`, `requires` and `extends` are judged before")]
 pub(crate) struct Raw {
-    format: u32,
+    pub(super) format: u32,
     #[serde(default)]
-    requires: Vec<String>,
-    extends: Option<toml::Value>,
+    pub(super) requires: Vec<String>,
+    pub(super) extends: Option<RawExtends>,
     pub(crate) name: Slug,
     #[serde(default)]
     pub(crate) parameters: BTreeMap<Spanned<Slug>, RawParameter>,
@@ -53,6 +52,14 @@ pub(crate) struct Raw {
     pub(crate) right: Vec<RawRight>,
     #[serde(default)]
     pub(crate) acknowledged: Vec<RawAcknowledged>,
+}
+
+/// The bundle that this one tightens, and the SHA-256 of its file.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawExtends {
+    pub(crate) bundle: Spanned<Slug>,
+    pub(crate) hash: Spanned<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -124,6 +131,7 @@ pub(crate) struct RawPurpose {
     pub(crate) internal_administration: bool,
     #[serde(default)]
     pub(crate) required_for_contract: bool,
+    pub(crate) categories: Option<Vec<Category>>,
     #[serde(default)]
     pub(crate) assumed: bool,
 }
@@ -172,6 +180,8 @@ pub(crate) struct RawRetention {
     pub(crate) at_most: Spanned<Period>,
     #[serde(default = "service")]
     pub(crate) ground: RetentionGround,
+    #[serde(default)]
+    pub(crate) categories: Vec<Category>,
     pub(crate) clauses: Spanned<Vec<String>>,
     #[serde(default)]
     pub(crate) assumed: bool,
@@ -183,7 +193,7 @@ pub(crate) struct RawForm {
     pub(crate) id: Spanned<Slug>,
     pub(crate) purpose: Spanned<Slug>,
     pub(crate) recipient: Spanned<Slug>,
-    pub(crate) categories: Vec<Category>,
+    pub(crate) categories: Spanned<Vec<Category>>,
     #[serde(deserialize_with = "period")]
     pub(crate) valid: Spanned<Period>,
     pub(crate) clauses: Spanned<Vec<String>>,
@@ -219,6 +229,9 @@ pub(crate) struct RawFlow {
     pub(crate) private_mode: bool,
     #[serde(default)]
     pub(crate) offline: bool,
+    #[serde(default)]
+    pub(crate) account: bool,
+    pub(crate) grounds: Option<Spanned<Vec<DisclosureGround>>>,
     pub(crate) notice: Option<Spanned<Slug>>,
     pub(crate) sources: Option<Spanned<BTreeSet<SourceClass>>>,
     pub(crate) sample: Option<Spanned<String>>,

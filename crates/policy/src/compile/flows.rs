@@ -39,6 +39,7 @@ impl Compiler<'_> {
                 ));
             }
             self.listed(path, id, notices)?;
+            self.of_purpose(&path.span(), signal.category, purpose)?;
             if *minimiser.get_ref() != Minimiser::Drop && !categories.contains(&signal.category) {
                 categories.push(signal.category);
             }
@@ -68,6 +69,8 @@ impl Compiler<'_> {
             notice: notices[notice_place].version.clone(),
             notice_place,
             sources: self.sources(raw, &notices[notice_place..])?,
+            account: raw.account || *raw.window.get_ref() == Window::Account,
+            grounds: raw.grounds.as_ref().map_or(Vec::new(), |grounds| grounds.get_ref().clone()),
             offline: raw.offline,
             deliver: Deliver { store: raw.deliver.get_ref().store, topic },
             retention,
@@ -130,6 +133,19 @@ impl Compiler<'_> {
                 "give it a recipient with `role = \"authority\"`, or another window",
             );
         }
+        match &raw.grounds {
+            None if flow.window == Window::Disclosure => {
+                return refuse("discloses on no ground", "add `grounds`, such as [\"court-order\"]");
+            }
+            Some(grounds) if grounds.get_ref().is_empty() || flow.window != Window::Disclosure => {
+                let what = "grounds are for `window = \"disclosure\"`, at least one";
+                return Err(self.fault(&grounds.span(), what, "name one, or take `grounds` out"));
+            }
+            None | Some(_) => {}
+        }
+        if raw.account && flow.window != Window::Order {
+            return refuse("asks for an account beside its window", "write `window = \"account\"`");
+        }
         if flow.offline {
             if flow.basis != LegalBasis::Contract {
                 return refuse("is opened by a station, and rests on no contract", "take out `offline`");
@@ -142,6 +158,9 @@ impl Compiler<'_> {
             }
             if !flow.roles.is_empty() {
                 return refuse("is opened by a station, which knows nobody", "take out `roles` or `offline`");
+            }
+            if flow.account {
+                return refuse("is opened by a station, which knows no account", "take out `offline`");
             }
         }
         Ok(())

@@ -1,7 +1,10 @@
 //! Notices, and what may be named because a notice lists it.
 
 use super::Compiler;
-use crate::{BundleError, Identify, Notice, Sources, bundle::RawNotice};
+use crate::{
+    BundleError, Identify, Notice, Sources,
+    bundle::{RawNotice, RawPurpose},
+};
 use std::ops::Range;
 use toml::Spanned;
 use vernport_types::{Category, SignalId, Slug};
@@ -81,6 +84,24 @@ impl Compiler<'_> {
     ) -> Result<(), BundleError> {
         let what = |category| format!("lists `{category}`, which `{}` is", path.get_ref());
         self.category_listed(&path.span(), self.catalogue.signal(id).category, what, notices)
+    }
+
+    /// A rule of a purpose may use only what the purpose may use, and nobody's secrets.
+    pub(super) fn of_purpose(
+        &self,
+        span: &Range<usize>,
+        category: Category,
+        purpose: &RawPurpose,
+    ) -> Result<(), BundleError> {
+        if matches!(category, Category::Credential | Category::IdentityDocument) {
+            let what = format!("`{category}` is used");
+            return Err(self.fault(span, what, "take it out: it goes into no flow, form or message"));
+        }
+        if purpose.categories.as_ref().is_none_or(|may| may.contains(&category)) {
+            return Ok(());
+        }
+        let what = format!("`{category}` is none of the categories of purpose `{}`", purpose.id.get_ref());
+        Err(self.fault(span, what, "take it out, or add it to the `categories` of the purpose"))
     }
 
     pub(super) fn category_listed(

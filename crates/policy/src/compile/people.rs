@@ -5,6 +5,7 @@ use crate::{
     BundleError, Form, Message, MessageClass, Notice, Period, RightRule,
     bundle::{RawForm, RawMessage, RawRight},
 };
+use vernport_types::LegalBasis;
 
 /// The longest text of a form, in characters.
 const MAX_FORM_CHARS: usize = 4_000;
@@ -17,20 +18,23 @@ impl Compiler<'_> {
                 let chars = text.trim().chars().count();
                 (1..=MAX_FORM_CHARS).contains(&chars)
             };
-            if texts.is_empty() || !texts.values().all(good) || raw.categories.is_empty() {
+            if texts.is_empty() || !texts.values().all(good) || raw.categories.get_ref().is_empty() {
                 return Err(self.fault(
                     &raw.id.span(),
                     format!("form `{}` does not say what is consented to", raw.id.get_ref()),
                     "give it categories, and a text of at most 4000 characters for each language",
                 ));
             }
-            self.known_purpose(&raw.purpose)?;
+            let purpose = self.known_purpose(&raw.purpose)?;
+            for category in raw.categories.get_ref() {
+                self.of_purpose(&raw.categories.span(), *category, purpose)?;
+            }
             self.known_recipient(&raw.recipient)?;
             Ok(Form {
                 slug: raw.id.get_ref().clone(),
                 purpose: raw.purpose.get_ref().clone(),
                 recipient: raw.recipient.get_ref().clone(),
-                categories: raw.categories.clone(),
+                categories: raw.categories.get_ref().clone(),
                 valid: *raw.valid.get_ref(),
                 texts: texts.clone(),
                 clauses: raw.clauses.get_ref().clone(),
@@ -49,13 +53,21 @@ impl Compiler<'_> {
         for category in raw.categories.get_ref() {
             let what = |category| format!("lists `{category}`, which message `{}` uses", raw.id.get_ref());
             self.category_listed(&raw.categories.span(), *category, what, notices)?;
+            self.of_purpose(&raw.categories.span(), *category, purpose)?;
         }
         if let Some(name) = &raw.form {
             let form = self.bundle.raw.form.iter().find(|form| form.id.get_ref() == name.get_ref());
-            if form.is_none_or(|form| form.purpose.get_ref() != raw.purpose.get_ref()) {
-                let what = format!("there is no form `{}` for this purpose", name.get_ref());
+            let covers = |form: &RawForm| {
+                let of_form = form.categories.get_ref();
+                form.purpose.get_ref() == raw.purpose.get_ref()
+                    && raw.categories.get_ref().iter().all(|category| of_form.contains(category))
+            };
+            if !form.is_some_and(covers) {
+                let what = format!("there is no form `{}` for this purpose and these data", name.get_ref());
                 return Err(self.fault(&name.span(), what, "add `[[form]]`, or mend the name"));
             }
+        } else if *purpose.basis.get_ref() == LegalBasis::Consent {
+            return refuse("rests on a consent that no form asks for", "name the `form` of its purpose");
         }
         match raw.class {
             MessageClass::Administrative if purpose.marketing => {

@@ -57,6 +57,7 @@ impl Compiler<'_> {
             profiling: raw.profiling,
             internal_administration: raw.internal_administration,
             required_for_contract: raw.required_for_contract,
+            categories: raw.categories.clone(),
             clauses: raw.clauses.get_ref().clone(),
             assumed: raw.assumed,
         })
@@ -74,6 +75,7 @@ impl Compiler<'_> {
             period,
             at_most,
             ground: raw.ground,
+            categories: raw.categories.clone(),
             clauses: raw.clauses.get_ref().clone(),
             assumed: raw.assumed,
         })

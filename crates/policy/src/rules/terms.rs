@@ -64,6 +64,8 @@ pub struct Purpose {
     pub internal_administration: bool,
     /// Whether the contract cannot be kept without it.
     pub required_for_contract: bool,
+    /// The data that it may use; none: what the notices list.
+    pub categories: Option<Vec<Category>>,
     /// The clauses that it follows.
     pub clauses: Vec<String>,
     /// Whether no notice states it.
@@ -83,6 +85,8 @@ pub struct RetentionRule {
     pub at_most: Period,
     /// Why it is kept.
     pub ground: RetentionGround,
+    /// The data that it is about where no flow carries any.
+    pub categories: Vec<Category>,
     /// The clauses that it follows.
     pub clauses: Vec<String>,
     /// Whether no notice states it.

@@ -253,7 +253,7 @@ fn without_names(grant: Option<Grant>) -> Option<Grant> {
 
 /// `VERNPORT_CASES` runs more.
 fn cases() -> u32 {
-    std::env::var("VERNPORT_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(384)
+    std::env::var("VERNPORT_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(256)
 }
 
 proptest! {

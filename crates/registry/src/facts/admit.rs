@@ -59,9 +59,9 @@ pub enum Refused {
     /// An order has that number.
     #[error("an order of this id was opened before; an order is opened once, draw a new id")]
     OrderExists,
-    /// An objection to marketing is not weighed.
-    #[error("an objection to marketing is absolute: it stands without being weighed")]
-    MarketingNotWeighed,
+    /// An objection to marketing or profiling is not weighed.
+    #[error("an objection to marketing or profiling is absolute: it stands without being weighed")]
+    AbsoluteNotWeighed,
     /// The person was not told before.
     #[error("the person has to be told first: write restriction-lifting-announced with an earlier time")]
     NotAnnounced,
@@ -137,8 +137,8 @@ impl Facts {
             },
             Event::ObjectionWeighed(outcome) | Event::ObjectionUpheld(outcome) => {
                 match self.in_force(&outcome.objection) {
-                    Some(About::Objection { marketing: false, .. }) => Ok(()),
-                    Some(About::Objection { marketing: true, .. }) => Err(Refused::MarketingNotWeighed),
+                    Some(About::Objection { absolute: false, .. }) => Ok(()),
+                    Some(About::Objection { absolute: true, .. }) => Err(Refused::AbsoluteNotWeighed),
                     _ => Err(no_such(entry, outcome.objection, "an objection")),
                 }
             }
@@ -198,7 +198,7 @@ impl Facts {
 
     /// What an entry is about, unless it is not there or was voided.
     fn in_force(&self, entry: &EntryHash) -> Option<&About> {
-        self.log.get(entry).filter(|_| self.voids.at(entry).is_none())
+        self.log.get(entry).filter(|_| self.voids.at(entry).is_none()).map(|logged| &logged.about)
     }
 
     /// Whether the person who is restricted consents, by the receipt of the

@@ -3,13 +3,14 @@
 //!
 //! The latest that a person said decides. Expiry equals withdrawal (invariant 3).
 
+mod terms;
 mod told;
 
 pub use told::ConsentFacts;
 
 use super::{
     Facts,
-    history::{Book, Filed, Item},
+    history::{Book, Filed, Item, Place},
 };
 use crate::{Consent, ReceiptCode, Role, WithdrawalScope};
 use std::collections::{BTreeSet, HashMap};
@@ -45,6 +46,23 @@ struct Scope {
     categories: BTreeSet<Category>,
 }
 
+/// Which consent is wanted: towards an asset and in a role, or apart from both.
+struct Wanted<'a> {
+    asset: Option<AssetId>,
+    subject: SubjectId,
+    role: Option<Role>,
+    purpose: &'a Slug,
+    category: Category,
+    recipient: &'a Slug,
+}
+
+/// The consents that answer a question and are not voided, whenever recorded,
+/// and the withdrawals that cover it.
+struct Said<'a> {
+    given: Vec<&'a Item<Given>>,
+    withdrawals: Vec<Place>,
+}
+
 /// Which consent is asked for.
 #[derive(Debug, Clone, Copy)]
 pub struct ConsentQuestion<'a> {
@@ -73,6 +91,8 @@ pub enum ConsentState {
         until: UtcMicros,
         /// The form that was used.
         form: Slug,
+        /// When it was given.
+        at: UtcMicros,
     },
     /// It was given and withdrawn.
     Withdrawn {
@@ -125,11 +145,11 @@ impl Consents {
 }
 
 impl Given {
-    fn answers(&self, asked: &ConsentQuestion<'_>) -> bool {
-        self.role == asked.role
-            && self.purpose == *asked.purpose
-            && self.recipient == *asked.recipient
-            && self.categories.contains(&asked.category)
+    fn answers(&self, wanted: &Wanted<'_>) -> bool {
+        wanted.role.is_none_or(|role| self.role == role)
+            && self.purpose == *wanted.purpose
+            && self.recipient == *wanted.recipient
+            && self.categories.contains(&wanted.category)
     }
 
     /// Whether two consents are in part about the same.
@@ -149,86 +169,75 @@ impl Scope {
             && (self.categories.is_empty() || !self.categories.is_disjoint(&given.categories))
     }
 
-    fn covers(&self, asked: &ConsentQuestion<'_>) -> bool {
-        self.purpose.as_ref().is_none_or(|purpose| purpose == asked.purpose)
-            && self.recipient.as_ref().is_none_or(|recipient| recipient == asked.recipient)
-            && (self.categories.is_empty() || self.categories.contains(&asked.category))
+    fn covers(&self, wanted: &Wanted<'_>) -> bool {
+        self.purpose.as_ref().is_none_or(|purpose| purpose == wanted.purpose)
+            && self.recipient.as_ref().is_none_or(|recipient| recipient == wanted.recipient)
+            && (self.categories.is_empty() || self.categories.contains(&wanted.category))
+    }
+}
+
+impl<'a> From<&ConsentQuestion<'a>> for Wanted<'a> {
+    fn from(asked: &ConsentQuestion<'a>) -> Self {
+        Self {
+            asset: Some(asked.asset),
+            subject: asked.subject,
+            role: Some(asked.role),
+            purpose: asked.purpose,
+            category: asked.category,
+            recipient: asked.recipient,
+        }
     }
 }
 
 impl Facts {
     /// Whether a consent is in force now.
     pub fn consent(&self, asked: &ConsentQuestion<'_>, now: UtcMicros) -> ConsentState {
-        let subjects = self.subjects.members(asked.subject, &self.voids);
-        let given: Vec<&Item<Given>> = self
-            .consents
-            .given
-            .of_all(subjects.iter().copied())
-            .filter(|item| self.voids.at(&item.entry).is_none() && item.says.answers(asked))
-            .collect();
-        let counting = given.iter().filter(|item| self.voids.counts(item, now));
+        self.consent_state(&asked.into(), now)
+    }
+
+    fn consent_state(&self, wanted: &Wanted<'_>, now: UtcMicros) -> ConsentState {
+        let said = self.said_of(wanted, now);
+        let counting = said.given.iter().filter(|item| self.voids.counts(item, now));
         let Some(last) = counting.max_by_key(|item| item.place()) else { return ConsentState::Missing };
-        let assets = self.assets.members(asked.asset, &self.voids);
-        // All receipts of consents that answer the question count, whenever recorded.
-        let receipts: Vec<ReceiptCode> = given.iter().map(|item| item.says.receipt).collect();
-        if let Some((entry, at)) =
-            self.withdrawal(|scope| scope.covers(asked), &subjects, &assets, &receipts, now)
-            && last.occurred <= at
+        if let Some((at, _, _, entry)) = said.withdrawals.iter().max()
+            && last.occurred <= *at
         {
-            return ConsentState::Withdrawn { entry, at };
+            return ConsentState::Withdrawn { entry: *entry, at: *at };
         }
         let until = last.says.until;
         if now < until {
-            ConsentState::Given { entry: last.entry, until, form: last.says.form.clone() }
+            let form = last.says.form.clone();
+            ConsentState::Given { entry: last.entry, until, form, at: last.occurred }
         } else {
             ConsentState::Expired { entry: last.entry, at: until }
         }
     }
 
-    /// The first moment at which the consent of a receipt is no longer valid.
-    /// None if it is not in force now: not of that person, not for the purpose,
-    /// run out, voided, or withdrawn for any part of it. What was withdrawn at a
-    /// vehicle counts as far as that asset is concerned.
-    pub(super) fn receipt_in_force(
-        &self,
-        receipt: &ReceiptCode,
-        subject: SubjectId,
-        purpose: Option<&Slug>,
-        asset: Option<AssetId>,
-        now: UtcMicros,
-    ) -> Option<UtcMicros> {
-        let subjects = self.subjects.members(subject, &self.voids);
-        let assets = asset.map(|asset| self.assets.members(asset, &self.voids)).unwrap_or_default();
+    /// All that was said about what is wanted, as known now.
+    fn said_of(&self, wanted: &Wanted<'_>, now: UtcMicros) -> Said<'_> {
+        let subjects = self.subjects.members(wanted.subject, &self.voids);
+        let assets = wanted.asset.map(|asset| self.assets.members(asset, &self.voids)).unwrap_or_default();
         let given: Vec<&Item<Given>> = self
             .consents
             .given
             .of_all(subjects.iter().copied())
-            .filter(|item| self.voids.at(&item.entry).is_none())
+            .filter(|item| self.voids.at(&item.entry).is_none() && item.says.answers(wanted))
             .collect();
-        let consent = given
-            .iter()
-            .filter(|item| item.says.receipt == *receipt && self.voids.counts(item, now))
-            .filter(|item| purpose.is_none_or(|purpose| item.says.purpose == *purpose))
-            .max_by_key(|item| item.place())?;
-        let said = &consent.says;
-        let same = given.iter().filter(|item| item.says.overlaps(said));
-        let receipts: Vec<ReceiptCode> = same.map(|item| item.says.receipt).collect();
-        let withdrawn = self
-            .withdrawal(|scope| scope.narrows(said), &subjects, &assets, &receipts, now)
-            .is_some_and(|(_, at)| consent.occurred <= at);
-        (now < said.until && !withdrawn).then_some(said.until)
+        let receipts: Vec<ReceiptCode> = given.iter().map(|item| item.says.receipt).collect();
+        let withdrawals = self.withdrawals(|scope| scope.covers(wanted), &subjects, &assets, &receipts, now);
+        Said { given, withdrawals }
     }
 
-    /// The last withdrawal: of the people as far as its scope fits, at one of
-    /// the assets, or by one of the receipts.
-    fn withdrawal(
+    /// The withdrawals that count now: of the people as far as its scope fits,
+    /// at one of the assets, or by one of the receipts.
+    fn withdrawals(
         &self,
         fits: impl Fn(&Scope) -> bool,
         subjects: &[SubjectId],
         assets: &[AssetId],
         receipts: &[ReceiptCode],
         now: UtcMicros,
-    ) -> Option<(EntryHash, UtcMicros)> {
+    ) -> Vec<Place> {
         let consents = &self.consents;
         let by_subject = consents
             .by_subject
@@ -239,7 +248,7 @@ impl Facts {
         let by_receipt = consents.by_receipt.of_all(receipts.iter().copied());
         let unscoped =
             by_asset.chain(by_receipt).filter(|item| self.voids.counts(item, now)).map(Item::place);
-        by_subject.chain(unscoped).max().map(|(at, _, _, entry)| (entry, at))
+        by_subject.chain(unscoped).collect()
     }
 
     /// Whose consent a receipt code stands for, by the id that stands for them after merges.

@@ -52,10 +52,21 @@ impl Facts {
     /// The disclosure that is open for an asset and a flow now: of several, the
     /// one that lasts longest.
     pub fn disclosure(&self, asset: AssetId, flow: &Slug, now: UtcMicros) -> Option<Disclosed> {
+        self.disclosure_on(asset, flow, |_| true, now)
+    }
+
+    /// The same, of those that are approved on a ground that fits.
+    pub fn disclosure_on(
+        &self,
+        asset: AssetId,
+        flow: &Slug,
+        fits: impl Fn(DisclosureGround) -> bool,
+        now: UtcMicros,
+    ) -> Option<Disclosed> {
         self.disclosures
             .approved
             .of_all(self.assets.members(asset, &self.voids))
-            .filter(|item| item.says.flows.contains(flow))
+            .filter(|item| item.says.flows.contains(flow) && fits(item.says.ground))
             .filter(|item| self.voids.counts(item, now) && now < item.says.until)
             .filter(|item| !self.is_disclosure_ended(&item.entry, now))
             .max_by_key(|item| (item.says.until, item.place()))

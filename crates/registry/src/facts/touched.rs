@@ -2,7 +2,7 @@
 //! computed again for those assets only.
 
 use super::Facts;
-use crate::{Against, Event, ReceiptCode, Whom, WithdrawalScope};
+use crate::{Event, ReceiptCode, Whom, WithdrawalScope};
 use std::collections::BTreeSet;
 use vernport_types::{AssetId, EntryHash, OrderId, SubjectId};
 
@@ -41,7 +41,7 @@ pub(crate) enum About {
     Receipt(ReceiptCode),
     Objection {
         subject: SubjectId,
-        marketing: bool,
+        absolute: bool,
     },
     Restriction(Whom),
     Erasure(Whom),
@@ -68,10 +68,9 @@ impl About {
                 WithdrawalScope::Subject { subject, .. } => Self::Subjects(vec![*subject]),
                 WithdrawalScope::Asset(asset) => Self::Assets(vec![*asset]),
             },
-            Event::ObjectionRaised(objection) => Self::Objection {
-                subject: objection.subject,
-                marketing: objection.against == Against::Marketing,
-            },
+            Event::ObjectionRaised(objection) => {
+                Self::Objection { subject: objection.subject, absolute: objection.against.is_absolute() }
+            }
             Event::ObjectionWeighed(outcome) | Event::ObjectionUpheld(outcome) => {
                 Self::Entry(outcome.objection)
             }
@@ -117,10 +116,11 @@ impl Facts {
     pub(super) fn touched_by(&self, entry: &EntryHash) -> Touched {
         // A chain of references has three links at most: a voiding, what became
         // of an objection, the objection.
-        let mut about = self.log.get(entry);
+        let about_of = |entry| self.log.get(entry).map(|logged| &logged.about);
+        let mut about = about_of(entry);
         for _ in 0..3 {
             if let Some(About::Entry(of) | About::Voids(of)) = about {
-                about = self.log.get(of);
+                about = about_of(of);
             }
         }
         let assets = match about {
@@ -145,7 +145,7 @@ impl Facts {
     }
 
     /// The assets that a person was ever linked to.
-    fn assets_of(&self, subject: SubjectId) -> Vec<AssetId> {
+    pub(super) fn assets_of(&self, subject: SubjectId) -> Vec<AssetId> {
         let members = self.subjects.members(subject, &self.voids);
         members.into_iter().flat_map(|subject| self.links.assets_of(subject)).collect()
     }

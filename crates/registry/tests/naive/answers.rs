@@ -1,6 +1,6 @@
 //! What the naive model answers, once it has read the ledger.
 
-use super::{Naive, Said};
+use super::{Held, Naive, Said, all_assets};
 use std::collections::BTreeSet;
 use vernport_crypto::BlindIndex;
 use vernport_registry::*;
@@ -59,11 +59,26 @@ impl Naive {
     pub(crate) fn consent(&self, asked: &ConsentQuestion<'_>) -> ConsentState {
         let subject = self.subject(asked.subject);
         let (purpose, recipient) = (asked.purpose.clone(), asked.recipient.clone());
-        match self.consents.get(&(asked.asset, subject, asked.role, purpose, recipient, asked.category)) {
+        self.state(self.consents.get(&(asked.asset, subject, asked.role, purpose, recipient, asked.category)))
+    }
+
+    pub(crate) fn person_consent(
+        &self,
+        subject: SubjectId,
+        purpose: &Slug,
+        category: Category,
+        recipient: &Slug,
+    ) -> ConsentState {
+        let key = (self.subject(subject), purpose.clone(), recipient.clone(), category);
+        self.state(self.personal.get(&key))
+    }
+
+    fn state(&self, said: Option<&Said>) -> ConsentState {
+        match said {
             None => ConsentState::Missing,
             Some(Said::Withdrawn { entry, at }) => ConsentState::Withdrawn { entry: *entry, at: *at },
-            Some(Said::Given { entry, until, form }) if *until > self.now() => {
-                ConsentState::Given { entry: *entry, until: *until, form: form.clone() }
+            Some(Said::Given { entry, until, form, at }) if *until > self.now() => {
+                ConsentState::Given { entry: *entry, until: *until, form: form.clone(), at: *at }
             }
             Some(Said::Given { entry, until, .. }) => ConsentState::Expired { entry: *entry, at: *until },
         }
@@ -73,7 +88,11 @@ impl Naive {
         let subject = self.subject(subject);
         let mine = || self.objections.iter().filter(|(of, o)| *of == subject && o.against == *against).rev();
         for (_, o) in mine() {
-            if o.outcome == Some(true) || *against == Against::Marketing {
+<<<<<<< HEAD
+            if o.outcome == Some(true) || matches!(against, Against::Marketing | Against::Profiling) {
+=======
+            if o.outcome == Some(true) || against.is_absolute() {
+>>>>>>> main
                 return Objected::Upheld { entry: o.entry };
             }
         }
@@ -83,6 +102,15 @@ impl Naive {
             }
         }
         Objected::No
+    }
+
+    pub(crate) fn objected(&self, subject: SubjectId, against: &Against) -> Option<UtcMicros> {
+        let subject = self.subject(subject);
+        let mut stand = self.objections.iter().filter(|(of, o)| {
+            let upheld = o.outcome == Some(true) || *against == Against::Marketing;
+            *of == subject && o.against == *against && upheld
+        });
+        stand.next().map(|(_, o)| self.times[&o.entry])
     }
 
     pub(crate) fn restriction(&self, whom: Whom, purpose: &Slug) -> Option<EntryHash> {
@@ -156,17 +184,73 @@ impl Naive {
     }
 
     pub(crate) fn hold(&self, asset: AssetId, flow: &Slug, epoch: EpochId) -> Option<HoldFacts> {
-        let asset = self.asset(asset);
         let mut longest: Option<HoldFacts> = None;
-        for held in self.holds.iter().filter(|held| !held.lifted && held.hold.until > self.now()) {
-            if self.covers(&held.hold.scope, asset, flow, epoch)
-                && longest.is_none_or(|longest| longest.until <= held.hold.until)
-            {
-                longest =
-                    Some(HoldFacts { entry: held.entry, ground: held.hold.ground, until: held.hold.until });
+        for held in self.holds(asset, flow, epoch) {
+            if longest.is_none_or(|longest| longest.until <= held.until) {
+                longest = Some(held);
             }
         }
         longest
+    }
+
+    pub(crate) fn holds(&self, asset: AssetId, flow: &Slug, epoch: EpochId) -> Vec<HoldFacts> {
+        let mut found = Vec::new();
+        for Held { entry, hold, lifted } in &self.holds {
+            if !lifted && hold.until > self.now() && self.covers(&hold.scope, asset, flow, epoch) {
+                found.push(HoldFacts { entry: *entry, ground: hold.ground, until: hold.until });
+            }
+        }
+        found.sort_by_key(|held| held.until);
+        found
+    }
+
+    pub(crate) fn erasures(&self, whom: Whom, purpose: &Slug) -> Vec<(EntryHash, UtcMicros)> {
+        let whom = self.whom(whom);
+        let mut found = Vec::new();
+        for (of, only, entry, at) in &self.erasures {
+            if *of == whom && only.as_ref().is_none_or(|only| only == purpose) {
+                found.push((*entry, *at));
+            }
+        }
+        found
+    }
+
+    pub(crate) fn order_ended(&self, order: OrderId) -> Option<UtcMicros> {
+        let expires = *self.order_ends.get(&order)?;
+        let ended = self.closings.get(&order).map_or(expires, |closed| expires.min(*closed));
+        if ended <= self.now() { Some(ended) } else { None }
+    }
+
+    pub(crate) fn sold(&self, asset: AssetId, after: UtcMicros) -> Option<UtcMicros> {
+        let asset = self.asset(asset);
+        let mut sales = self.sales.iter().filter(|(of, at)| *of == asset && *at > after);
+        sales.next().map(|(_, at)| *at)
+    }
+
+    pub(crate) fn customer(&self, subject: SubjectId) -> Option<EntryHash> {
+        let subject = self.subject(subject);
+        let ended = |whom| self.milestone(whom, Milestone::RelationshipEnded).map(|(_, at)| at);
+        let mut last: Option<(UtcMicros, EntryHash)> = None;
+        let mut sign = |entry: EntryHash, ends: [Option<UtcMicros>; 2]| {
+            let since = self.times[&entry];
+            if ends.into_iter().flatten().all(|end| end < since) {
+                last = last.max(Some((since, entry)));
+            }
+        };
+        for asset in all_assets() {
+            for role in [Role::Owner, Role::Orderer] {
+                for linked in self.subjects(asset, role) {
+                    if linked.subject == subject {
+                        let ends = [ended(Whom::Subject(subject)), ended(Whom::Asset(asset))];
+                        sign(linked.entry, ends);
+                    }
+                }
+            }
+        }
+        if let Some(entry) = self.account(subject) {
+            sign(entry, [ended(Whom::Subject(subject)), None]);
+        }
+        last.map(|(_, entry)| entry)
     }
 
     fn covers(&self, scope: &HoldScope, asset: AssetId, flow: &Slug, epoch: EpochId) -> bool {

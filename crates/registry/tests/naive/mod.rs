@@ -13,7 +13,7 @@ use vernport_types::*;
 /// What a person last said about one consent.
 #[derive(Clone)]
 enum Said {
-    Given { entry: EntryHash, until: UtcMicros, form: Slug },
+    Given { entry: EntryHash, until: UtcMicros, form: Slug, at: UtcMicros },
     Withdrawn { entry: EntryHash, at: UtcMicros },
 }
 
@@ -72,6 +72,12 @@ pub(crate) struct Naive {
     disclosures: Vec<(EntryHash, DisclosureApproved)>,
     ended_disclosures: BTreeSet<EntryHash>,
     receipted: Vec<Receipted>,
+    times: BTreeMap<EntryHash, UtcMicros>,
+    order_ends: BTreeMap<OrderId, UtcMicros>,
+    closings: BTreeMap<OrderId, UtcMicros>,
+    sales: Vec<(AssetId, UtcMicros)>,
+    /// Consents apart from any asset and role.
+    personal: BTreeMap<(SubjectId, Slug, Slug, Category), Said>,
     restricted: BTreeMap<EntryHash, Whom>,
     excepted: Vec<(EntryHash, RestrictionExcepted)>,
     kept: Vec<(EntryHash, ErasureExcepted)>,
@@ -102,8 +108,13 @@ impl Naive {
             }
         }
         for (hash, entry) in ledger {
-            if let Event::RestrictionSet(set) = &entry.event {
-                naive.restricted.insert(*hash, set.whom);
+            naive.times.insert(*hash, entry.occurred_at);
+            match &entry.event {
+                Event::RestrictionSet(set) => _ = naive.restricted.insert(*hash, set.whom),
+                Event::OrderOpened(order) if !voided.contains_key(hash) => {
+                    _ = naive.order_ends.insert(order.order, order.expires_at);
+                }
+                _ => {}
             }
         }
         let mut counting: Vec<&(EntryHash, Entry)> = ledger
@@ -173,8 +184,8 @@ impl Naive {
                     }
                 }
             }
-            Event::ConsentGiven(consent) => self.given(consent, hash),
-            Event::ConsentRenewed(renewal) => self.given(&renewal.consent, hash),
+            Event::ConsentGiven(consent) => self.given(consent, (hash, at)),
+            Event::ConsentRenewed(renewal) => self.given(&renewal.consent, (hash, at)),
             Event::ConsentWithdrawn(withdrawal) => {
                 let covers = |naive: &Self, key: &ConsentKey| match &withdrawal.scope {
                     WithdrawalScope::Asset(asset) => naive.asset(*asset) == naive.asset(key.0),
@@ -197,6 +208,7 @@ impl Naive {
                     self.consents.insert(key, Said::Withdrawn { entry: hash, at });
                 }
                 self.withdrawn_in_part(&withdrawal.scope, receipts);
+                self.withdrawn_in_person(&withdrawal.scope, receipts, &Said::Withdrawn { entry: hash, at });
             }
             Event::ObjectionRaised(objection) => {
                 let subject = self.subject(objection.subject);
@@ -233,7 +245,10 @@ impl Naive {
                 expires: order.expires_at,
                 entry: hash,
             }),
-            Event::OrderClosed(order) => _ = self.closed_orders.insert(order.order),
+            Event::OrderClosed(order) => {
+                self.closed_orders.insert(order.order);
+                self.closings.entry(order.order).or_insert(at);
+            }
             Event::AssetIdentified(identified) => {
                 _ = self.identifiers.insert((self.asset(identified.asset), identified.index));
             }
@@ -252,6 +267,7 @@ impl Naive {
             Event::OwnerChanged(change) => {
                 let asset = self.asset(change.asset);
                 self.links.retain(|key, _| key.0 != asset);
+                self.sales.push((asset, at));
                 for owner in &change.owners {
                     let subject = self.subject(*owner);
                     let linked = Linked { subject, entry: hash, until: None };
@@ -345,7 +361,40 @@ impl Naive {
         self.receipted = receipted;
     }
 
-    fn given(&mut self, consent: &Consent, entry: EntryHash) {
+    fn withdrawn_in_person(
+        &mut self,
+        scope: &WithdrawalScope,
+        receipts: &BTreeMap<ReceiptCode, Consent>,
+        said: &Said,
+    ) {
+        let covers = |(subject, purpose, recipient, category): &(SubjectId, Slug, Slug, Category)| match scope
+        {
+            WithdrawalScope::Asset(_) => false,
+            WithdrawalScope::Receipt(receipt) => receipts.get(receipt).is_some_and(|consent| {
+                self.subject(consent.subject) == *subject
+                    && (&consent.purpose, &consent.recipient) == (purpose, recipient)
+                    && consent.categories.contains(category)
+            }),
+            WithdrawalScope::Subject { subject: of, purpose: p, recipient: r, categories } => {
+                self.subject(*of) == *subject
+                    && p.as_ref().is_none_or(|p| p == purpose)
+                    && r.as_ref().is_none_or(|r| r == recipient)
+                    && (categories.is_empty() || categories.contains(category))
+            }
+        };
+        let keys: Vec<_> = self.personal.keys().filter(|key| covers(key)).cloned().collect();
+        for key in keys {
+            self.personal.insert(key, said.clone());
+        }
+    }
+
+    fn given(&mut self, consent: &Consent, (entry, at): (EntryHash, UtcMicros)) {
+        for category in &consent.categories {
+            let (purpose, recipient) = (consent.purpose.clone(), consent.recipient.clone());
+            let key = (self.subject(consent.subject), purpose, recipient, *category);
+            let said = Said::Given { entry, until: consent.valid_until, form: consent.form.clone(), at };
+            self.personal.insert(key, said);
+        }
         let (withdrawn, withdrawn_at) = (false, BTreeSet::new());
         self.receipted.push(Receipted { consent: consent.clone(), withdrawn, withdrawn_at });
         for asset in all_assets() {
@@ -353,7 +402,7 @@ impl Naive {
                 let subject = self.subject(consent.subject);
                 let (purpose, recipient) = (consent.purpose.clone(), consent.recipient.clone());
                 let key = (asset, subject, consent.role, purpose, recipient, *category);
-                let said = Said::Given { entry, until: consent.valid_until, form: consent.form.clone() };
+                let said = Said::Given { entry, until: consent.valid_until, form: consent.form.clone(), at };
                 self.consents.insert(key, said);
             }
         }

@@ -3,9 +3,12 @@
 use super::{
     Stage, TrialError, Unmet, ask,
     raw::{Place, RawReading},
-    values::{Shown, Time, Written},
+    values::Written,
 };
-use crate::ask::{Answer, ON_THE_BUS, Outcome, Question};
+use crate::{
+    ask::{Answer, ON_THE_BUS, Outcome, Question},
+    shown::{Shown, Time},
+};
 use vernport_policy::Period;
 use vernport_types::{Identification, Reason, Signal, SignalId, Slug, Source};
 

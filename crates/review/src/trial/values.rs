@@ -1,11 +1,8 @@
 //! Values as a trial file writes them, held against those of readings.
 
-use std::fmt;
 use toml::{Table, Value as Toml};
 use vernport_decode::obd::Code;
-use vernport_types::{
-    Cell, Fault, FaultState, Label, Number, Position, TroubleCode, UtcMicros, Value, ValueKind,
-};
+use vernport_types::{Cell, Fault, FaultState, Label, Number, Position, TroubleCode, Value, ValueKind};
 
 /// A value as it is written; what it means depends on the kind of its signal.
 #[derive(Debug, Clone, PartialEq)]
@@ -87,43 +84,4 @@ impl Written {
 fn degrees(value: &Toml) -> Option<f64> {
     #[expect(clippy::cast_precision_loss, reason = "degrees are below 180")]
     value.as_float().or_else(|| value.as_integer().map(|n| n as f64))
-}
-
-/// Shows a value of a trial, which is invented, as its file writes it.
-pub(super) struct Shown(pub(super) Value);
-
-impl fmt::Display for Shown {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Value::Integer(n) => write!(f, "{n}"),
-            Value::Number(x) => write!(f, "{:?}", x.get()),
-            Value::Flag(flag) => write!(f, "{flag}"),
-            Value::Label(label) => write!(f, "\"{}\"", label.expose()),
-            Value::Position(position) => {
-                let (lat, lon) = position.degrees();
-                write!(f, "{{ lat = {lat}, lon = {lon} }}")
-            }
-            Value::TroubleCode(TroubleCode { fault, .. }) => match fault {
-                Fault::Obd(code) => write!(f, "\"{}\"", Code(code)),
-                Fault::J1939 { spn, fmi, .. } => write!(f, "{{ spn = {spn}, fmi = {fmi} }}"),
-                Fault::Uds { code, .. } => write!(f, "UDS code {code:06X}"),
-            },
-            Value::Nothing => f.write_str("{ none = true }"),
-            Value::Cell(cell) => write!(f, "{{ h3 = \"{:x}\" }}", cell.0),
-            Value::Bucket(from, to) => write!(f, "{{ from = {from}, to = {to} }}"),
-            Value::Present => f.write_str("\"present\""),
-        }
-    }
-}
-
-/// A time in RFC 3339, UTC.
-pub(super) struct Time(pub(super) UtcMicros);
-
-impl fmt::Display for Time {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match jiff::Timestamp::from_microsecond(self.0.0) {
-            Ok(time) => write!(f, "{time}"),
-            Err(_) => f.write_str("a time beyond the calendar"),
-        }
-    }
 }
