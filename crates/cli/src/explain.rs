@@ -8,8 +8,8 @@ use std::{collections::HashMap, sync::Arc};
 use vernport_crypto::{IdentityKey, OpeningKey, SigningKey, sha256};
 use vernport_gateway::SystemClock;
 use vernport_policy::{
-    Bundle, GrantId, Head, Opening, Outcomes, Rules, Sampler, Snapshot, SnapshotFor, StationRef, Table,
-    Tables, snapshot,
+    GrantId, Head, Opening, Outcomes, Rules, Sampler, Snapshot, SnapshotFor, StationRef, Table, Tables,
+    snapshot,
 };
 use vernport_registry::{
     Actor, ActorRole, ENTRY_FORMAT, Entry, Event, Facts, RecipientKeyActivated, world::World,
@@ -44,7 +44,7 @@ impl Tables for Names {
 pub fn run(args: &args::Explain) -> Result<()> {
     let catalogue = shipped::catalogue();
     let (file, text) = shipped::bundle_text(&args.bundle)?;
-    let rules = Arc::new(Rules::compile(&Bundle::from_toml(&file, &text)?, &catalogue)?);
+    let rules = Arc::new(Rules::compile(&shipped::load(&file, &text)?, &catalogue)?);
     let now = match &args.at {
         Some(at) => UtcMicros(
             at.parse::<jiff::Timestamp>().context("--at: write 2026-11-20T09:30:00Z")?.as_microsecond(),
