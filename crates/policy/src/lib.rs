@@ -13,6 +13,7 @@ mod check;
 mod compile;
 mod decide;
 mod diff;
+mod due;
 mod error;
 mod flow;
 mod grant;
@@ -30,6 +31,7 @@ mod words;
 
 pub use bundle::{Bundle, BundleFile, ReadBase};
 pub use diff::{Change, Diff, Effect, diff};
+pub use due::{Due, Kept, due};
 pub use error::BundleError;
 pub use flow::{Deliver, Flow, FlowIndex, Payload, Retention, Sampling, TopicForm, Window};
 pub use grant::{Believe, FlowGrant, Grant, Wider, no_wider};

@@ -1,6 +1,5 @@
 //! The clauses of Cars Software AS.
 
-mod all;
 mod data;
 mod keeping;
 mod people;

@@ -3,6 +3,7 @@
 mod cars;
 mod cspe_overlay;
 mod entries;
+mod fleet;
 mod sealed;
 mod visit;
 mod west_access;

@@ -48,7 +48,12 @@ fn cars_6_4_a_reasonable_period_is_a_number_and_one_that_nobody_stated() {
         .iter()
         .map(|parameter| (parameter.name.as_str(), parameter.value.as_str(), parameter.assumed))
         .collect();
-    assert_eq!(periods, [("after-last-contact", "P2Y", true), ("at-most-after-reading", "P5Y", true)]);
+    let expected = [
+        ("after-last-contact", "P2Y", true),
+        ("answer", "P1M", true),
+        ("at-most-after-reading", "P5Y", true),
+    ];
+    assert_eq!(periods, expected);
     let vague = changed(BUNDLE, "value = \"P2Y\"", "value = \"reasonable\"");
     assert!(compile(&vague).is_err(), "no number, no bundle");
 }

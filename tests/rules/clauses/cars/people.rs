@@ -65,10 +65,10 @@ fn cars_10_11_nothing_is_asked_of_a_vehicle_before_there_is_a_basis() {
     let open = |time| open_signals(&rules, ORDERED, "car", time);
     assert_eq!(open("2026-05-01T07:59:59Z"), [""; 0]);
     let needed = [
-        "Vehicle.TraveledDistance",
         "Vehicle.Diagnostics.DTCList",
         "Vehicle.LowVoltageBattery.CurrentVoltage",
         "Vehicle.Service.DistanceToService",
+        "Vehicle.TraveledDistance",
     ];
     assert_eq!(open("2026-05-01T08:00:00Z"), needed, "what the work needs and nothing else");
     assert_eq!(open("2026-05-01T15:00:00Z"), [""; 0]);
