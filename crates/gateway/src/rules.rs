@@ -6,8 +6,8 @@
 use crate::config::RulesFiles;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
-use vernport_policy::{Bundle, BundleError, Rules, SignatureError, verify_bundle};
-use vernport_types::{Catalogue, CatalogueError, ControllerId};
+use vernport_policy::{Bundle, BundleError, BundleFile, Rules, SignatureError, verify_bundle};
+use vernport_types::{Catalogue, CatalogueError, ControllerId, Slug};
 
 /// Why there are no rules to run.
 #[derive(Debug, Error)]
@@ -76,12 +76,25 @@ pub fn load(
     let signature_path = files.bundle.join("bundle.sig");
     verify_bundle(&files.bundle_key, &text, if_there(read(&signature_path))?.as_deref())
         .map_err(|source| RulesError::Signature { path: signature_path, source })?;
-    let rules = Rules::compile(&Bundle::from_toml(&path.display().to_string(), &text)?, catalogue)?;
+    let mut base = |name: &Slug| read_base(&files.bundle, name).map_err(Into::into);
+    let rules = Rules::compile(&Bundle::load(&path.display().to_string(), &text, &mut base)?, catalogue)?;
     if rules.controller() != controller {
         let (found, expected) = (rules.controller().clone(), controller.clone());
         return Err(RulesError::Controller { path, found, expected });
     }
     Ok(rules)
+}
+
+/// The base of a bundle: a file of its name in the bundle's folder, or a folder of its name beside it.
+/// It needs no signature of its own: the bundle names its hash.
+///
+/// # Errors
+/// [`RulesError::Read`], for the folder beside it, if neither is there.
+pub fn read_base(folder: &Path, name: &Slug) -> Result<BundleFile, RulesError> {
+    let inside = folder.join(format!("{name}.toml"));
+    let beside = folder.join("..").join(name.as_str()).join("bundle.toml");
+    let path = if inside.is_file() { inside } else { beside };
+    Ok(BundleFile { file: path.display().to_string(), text: read(&path)? })
 }
 
 fn read(path: &Path) -> Result<String, RulesError> {
