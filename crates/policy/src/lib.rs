@@ -26,6 +26,7 @@ mod period;
 mod released;
 mod rules;
 mod sampler;
+mod signature;
 mod standing;
 mod table;
 mod words;
@@ -50,6 +51,7 @@ pub use rules::{
     StartEvent, Transfer, TransferTool,
 };
 pub use sampler::{Sample, SampleKey, Sampler};
+pub use signature::{SignatureError, sign_bundle, verify_bundle};
 pub use standing::{Applied, ApplyError, Standing};
 pub use table::Table;
 pub use vernport_registry::{Role, StationRef};
