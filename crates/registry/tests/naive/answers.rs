@@ -88,11 +88,7 @@ impl Naive {
         let subject = self.subject(subject);
         let mine = || self.objections.iter().filter(|(of, o)| *of == subject && o.against == *against).rev();
         for (_, o) in mine() {
-<<<<<<< HEAD
             if o.outcome == Some(true) || matches!(against, Against::Marketing | Against::Profiling) {
-=======
-            if o.outcome == Some(true) || against.is_absolute() {
->>>>>>> main
                 return Objected::Upheld { entry: o.entry };
             }
         }
