@@ -3,7 +3,7 @@
 use super::{
     cspe_overlay,
     entries::{consent, is_event, ledger, with, without, write},
-    world::{catalogue, refused, rules, world},
+    world::{catalogue, compile, refused, rules, world},
 };
 use serde_json::json;
 use vernport_policy::{RetentionRule, SourceClass};
@@ -50,6 +50,21 @@ fn cspe_3_1_3_identity_documents_serve_test_drives_and_go_nowhere() {
     assert!(rules.forms().iter().all(|form| !form.categories.contains(&document)));
     assert!(rules.messages().iter().all(|message| !message.categories.contains(&document)));
     assert!(cspe_overlay::rules().flows().iter().all(|flow| !flow.categories.contains(&document)));
+    // No purpose that has its own list has them on it, but the one; and no form asks for them.
+    let listing =
+        rules.purposes().iter().filter(|p| p.categories.as_ref().is_some_and(|c| c.contains(&document)));
+    assert_eq!(listing.map(|purpose| purpose.slug.as_str()).collect::<Vec<_>>(), ["test-drive"]);
+    for purpose in ["marketing", "customer-survey", "partner-service"] {
+        let asks = format!("purpose = \"{purpose}\"\nrecipient = ");
+        let text = super::world::text("car-special");
+        let (before, after) = text.split_once(&asks).expect("a form of the purpose");
+        let wider = after.replacen(
+            "categories = [\"contact\"]",
+            "categories = [\"contact\", \"identity-document\"]",
+            1,
+        );
+        compile(&format!("{before}{asks}{wider}")).expect_err(purpose);
+    }
     let days = |rule: &RetentionRule| rule.at_most.after(vernport_types::UtcMicros(0), rules.zone());
     let shortest = rules.retentions().iter().min_by_key(|rule| days(rule)).expect("a table");
     assert_eq!(shortest.slug.as_str(), "test-drive");
