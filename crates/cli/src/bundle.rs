@@ -5,7 +5,7 @@ mod test;
 use crate::{args, shipped};
 use anyhow::{Result, bail};
 use std::path::Path;
-use vernport_policy::{Bundle, Rules};
+use vernport_policy::Rules;
 
 /// Checks each folder; ends with an error when one is broken.
 ///
@@ -35,7 +35,7 @@ pub fn run(args: &args::Bundle) -> Result<()> {
 
 fn check(folder: &Path, catalogue: &vernport_types::Catalogue) -> Result<String> {
     let (file, text) = shipped::read_bundle(folder)?;
-    let rules = Rules::compile(&Bundle::from_toml(&file, &text)?, catalogue)?;
+    let rules = Rules::compile(&shipped::load(&file, &text)?, catalogue)?;
     let signals = catalogue.iter().filter(|(id, _)| rules.flows().iter().any(|f| f.minimiser(*id).is_some()));
     Ok(format!(
         "{file}: in order; controller {}, {} flows, {} of {} signals named by a flow",

@@ -13,7 +13,7 @@ use std::{collections::HashMap, path::Path, sync::Arc};
 use vernport_api::explain::{ExplainRequest, Explanation, Vehicle, source};
 use vernport_crypto::IdentityKey;
 use vernport_gateway::SystemClock;
-use vernport_policy::{Bundle, Rules, SourceClass, StationRef};
+use vernport_policy::{Rules, SourceClass, StationRef};
 use vernport_registry::{Entry, world::World};
 use vernport_review::{
     ask::{self, Question, ask},
@@ -52,7 +52,7 @@ pub async fn run(args: &args::Explain) -> Result<()> {
 fn by_world(args: &args::Explain, bundle: &str, world: &Path) -> Result<Explanation> {
     let catalogue = shipped::catalogue();
     let (file, text) = shipped::bundle_text(bundle)?;
-    let rules = Arc::new(Rules::compile(&Bundle::from_toml(&file, &text)?, &catalogue)?);
+    let rules = Arc::new(Rules::compile(&shipped::load(&file, &text)?, &catalogue)?);
     let file = world.display().to_string();
     let text = std::fs::read_to_string(world).with_context(|| format!("{file}: cannot be read"))?;
     let world = World::from_toml(&file, &text)?;
