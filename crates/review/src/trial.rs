@@ -47,11 +47,23 @@
 //! at = 2029-05-01T11:00:00Z             # or: held = true
 //! ```
 //!
+//! Whether a message of a class of the bundle may be sent to a person:
+//!
+//! ```toml
+//! [[expect]]
+//! time = "+2d"
+//! message = "newsletter"
+//! subject = "kari"
+//! similar = false                       # not about goods like those bought; true without it
+//! allowed = true                        # or: withheld = "consent-missing"
+//! ```
+//!
 //! Promise: nothing is decided here. What a trial expects is held against what
 //! [`crate::ask`] answers.
 
 mod batches;
 mod dues;
+mod messages;
 mod raw;
 mod readings;
 mod values;
@@ -59,6 +71,7 @@ mod values;
 use crate::ask::ask;
 use batches::Batch;
 use dues::Due;
+use messages::Message;
 use raw::{Place, RawTrial};
 use readings::Reading;
 use std::{collections::BTreeSet, fmt, sync::Arc};
@@ -98,6 +111,7 @@ enum Expect {
     Reading(Box<Reading>),
     Batch(Batch),
     Due(Due),
+    Message(Message),
 }
 
 /// An expectation that was not met.
@@ -237,6 +251,8 @@ impl Expect {
             Self::Batch(Batch::read(place.members(table)?, place)?)
         } else if table.contains_key("due") {
             Self::Due(Due::read(place.members(table)?, place)?)
+        } else if table.contains_key("message") {
+            Self::Message(Message::read(place.members(table)?, place)?)
         } else {
             Self::Reading(Box::new(Reading::read(place.members(table)?, place)?))
         })
@@ -247,6 +263,7 @@ impl Expect {
             Self::Reading(reading) => reading.met(stage),
             Self::Batch(batch) => batch.met(stage),
             Self::Due(due) => due.met(stage),
+            Self::Message(message) => message.met(stage),
         }
     }
 }

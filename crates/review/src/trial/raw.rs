@@ -60,6 +60,24 @@ pub(super) struct RawOpening {
     pub(super) station: Option<String>,
 }
 
+/// An `[[expect]]` on a message.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawMessage {
+    pub(super) time: Value,
+    pub(super) message: Slug,
+    pub(super) subject: String,
+    #[serde(default = "yes")]
+    pub(super) similar: bool,
+    pub(super) allowed: Option<bool>,
+    pub(super) withheld: Option<String>,
+}
+
+/// A class that may tell customers of similar goods does.
+const fn yes() -> bool {
+    true
+}
+
 /// An `[[expect]]` on what is kept.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

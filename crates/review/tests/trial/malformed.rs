@@ -221,3 +221,29 @@ fn what_is_wrong_in_an_expectation_on_what_is_kept_is_refused_at_its_line() {
         assert!((line..line + 4).contains(&error.line), "{to}: {error}");
     }
 }
+
+#[test]
+fn what_is_wrong_in_an_expectation_on_a_message_is_refused_at_its_line() {
+    let message =
+        "\n[[expect]]\ntime = \"+1h\"\nmessage = \"coach-letter\"\nsubject = \"kari\"\nallowed = true\n";
+    Trial::from_toml("t.toml", &format!("{}{message}", good())).expect("a trial");
+    for (from, to, part) in [
+        ("allowed = true", "", "`allowed = true` or `withheld`"),
+        ("allowed = true", "allowed = false", "`allowed = true` or `withheld`"),
+        ("allowed = true", "allowed = true\nwithheld = \"erased\"", "`allowed = true` or `withheld`"),
+        ("allowed = true", "withheld = \"erazed\"", "no reason has this code"),
+        ("allowed = true", "allowed = true\nsimilar = 1", "expected a boolean"),
+        ("allowed = true", "allowed = true\nflow = \"near\"", "unknown field `flow`"),
+        ("subject = \"kari\"\n", "", "missing field `subject`"),
+        ("subject = \"kari\"", "subject = \"karl\"", "no subject is named `karl`"),
+        ("message = \"coach-letter\"", "message = \"Coach Letter\"", ""),
+        ("time = \"+1h\"", "time = \"then\"", "`time` is not a time"),
+    ] {
+        assert_eq!(message.matches(from).count(), 1, "{from}");
+        let text = format!("{}{}", good(), message.replace(from, to));
+        let error = refused(&text);
+        assert!(error.message.contains(part), "{to}: {error}");
+        let line = text[..text.rfind("[[expect]]").expect("three")].matches('\n').count() + 1;
+        assert!((line..line + 5).contains(&error.line), "{to}: {error}");
+    }
+}
