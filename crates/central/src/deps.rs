@@ -18,7 +18,7 @@ use std::{
 };
 use thiserror::Error;
 use vernport_crypto::{IdentityKey, MasterKey, SigningKey, WrappingKey, Zeroizing};
-use vernport_policy::{Bundle, BundleError, Rules};
+use vernport_policy::{Bundle, BundleError, Rules, SignatureError, verify_bundle};
 use vernport_types::{BootMicros, Catalogue, CatalogueError, Clock, Stamp, TimeQuality, UtcMicros};
 
 /// The longest file that is read whole, in bytes.
@@ -66,6 +66,14 @@ pub enum LoadError {
     /// A bundle is broken.
     #[error(transparent)]
     Bundle(#[from] BundleError),
+    /// A bundle is not signed by its controller.
+    #[error("{}", .file.display())]
+    Signature {
+        /// The file of the signature.
+        file: PathBuf,
+        /// What the check said, and how to mend it.
+        source: SignatureError,
+    },
     /// A bundle is of another controller.
     #[error("{}: the bundle is not of {controller}; name the right folder under [[controller]]", .folder.display())]
     OtherController {
@@ -112,11 +120,12 @@ impl Deps {
     pub fn load(config: &Config) -> Result<Self, LoadError> {
         let catalogue = Arc::new(catalogue(&config.signals)?);
         let controllers = config.controllers.iter().map(|controller| load_controller(controller, &catalogue));
+        let controllers = controllers.collect::<Result<_, _>>()?;
         Ok(Self {
             tls: tls(config)?,
             head_key: SigningKey::from_seed(key(&config.keys.head)?),
             master_key: MasterKey::from_bytes(key(&config.keys.master)?),
-            controllers: controllers.collect::<Result<_, _>>()?,
+            controllers,
             clock: Arc::new(system_clock()),
         })
     }
@@ -124,7 +133,11 @@ impl Deps {
 
 fn load_controller(controller: &Controller, catalogue: &Arc<Catalogue>) -> Result<ControllerDeps, LoadError> {
     let file = controller.bundle.join("bundle.toml");
-    let bundle = Bundle::from_toml(&file.display().to_string(), &read(&file)?)?;
+    let text = read(&file)?;
+    let signature = controller.bundle.join("bundle.sig");
+    verify_bundle(&controller.bundle_key, &text, if_there(read(&signature))?.as_deref())
+        .map_err(|source| LoadError::Signature { file: signature, source })?;
+    let bundle = Bundle::from_toml(&file.display().to_string(), &text)?;
     if *bundle.controller() != controller.id {
         let (folder, controller) = (controller.bundle.clone(), controller.id.to_string());
         return Err(LoadError::OtherController { folder, controller });
@@ -179,6 +192,14 @@ fn read(file: &Path) -> Result<String, LoadError> {
         return Err(LoadError::TooLong { file: file.to_owned() });
     }
     fs::read_to_string(file).map_err(broken)
+}
+
+/// What was read; none if there is no such file.
+fn if_there(read: Result<String, LoadError>) -> Result<Option<String>, LoadError> {
+    match read {
+        Err(LoadError::Read { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        read => read.map(Some),
+    }
 }
 
 /// The machine's clock. Central's machines keep their time; what compares here is the wall clock.

@@ -20,7 +20,7 @@ use vernport_central::{
     authority::{Authority, Credential},
 };
 use vernport_crypto::{IdentityKey, OpeningKey, SigningKey, VerifyingKey, Zeroizing, random};
-use vernport_policy::{Bundle, Rules};
+use vernport_policy::{Bundle, Rules, sign_bundle};
 use vernport_types::{Catalogue, ControllerId, KeyId, Slug};
 
 /// What stands in `dev.toml`: where everything is.
@@ -236,10 +236,7 @@ fn make_controller(
     let rules = Rules::compile(&Bundle::from_toml(&format!("{name}/bundle.toml"), text)?, catalogue)?;
     let bundle_key = SigningKey::generate();
     write(&bundle_dir.join("bundle.toml"), text)?;
-    write(
-        &bundle_dir.join("bundle.sig"),
-        &format!("{}\n", vernport_gateway::rules::sign(&bundle_key, text)),
-    )?;
+    write(&bundle_dir.join("bundle.sig"), &format!("{}\n", sign_bundle(&bundle_key, text)))?;
     secret(&keys.join("bundle.key"), &bundle_key.seed())?;
     let (device, identity, recovery) =
         (SigningKey::generate(), IdentityKey::generate(), OpeningKey::generate());
@@ -270,8 +267,9 @@ fn make_controller(
     )?;
     write!(
         central,
-        "\n[[controller]]\nid = \"{id}\"\nbundle = \"{name}/bundle\"\nidentity_key = \"{name}/keys/identity.key\"\n\
+        "\n[[controller]]\nid = \"{id}\"\nbundle = \"{name}/bundle\"\nbundle_key = \"{}\"\nidentity_key = \"{name}/keys/identity.key\"\n\
          recovery_key = \"{}\"\n\n[[controller.gateway]]\nname = \"{}\"\nsite = \"{}\"\nstation = \"{}\"\ndevice_key = \"{}\"\n",
+        bundle_key.verifying_key(),
         recovery.wrapping_key(),
         controller.gateway,
         controller.site,

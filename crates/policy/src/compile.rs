@@ -142,7 +142,8 @@ impl Compiler<'_> {
                     used_by.push(used.rule.clone());
                 }
             }
-            if used_by.is_empty() {
+            // A rule of the base that used it may be another one here.
+            if used_by.is_empty() && self.bundle.is_own(&name.span()) {
                 let what = format!("no rule uses the parameter `{}`", name.get_ref());
                 return Err(self.fault(&name.span(), what, "write `$name` where it belongs, or take it out"));
             }

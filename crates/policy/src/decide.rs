@@ -20,8 +20,10 @@ impl Table {
         (by, from): (Identification, SourceClass),
         now: Stamp,
     ) -> u128 {
-        let Some(rule) = self.rules.signals.get(usize::from(signal.0)) else { return 0 };
-        let Some(row) = self.row(asset) else { return 0 };
+        let (Some(rule), Some(row)) = (self.rules.signals.get(usize::from(signal.0)), self.row(asset)) else {
+            self.see(now);
+            return 0;
+        };
         rule.named & self.in_force(row, now) & self.accepted(by, from)
     }
 
@@ -30,13 +32,21 @@ impl Table {
     pub fn decide(&self, reading: &Reading, now: Stamp, sampler: &mut Sampler, out: &mut Outcomes) {
         out.clear();
         let Some(rule) = self.rules.signals.get(usize::from(reading.signal.0)) else {
+            self.see(now);
             return out.refuse(None, reading.signal, Reason::UnknownSignal);
         };
         if rule.named == 0 {
+            self.see(now);
             return out.refuse(None, reading.signal, rule.unnamed);
         }
         let row = self.row(reading.asset);
-        let live = row.map_or(0, |row| self.in_force(row, now));
+        let live = match row {
+            Some(row) => self.in_force(row, now),
+            None => {
+                self.see(now);
+                0
+            }
+        };
         let sound = rule.takes(&reading.value);
         let accepted = self.accepted(reading.identified_by, SourceClass::of(&reading.source));
         let mut rest = rule.named;

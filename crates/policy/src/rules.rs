@@ -5,7 +5,7 @@ mod parties;
 mod people;
 mod terms;
 
-use crate::{Bundle, BundleError, Flow, FlowIndex, Minimiser, SampleKey};
+use crate::{Bundle, BundleError, Flow, FlowIndex, Minimiser, SampleKey, diff};
 use jiff::tz::TimeZone;
 pub use notices::{Notice, ServedWhen, SourceClass, Sources};
 pub(crate) use parties::within;
@@ -103,6 +103,19 @@ impl Rules {
     /// # Errors
     /// The first [`BundleError`], with line, column and remedy.
     pub fn compile(bundle: &Bundle, catalogue: &Catalogue) -> Result<Self, BundleError> {
+        let rules = Self::compile_alone(bundle, catalogue)?;
+        if let Some(base) = &bundle.base {
+            let diff = diff(&Self::compile(&base.bundle, catalogue)?, &rules, catalogue);
+            if let Some(wider) = diff.changes().iter().find(|change| change.effect.permits()) {
+                let what =
+                    format!("the bundle permits what its base does not: {}: {}", wider.path, wider.what);
+                return Err(bundle.fault(&base.span, what, "a bundle may only tighten what it extends"));
+            }
+        }
+        Ok(rules)
+    }
+
+    fn compile_alone(bundle: &Bundle, catalogue: &Catalogue) -> Result<Self, BundleError> {
         let parts = crate::compile::parts(bundle, catalogue)?;
         let flows = &parts.flows;
         let listed = parts.notices.last().map_or(&[][..], |notice| &notice.categories[..]);

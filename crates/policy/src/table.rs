@@ -266,6 +266,7 @@ impl Table {
 
     /// Whether a batch of an opening may be sent now.
     pub fn standing(&self, id: GrantId, now: Stamp) -> Standing {
+        self.see(now);
         match self.standing.get(&id) {
             None => Standing::Park(Reason::GrantStale),
             Some(Place::Closed(reason)) => Standing::after(*reason),
@@ -339,6 +340,14 @@ impl Table {
     pub(crate) fn opened_of(&self, row: &Row, flow: FlowIndex) -> &Opened {
         let before = row.open & (flow.bit() - 1);
         &self.opened[row.first_opened as usize + before.count_ones() as usize]
+    }
+
+    /// Looks at the clock where nothing else does: what it shows counts as seen, whatever
+    /// was asked, so that a clock set back reopens nothing.
+    pub(crate) fn see(&self, now: Stamp) {
+        if now.quality != TimeQuality::Unset {
+            self.wall(now);
+        }
     }
 
     /// The wall clock, never below the latest that was seen.

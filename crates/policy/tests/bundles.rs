@@ -49,9 +49,7 @@ fn westrum_reads_what_the_workshop_needs_and_no_location() {
             "workshop exact",
             "warranty exact",
             "maintenance-reminder round-1000000",
-            "customer-report round-1000",
-            "statutory-records round-1000",
-            "account-history round-1000"
+            "customer-report round-1000"
         ]
     );
     assert_eq!(

@@ -73,6 +73,7 @@ macro_rules! answers {
                 for n in 0..12 {
                     let against = against(n);
                     lines.push(format!("objects {:?}", of.objection(subject, &against $(, $now)?)));
+                    lines.push(format!("since {:?}", of.objected(subject, &against $(, $now)?)));
                 }
                 for n in 0..8 {
                     let asked = ConsentQuestion {

@@ -6,5 +6,9 @@
 //! - Decisions are made by `policy` alone: here they are asked for, never made.
 
 pub mod ask;
+pub mod coverage;
+pub mod export;
+pub mod lint;
+pub mod render;
 pub mod shown;
 pub mod trial;

@@ -1,6 +1,6 @@
 //! Whether somebody consents.
 
-use super::ledger::{counting, latest, the_asset, the_person};
+use super::ledger::{counting, latest, the_asset, the_person, voided};
 use super::{Asset, Consent, EntryId, Event, Fault, Known, Micros, Name, Person, Role, Withdrawal};
 
 /// Whose consent, to what, for whom.
@@ -32,12 +32,14 @@ fn answers(known: &Known<'_>, consent: &Consent, wanted: Wanted) -> bool {
 }
 
 /// Note 0005, *Consent*: a withdrawal names a receipt, a person (narrowed as they
-/// like) or an asset. A receipt stands for what its consent covers, renewals included.
+/// like) or an asset. A receipt stands for what its consent covers, renewals included; a
+/// consent that was voided never was, and its receipt stands for nothing.
 fn covers(known: &Known<'_>, withdrawal: &Withdrawal, wanted: Wanted) -> bool {
     match withdrawal {
         Withdrawal::Receipt(receipt) => known
             .ledger
             .iter()
+            .filter(|entry| voided(known, entry.id).is_none())
             .filter_map(|entry| consent(&entry.event))
             .any(|consent| consent.receipt == *receipt && answers(known, consent, wanted)),
         Withdrawal::Person { person, purpose, recipient, categories } => {

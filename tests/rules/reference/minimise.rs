@@ -243,10 +243,11 @@ fn round_number(x: f64, step: i64, halves_up: bool) -> f64 {
     (if up { above } else { below }) + 0.0
 }
 
-/// At least `from`, less than `to`.
+/// At least `from`, less than `to`, of the width; cut off at the ends of the range.
 fn bucket(n: i128, width: i64) -> Value {
     let width = i128::from(width);
-    let from = n.div_euclid(width) * width;
-    let end = |n: i128| i64::try_from(n).unwrap_or(if n < 0 { i64::MIN } else { i64::MAX });
+    let fitting = |n: i128| n.clamp(i128::from(i64::MIN), i128::from(i64::MAX));
+    let from = fitting(n.div_euclid(width) * width);
+    let end = |n: i128| i64::try_from(fitting(n)).expect("it was made to fit");
     Value::Bucket(end(from), end(from + width))
 }

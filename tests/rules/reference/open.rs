@@ -58,7 +58,11 @@ pub(crate) fn open(
 ) -> Result<Opening, Name> {
     let mut ends = vec![believed_at_most(now)];
     let mut rests_on = vec![notice(known, flow, now)?];
-    ends.extend(recipient(known, flow, now)?);
+    ends.extend(agreements(known, flow, now)?);
+    // What is sealed already is sealed to its keys: only opening asks for one.
+    if !has_key(known, flow.recipient, flow.purpose, now) {
+        return Err("recipient-key-missing");
+    }
     let order = open_order(known, asset, station, now);
     if flow.window == Window::Order {
         // Only while a work order is open.
@@ -131,8 +135,8 @@ fn notice(known: &Known<'_>, flow: &Flow, now: Micros) -> Result<EntryId, Name> 
     Err(if lists(newest) { "notice-not-served" } else { "category-not-in-notice" })
 }
 
-/// Note 0008: agreement, transfer tool, key; and when the first two end.
-pub(super) fn recipient(known: &Known<'_>, flow: &Flow, now: Micros) -> Result<Vec<(Micros, Name)>, Name> {
+/// Note 0008: agreement and transfer tool, and when they end.
+pub(super) fn agreements(known: &Known<'_>, flow: &Flow, now: Micros) -> Result<Vec<(Micros, Name)>, Name> {
     let Recipient { agreement, transfer, .. } = known.recipient(flow.recipient);
     let mut ends = Vec::new();
     if let Some((from, until)) = agreement {
@@ -149,7 +153,7 @@ pub(super) fn recipient(known: &Known<'_>, flow: &Flow, now: Micros) -> Result<V
         }
         ends.push((until, "transfer-not-allowed"));
     }
-    if has_key(known, flow.recipient, flow.purpose, now) { Ok(ends) } else { Err("recipient-key-missing") }
+    Ok(ends)
 }
 
 /// Note 0008: restriction, objection, private mode.

@@ -154,12 +154,13 @@ pub(crate) fn read(
 fn unnamed(known: &Known<'_>, signal: Name) -> Name {
     let category = known.signal(signal).category;
     let newest = known.bundle.notices.last().expect("a bundle has a notice");
-    if known.bundle.identify.contains(&signal) {
-        "dropped-by-rule"
-    } else if newest.categories.contains(&category) {
-        "no-purpose"
-    } else {
+    if !newest.categories.contains(&category) {
         "category-not-in-notice"
+    } else if known.bundle.identify.contains(&signal) {
+        // Compared on the spot, released to nobody.
+        "dropped-by-rule"
+    } else {
+        "no-purpose"
     }
 }
 

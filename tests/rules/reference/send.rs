@@ -1,7 +1,7 @@
 //! May what was read then be sent now: design 3.2 and note 0004.
 
 use super::ledger::voided;
-use super::open::{consents, recipient};
+use super::open::{agreements, consents};
 use super::rights::{erasures, objected, restricted};
 use super::{Basis, Fault, Known, Micros, Name, Opening};
 
@@ -30,7 +30,7 @@ pub(crate) fn may_be_sent(known: &Known<'_>, opening: &Opening, now: Micros) -> 
             }
         }
     }
-    recipient(known, flow, now).map(|_| ())
+    agreements(known, flow, now).map(|_| ())
 }
 
 /// Why an opening that no grant holds any more is over: what stops its batches, else

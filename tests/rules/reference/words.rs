@@ -298,10 +298,13 @@ impl<'a> Known<'a> {
         self.catalogue.iter().find(|signal| signal.path == path).expect("a signal of the catalogue")
     }
 
-    /// The categories that a flow reads, by the signals that it names.
+    /// The categories that a flow reads: of the signals that it names and does not drop.
     pub(crate) fn categories(&self, flow: &Flow) -> Vec<Name> {
-        let reads =
-            |category: &Name| flow.signals.iter().any(|(path, _)| self.signal(path).category == *category);
+        let reads = |category: &Name| {
+            flow.signals
+                .iter()
+                .any(|(path, how)| *how != Minimiser::Drop && self.signal(path).category == *category)
+        };
         CATEGORIES.into_iter().filter(reads).collect()
     }
 }

@@ -3,6 +3,7 @@
 //! The values are put in before anything else is read, so that every rule is
 //! checked as if its author had written them there.
 
+use super::{Raw, Stands};
 use std::{collections::BTreeMap, ops::Range};
 use toml::{
     Spanned,
@@ -21,6 +22,17 @@ pub(crate) struct Use {
     pub(crate) name: String,
     /// The path of the rule.
     pub(crate) rule: String,
+}
+
+impl Use {
+    /// Whether another file says something else in place of the rule.
+    pub(crate) fn is_replaced_by(&self, upper: &Raw) -> bool {
+        let within = |rule: &Stands<'_>| {
+            let rest = self.rule.strip_prefix(&rule.path);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        upper.stands().iter().any(within)
+    }
 }
 
 /// What is wrong with a parameter: where, what and the remedy.

@@ -19,12 +19,11 @@ use vernport_types::{Category, ControllerId, Identification, LegalBasis, Reason,
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "`format`, `requires` and `extends` are judged before")]
 pub(crate) struct Raw {
-    format: u32,
+    pub(super) format: u32,
     #[serde(default)]
-    requires: Vec<String>,
-    extends: Option<toml::Value>,
+    pub(super) requires: Vec<String>,
+    pub(super) extends: Option<RawExtends>,
     pub(crate) name: Slug,
     #[serde(default)]
     pub(crate) parameters: BTreeMap<Spanned<Slug>, RawParameter>,
@@ -53,6 +52,14 @@ pub(crate) struct Raw {
     pub(crate) right: Vec<RawRight>,
     #[serde(default)]
     pub(crate) acknowledged: Vec<RawAcknowledged>,
+}
+
+/// The bundle that this one tightens, and the SHA-256 of its file.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawExtends {
+    pub(crate) bundle: Spanned<Slug>,
+    pub(crate) hash: Spanned<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -46,6 +46,25 @@ fn a_clock_set_back_reopens_nothing() {
     assert!(is_open(&table, stamp(10, 211)), "central says what time it is");
 }
 
+/// 3. Whatever was asked when the clock showed the later time.
+#[test]
+fn a_clock_set_back_after_a_question_about_a_stranger_reopens_nothing() {
+    let reading = |asset, signal| Reading {
+        asset: asset_id(asset),
+        signal: SignalId(signal),
+        value: value(0),
+        at: stamp(3_600, 201),
+        source: Source::Tool,
+        identified_by: Identification::BusVin,
+    };
+    for (asset, signal) in [(7, 0), (0, 5), (0, 999)] {
+        let (table, ..) = one_flow(1, None, 3_600);
+        let (mut sampler, mut out) = (Sampler::default(), Outcomes::new());
+        table.decide(&reading(asset, signal), stamp(3_600, 201), &mut sampler, &mut out);
+        assert!(!is_open(&table, stamp(0, 202)), "set back after asset {asset}, signal {signal}");
+    }
+}
+
 /// A lease runs on the boot clock, so that no wall clock can stretch it.
 #[test]
 fn a_lease_ends_whatever_the_wall_clock_says() {

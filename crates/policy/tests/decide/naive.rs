@@ -30,7 +30,7 @@ pub(crate) struct Naive<'a> {
 
 impl Naive<'_> {
     /// The wall clock never counts for less than the latest that was seen since the last
-    /// head, with whatever question about a known asset.
+    /// head, with whatever question.
     pub(crate) fn see(&mut self, now: Stamp) -> i64 {
         self.latest_seen = self.latest_seen.max(now.wall.0);
         self.latest_seen
@@ -54,12 +54,11 @@ impl Naive<'_> {
 
     pub(crate) fn decide(&mut self, reading: &Reading, now: Stamp) -> Vec<Said> {
         let withheld = |flow, reason| Said::Withheld { flow, reason };
+        if now.quality != TimeQuality::Unset {
+            self.see(now);
+        }
         if usize::from(reading.signal.0) >= self.catalogue.len() {
             return vec![withheld(None, Reason::UnknownSignal)];
-        }
-        // The mask of open flows was asked for, too, whatever the signal.
-        if now.quality != TimeQuality::Unset && self.has_grant(reading.asset) {
-            self.see(now);
         }
         let rules = self.rules;
         let named: Vec<_> =
@@ -161,6 +160,9 @@ impl Naive<'_> {
     }
 
     pub(crate) fn standing(&mut self, id: GrantId, now: Stamp) -> Standing {
+        if now.quality != TimeQuality::Unset {
+            self.see(now);
+        }
         let fate = |reason: Reason| match reason.fate() {
             Fate::Send => Standing::Send,
             Fate::Park => Standing::Park(reason),

@@ -79,26 +79,12 @@ impl Facts {
     /// Whether a person objects to something now. An objection to marketing or to
     /// profiling is upheld the moment it is raised, and nothing outweighs it (invariant 5).
     pub fn objection(&self, subject: SubjectId, against: &Against, now: UtcMicros) -> Objected {
-        let members = self.subjects.members(subject, &self.voids);
-        let raised = self
-            .rights
-            .objections
-            .of_all(members)
-            .filter(|item| item.says == *against && self.voids.counts(item, now));
         let (mut pending, mut upheld) = (None, None);
-        for item in raised {
-            let outcome = self
-                .rights
-                .outcomes
-                .of(&item.entry)
-                .filter(|outcome| self.voids.counts(outcome, now) && item.place() < outcome.place())
-                .max_by_key(|outcome| outcome.place())
-                .map(|outcome| outcome.says);
-            match outcome {
-                _ if against.is_absolute() => upheld = upheld.max(Some(item.place())),
-                Some(true) => upheld = upheld.max(Some(item.place())),
+        for (stands, place) in self.standing(subject, against, now) {
+            match stands {
+                Some(true) => upheld = upheld.max(Some(place)),
                 Some(false) => {}
-                None => pending = pending.max(Some(item.place())),
+                None => pending = pending.max(Some(place)),
             }
         }
         match (upheld, pending) {
@@ -106,6 +92,38 @@ impl Facts {
             (None, Some((.., entry))) => Objected::Pending { entry },
             (None, None) => Objected::No,
         }
+    }
+
+    /// When a person objected for the first time with an objection that stands now.
+    pub fn objected(&self, subject: SubjectId, against: &Against, now: UtcMicros) -> Option<UtcMicros> {
+        self.standing(subject, against, now)
+            .filter(|(stands, _)| *stands == Some(true))
+            .map(|(_, (at, ..))| at)
+            .min()
+    }
+
+    /// All objections of a person that count, each with what became of it.
+    fn standing(
+        &self,
+        subject: SubjectId,
+        against: &Against,
+        now: UtcMicros,
+    ) -> impl Iterator<Item = (Option<bool>, Place)> {
+        let raised = self
+            .rights
+            .objections
+            .of_all(self.subjects.members(subject, &self.voids))
+            .filter(move |item| item.says == *against && self.voids.counts(item, now));
+        raised.map(move |item| {
+            let outcome = self
+                .rights
+                .outcomes
+                .of(&item.entry)
+                .filter(|outcome| self.voids.counts(outcome, now) && item.place() < outcome.place())
+                .max_by_key(|outcome| outcome.place())
+                .map(|outcome| outcome.says);
+            (if against.is_absolute() { Some(true) } else { outcome }, item.place())
+        })
     }
 
     /// The first of the entries that restrict a purpose for a person or an asset now.

@@ -88,7 +88,11 @@ impl Naive {
         let subject = self.subject(subject);
         let mine = || self.objections.iter().filter(|(of, o)| *of == subject && o.against == *against).rev();
         for (_, o) in mine() {
+<<<<<<< HEAD
+            if o.outcome == Some(true) || matches!(against, Against::Marketing | Against::Profiling) {
+=======
             if o.outcome == Some(true) || against.is_absolute() {
+>>>>>>> main
                 return Objected::Upheld { entry: o.entry };
             }
         }
@@ -98,6 +102,15 @@ impl Naive {
             }
         }
         Objected::No
+    }
+
+    pub(crate) fn objected(&self, subject: SubjectId, against: &Against) -> Option<UtcMicros> {
+        let subject = self.subject(subject);
+        let mut stand = self.objections.iter().filter(|(of, o)| {
+            let upheld = o.outcome == Some(true) || *against == Against::Marketing;
+            *of == subject && o.against == *against && upheld
+        });
+        stand.next().map(|(_, o)| self.times[&o.entry])
     }
 
     pub(crate) fn restriction(&self, whom: Whom, purpose: &Slug) -> Option<EntryHash> {
