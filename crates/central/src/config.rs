@@ -160,8 +160,10 @@ pub struct KeyFiles {
 pub struct Controller {
     /// Its organisation number, `NO-…` or `DK-…`.
     pub id: ControllerId,
-    /// Folder of its bundle.
+    /// Folder with its `bundle.toml` and `bundle.sig`.
     pub bundle: PathBuf,
+    /// Public half of its bundle key, which has to have signed the bundle: 64 hexadecimal digits.
+    pub bundle_key: VerifyingKey,
     /// The country where what is kept for it stands; by default that of the whole central.
     pub region: Option<String>,
     /// File of its identity key: 64 hexadecimal digits.

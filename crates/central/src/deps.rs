@@ -18,7 +18,7 @@ use std::{
 };
 use thiserror::Error;
 use vernport_crypto::{IdentityKey, MasterKey, SigningKey, WrappingKey, Zeroizing};
-use vernport_policy::{Bundle, BundleError, BundleFile, Rules};
+use vernport_policy::{Bundle, BundleError, BundleFile, Rules, SignatureError, verify_bundle};
 use vernport_types::{BootMicros, Catalogue, CatalogueError, Clock, Slug, Stamp, TimeQuality, UtcMicros};
 
 /// The longest file that is read whole, in bytes.
@@ -66,6 +66,14 @@ pub enum LoadError {
     /// A bundle is broken.
     #[error(transparent)]
     Bundle(#[from] BundleError),
+    /// A bundle is not signed by its controller.
+    #[error("{}", .file.display())]
+    Signature {
+        /// The file of the signature.
+        file: PathBuf,
+        /// What the check said, and how to mend it.
+        source: SignatureError,
+    },
     /// The bundle says where its data may stand, and central does not say where it stands, or elsewhere.
     #[error("{}: data may stand in {allowed} only; central stands in {stands}: mend `region`", .folder.display())]
     Region {
@@ -125,11 +133,12 @@ impl Deps {
             let region = controller.region.as_deref().or(config.region.as_deref());
             load_controller(controller, region, &catalogue)
         });
+        let controllers = controllers.collect::<Result<_, _>>()?;
         Ok(Self {
             tls: tls(config)?,
             head_key: SigningKey::from_seed(key(&config.keys.head)?),
             master_key: MasterKey::from_bytes(key(&config.keys.master)?),
-            controllers: controllers.collect::<Result<_, _>>()?,
+            controllers,
             clock: Arc::new(system_clock()),
         })
     }
@@ -141,8 +150,12 @@ fn load_controller(
     catalogue: &Arc<Catalogue>,
 ) -> Result<ControllerDeps, LoadError> {
     let file = controller.bundle.join("bundle.toml");
+    let text = read(&file)?;
+    let signature = controller.bundle.join("bundle.sig");
+    verify_bundle(&controller.bundle_key, &text, if_there(read(&signature))?.as_deref())
+        .map_err(|source| LoadError::Signature { file: signature, source })?;
     let mut base = |name: &Slug| read_base(&controller.bundle, name).map_err(Into::into);
-    let bundle = Bundle::load(&file.display().to_string(), &read(&file)?, &mut base)?;
+    let bundle = Bundle::load(&file.display().to_string(), &text, &mut base)?;
     if *bundle.controller() != controller.id {
         let (folder, controller) = (controller.bundle.clone(), controller.id.to_string());
         return Err(LoadError::OtherController { folder, controller });
@@ -213,6 +226,14 @@ fn read(file: &Path) -> Result<String, LoadError> {
         return Err(LoadError::TooLong { file: file.to_owned() });
     }
     fs::read_to_string(file).map_err(broken)
+}
+
+/// What was read; none if there is no such file.
+fn if_there(read: Result<String, LoadError>) -> Result<Option<String>, LoadError> {
+    match read {
+        Err(LoadError::Read { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        read => read.map(Some),
+    }
 }
 
 /// The machine's clock. Central's machines keep their time; what compares here is the wall clock.

@@ -20,7 +20,7 @@ use vernport_central::{
     authority::{Authority, Credential},
 };
 use vernport_crypto::{IdentityKey, OpeningKey, SigningKey, VerifyingKey, Zeroizing, random};
-use vernport_policy::Rules;
+use vernport_policy::{Rules, sign_bundle};
 use vernport_types::{Catalogue, ControllerId, KeyId, Slug};
 
 /// What stands in `dev.toml`: where everything is.
@@ -240,10 +240,7 @@ fn make_controller(
     }
     let bundle_key = SigningKey::generate();
     write(&bundle_dir.join("bundle.toml"), text)?;
-    write(
-        &bundle_dir.join("bundle.sig"),
-        &format!("{}\n", vernport_gateway::rules::sign(&bundle_key, text)),
-    )?;
+    write(&bundle_dir.join("bundle.sig"), &format!("{}\n", sign_bundle(&bundle_key, text)))?;
     secret(&keys.join("bundle.key"), &bundle_key.seed())?;
     let (device, identity, recovery) =
         (SigningKey::generate(), IdentityKey::generate(), OpeningKey::generate());
@@ -274,8 +271,9 @@ fn make_controller(
     )?;
     write!(
         central,
-        "\n[[controller]]\nid = \"{id}\"\nbundle = \"{name}/bundle\"\n{}identity_key = \"{name}/keys/identity.key\"\n\
+        "\n[[controller]]\nid = \"{id}\"\nbundle = \"{name}/bundle\"\nbundle_key = \"{}\"\n{}identity_key = \"{name}/keys/identity.key\"\n\
          recovery_key = \"{}\"\n\n[[controller.gateway]]\nname = \"{}\"\nsite = \"{}\"\nstation = \"{}\"\ndevice_key = \"{}\"\n",
+        bundle_key.verifying_key(),
         region(&rules),
         recovery.wrapping_key(),
         controller.gateway,
