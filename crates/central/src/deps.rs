@@ -18,8 +18,8 @@ use std::{
 };
 use thiserror::Error;
 use vernport_crypto::{IdentityKey, MasterKey, SigningKey, WrappingKey, Zeroizing};
-use vernport_policy::{Bundle, BundleError, Rules, SignatureError, verify_bundle};
-use vernport_types::{BootMicros, Catalogue, CatalogueError, Clock, Stamp, TimeQuality, UtcMicros};
+use vernport_policy::{Bundle, BundleError, BundleFile, Rules, SignatureError, verify_bundle};
+use vernport_types::{BootMicros, Catalogue, CatalogueError, Clock, Slug, Stamp, TimeQuality, UtcMicros};
 
 /// The longest file that is read whole, in bytes.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
@@ -137,7 +137,7 @@ fn load_controller(controller: &Controller, catalogue: &Arc<Catalogue>) -> Resul
     let signature = controller.bundle.join("bundle.sig");
     verify_bundle(&controller.bundle_key, &text, if_there(read(&signature))?.as_deref())
         .map_err(|source| LoadError::Signature { file: signature, source })?;
-    let bundle = Bundle::from_toml(&file.display().to_string(), &text)?;
+    let bundle = Bundle::load(&file.display().to_string(), &text, &mut |base| Ok(read_base(&file, base)?))?;
     if *bundle.controller() != controller.id {
         let (folder, controller) = (controller.bundle.clone(), controller.id.to_string());
         return Err(LoadError::OtherController { folder, controller });
@@ -192,6 +192,15 @@ fn read(file: &Path) -> Result<String, LoadError> {
         return Err(LoadError::TooLong { file: file.to_owned() });
     }
     fs::read_to_string(file).map_err(broken)
+}
+
+/// A base of a bundle: `<base>.toml` beside its file, or `bundle.toml` in a folder of that name beside it.
+fn read_base(file: &Path, base: &Slug) -> Result<BundleFile, LoadError> {
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let beside = folder.join(format!("{base}.toml"));
+    let file =
+        if beside.is_file() { beside } else { folder.join("..").join(base.as_str()).join("bundle.toml") };
+    Ok(BundleFile { text: read(&file)?, file: file.display().to_string() })
 }
 
 /// What was read; none if there is no such file.

@@ -6,8 +6,8 @@
 use crate::config::RulesFiles;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
-use vernport_policy::{Bundle, BundleError, Rules, SignatureError, verify_bundle};
-use vernport_types::{Catalogue, CatalogueError, ControllerId};
+use vernport_policy::{Bundle, BundleError, BundleFile, Rules, SignatureError, verify_bundle};
+use vernport_types::{Catalogue, CatalogueError, ControllerId, Slug};
 
 /// Why there are no rules to run.
 #[derive(Debug, Error)]
@@ -76,12 +76,42 @@ pub fn load(
     let signature_path = files.bundle.join("bundle.sig");
     verify_bundle(&files.bundle_key, &text, if_there(read(&signature_path))?.as_deref())
         .map_err(|source| RulesError::Signature { path: signature_path, source })?;
-    let rules = Rules::compile(&Bundle::from_toml(&path.display().to_string(), &text)?, catalogue)?;
+    let rules = Rules::compile(&read_bundle(&path, &text)?, catalogue)?;
     if rules.controller() != controller {
         let (found, expected) = (rules.controller().clone(), controller.clone());
         return Err(RulesError::Controller { path, found, expected });
     }
     Ok(rules)
+}
+
+/// Reads a bundle from its text, and its bases from beside its file: `<base>.toml` in the same folder,
+/// or `bundle.toml` in a folder of that name beside it.
+///
+/// # Errors
+/// [`BundleError`] with file, line, column and remedy.
+pub fn read_bundle(path: &Path, text: &str) -> Result<Bundle, BundleError> {
+    Bundle::load(&path.display().to_string(), text, &mut |base| Ok(read_base(path, base)?))
+}
+
+/// The bases of a bundle, by name: what has to stand beside it where it is moved to.
+///
+/// # Errors
+/// As [`read_bundle`].
+pub fn base_files(path: &Path, text: &str) -> Result<Vec<(Slug, String)>, BundleError> {
+    let mut bases = Vec::new();
+    Bundle::load(&path.display().to_string(), text, &mut |base| {
+        let found = read_base(path, base)?;
+        bases.push((base.clone(), found.text.clone()));
+        Ok(found)
+    })?;
+    Ok(bases)
+}
+
+fn read_base(path: &Path, base: &Slug) -> std::io::Result<BundleFile> {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let file = folder.join(format!("{base}.toml"));
+    let file = if file.is_file() { file } else { folder.join("..").join(base.as_str()).join("bundle.toml") };
+    Ok(BundleFile { text: std::fs::read_to_string(&file)?, file: file.display().to_string() })
 }
 
 fn read(path: &Path) -> Result<String, RulesError> {
