@@ -74,6 +74,16 @@ pub enum LoadError {
         /// What the check said, and how to mend it.
         source: SignatureError,
     },
+    /// The bundle says where its data may stand, and central does not say where it stands, or elsewhere.
+    #[error("{}: data may stand in {allowed} only; central stands in {stands}: mend `region`", .folder.display())]
+    Region {
+        /// The folder of the bundle.
+        folder: PathBuf,
+        /// Where the bundle allows it.
+        allowed: String,
+        /// Where central stands by its configuration.
+        stands: String,
+    },
     /// A bundle is of another controller.
     #[error("{}: the bundle is not of {controller}; name the right folder under [[controller]]", .folder.display())]
     OtherController {
@@ -119,7 +129,10 @@ impl Deps {
     /// [`LoadError`] names the file and how to mend it.
     pub fn load(config: &Config) -> Result<Self, LoadError> {
         let catalogue = Arc::new(catalogue(&config.signals)?);
-        let controllers = config.controllers.iter().map(|controller| load_controller(controller, &catalogue));
+        let controllers = config.controllers.iter().map(|controller| {
+            let region = controller.region.as_deref().or(config.region.as_deref());
+            load_controller(controller, region, &catalogue)
+        });
         let controllers = controllers.collect::<Result<_, _>>()?;
         Ok(Self {
             tls: tls(config)?,
@@ -131,24 +144,45 @@ impl Deps {
     }
 }
 
-fn load_controller(controller: &Controller, catalogue: &Arc<Catalogue>) -> Result<ControllerDeps, LoadError> {
+fn load_controller(
+    controller: &Controller,
+    region: Option<&str>,
+    catalogue: &Arc<Catalogue>,
+) -> Result<ControllerDeps, LoadError> {
     let file = controller.bundle.join("bundle.toml");
     let text = read(&file)?;
     let signature = controller.bundle.join("bundle.sig");
     verify_bundle(&controller.bundle_key, &text, if_there(read(&signature))?.as_deref())
         .map_err(|source| LoadError::Signature { file: signature, source })?;
-    let bundle = Bundle::load(&file.display().to_string(), &text, &mut |base| Ok(read_base(&file, base)?))?;
+    let mut base = |name: &Slug| read_base(&controller.bundle, name).map_err(Into::into);
+    let bundle = Bundle::load(&file.display().to_string(), &text, &mut base)?;
     if *bundle.controller() != controller.id {
         let (folder, controller) = (controller.bundle.clone(), controller.id.to_string());
         return Err(LoadError::OtherController { folder, controller });
     }
+    let rules = Rules::compile(&bundle, catalogue)?;
+    if let Some(hosting) = rules.hosting()
+        && !region.is_some_and(|region| hosting.allows(region))
+    {
+        let (folder, allowed) = (controller.bundle.clone(), hosting.regions.join(", "));
+        let stands = region.unwrap_or("no region that it names").to_owned();
+        return Err(LoadError::Region { folder, allowed, stands });
+    }
     Ok(ControllerDeps {
-        rules: Rules::compile(&bundle, catalogue)?,
+        rules,
         catalogue: Arc::clone(catalogue),
         identity_key: IdentityKey::from_bytes(key(&controller.identity_key)?),
         recovery_key: controller.recovery_key,
         gateways: controller.gateways.clone(),
     })
+}
+
+/// The base of a bundle: a file of its name in the bundle's folder, or a folder of its name beside it.
+fn read_base(folder: &Path, name: &Slug) -> Result<BundleFile, LoadError> {
+    let inside = folder.join(format!("{name}.toml"));
+    let beside = folder.join("..").join(name.as_str()).join("bundle.toml");
+    let path = if inside.is_file() { inside } else { beside };
+    Ok(BundleFile { file: path.display().to_string(), text: read(&path)? })
 }
 
 fn tls(config: &Config) -> Result<ServerConfig, LoadError> {
@@ -194,15 +228,6 @@ fn read(file: &Path) -> Result<String, LoadError> {
     fs::read_to_string(file).map_err(broken)
 }
 
-/// A base of a bundle: `<base>.toml` beside its file, or `bundle.toml` in a folder of that name beside it.
-fn read_base(file: &Path, base: &Slug) -> Result<BundleFile, LoadError> {
-    let folder = file.parent().unwrap_or(Path::new(""));
-    let beside = folder.join(format!("{base}.toml"));
-    let file =
-        if beside.is_file() { beside } else { folder.join("..").join(base.as_str()).join("bundle.toml") };
-    Ok(BundleFile { text: read(&file)?, file: file.display().to_string() })
-}
-
 /// What was read; none if there is no such file.
 fn if_there(read: Result<String, LoadError>) -> Result<Option<String>, LoadError> {
     match read {
@@ -222,5 +247,35 @@ fn system_clock() -> impl Clock {
             boot: BootMicros(u64::try_from(boot).unwrap_or(u64::MAX)),
             quality: TimeQuality::Synced,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The shipped bundle of a workshop lets its data stand in Norway only.
+    fn load(region: Option<&str>) -> LoadError {
+        let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config");
+        let catalogue = Arc::new(catalogue(&config.join("signals")).expect("the shipped catalogue"));
+        let controller = Controller {
+            id: "NO-900000001".parse().expect("an id"),
+            bundle: config.join("bundles/westrum"),
+            region: None,
+            identity_key: config.join("no-such.key"),
+            recovery_key: vernport_crypto::OpeningKey::from_bytes([1; 32]).wrapping_key(),
+            gateways: Vec::new(),
+        };
+        load_controller(&controller, region, &catalogue).map(|_| ()).expect_err("it has no identity key")
+    }
+
+    #[test]
+    fn a_bundle_is_served_only_where_its_data_may_stand() {
+        for region in [None, Some("SE")] {
+            let error = load(region).to_string();
+            assert!(error.contains("may stand in NO only") && error.contains("region"), "{error}");
+        }
+        let error = load(Some("NO"));
+        assert!(matches!(&error, LoadError::Read { file, .. } if file.ends_with("no-such.key")), "{error}");
     }
 }

@@ -76,7 +76,8 @@ pub fn load(
     let signature_path = files.bundle.join("bundle.sig");
     verify_bundle(&files.bundle_key, &text, if_there(read(&signature_path))?.as_deref())
         .map_err(|source| RulesError::Signature { path: signature_path, source })?;
-    let rules = Rules::compile(&read_bundle(&path, &text)?, catalogue)?;
+    let mut base = |name: &Slug| read_base(&files.bundle, name).map_err(Into::into);
+    let rules = Rules::compile(&Bundle::load(&path.display().to_string(), &text, &mut base)?, catalogue)?;
     if rules.controller() != controller {
         let (found, expected) = (rules.controller().clone(), controller.clone());
         return Err(RulesError::Controller { path, found, expected });
@@ -84,34 +85,16 @@ pub fn load(
     Ok(rules)
 }
 
-/// Reads a bundle from its text, and its bases from beside its file: `<base>.toml` in the same folder,
-/// or `bundle.toml` in a folder of that name beside it.
+/// The base of a bundle: a file of its name in the bundle's folder, or a folder of its name beside it.
+/// It needs no signature of its own: the bundle names its hash.
 ///
 /// # Errors
-/// [`BundleError`] with file, line, column and remedy.
-pub fn read_bundle(path: &Path, text: &str) -> Result<Bundle, BundleError> {
-    Bundle::load(&path.display().to_string(), text, &mut |base| Ok(read_base(path, base)?))
-}
-
-/// The bases of a bundle, by name: what has to stand beside it where it is moved to.
-///
-/// # Errors
-/// As [`read_bundle`].
-pub fn base_files(path: &Path, text: &str) -> Result<Vec<(Slug, String)>, BundleError> {
-    let mut bases = Vec::new();
-    Bundle::load(&path.display().to_string(), text, &mut |base| {
-        let found = read_base(path, base)?;
-        bases.push((base.clone(), found.text.clone()));
-        Ok(found)
-    })?;
-    Ok(bases)
-}
-
-fn read_base(path: &Path, base: &Slug) -> std::io::Result<BundleFile> {
-    let folder = path.parent().unwrap_or(Path::new(""));
-    let file = folder.join(format!("{base}.toml"));
-    let file = if file.is_file() { file } else { folder.join("..").join(base.as_str()).join("bundle.toml") };
-    Ok(BundleFile { text: std::fs::read_to_string(&file)?, file: file.display().to_string() })
+/// [`RulesError::Read`], for the folder beside it, if neither is there.
+pub fn read_base(folder: &Path, name: &Slug) -> Result<BundleFile, RulesError> {
+    let inside = folder.join(format!("{name}.toml"));
+    let beside = folder.join("..").join(name.as_str()).join("bundle.toml");
+    let path = if inside.is_file() { inside } else { beside };
+    Ok(BundleFile { file: path.display().to_string(), text: read(&path)? })
 }
 
 fn read(path: &Path) -> Result<String, RulesError> {

@@ -19,6 +19,7 @@ mod flow;
 mod grant;
 mod grants;
 mod head;
+mod message;
 mod minimise;
 mod opening;
 mod period;
@@ -38,6 +39,7 @@ pub use flow::{Deliver, Flow, FlowIndex, Payload, Retention, Sampling, TopicForm
 pub use grant::{Believe, FlowGrant, Grant, Wider, no_wider};
 pub use grants::{SnapshotFor, Tables, grants, snapshot};
 pub use head::{ClosedGrant, Head, HeadError, RecipientKey, SignedHead, Snapshot, SnapshotError};
+pub use message::{MessageBasis, may_send};
 pub use minimise::{Minimiser, MinimiserError};
 pub use opening::{Opening, closing_reason, may_be_sent, may_be_used};
 pub use period::{Period, PeriodError};

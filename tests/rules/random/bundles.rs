@@ -87,10 +87,10 @@ fn recipients(dice: &mut Dice) -> Vec<Recipient> {
     let mut all = vec![Recipient { id: "firm", agreement: None, transfer: None }];
     for (id, far) in [("coach", false), ("far-away", true)] {
         if dice.percent(45) {
-            let from = near(dice, 85, (2018, 7, 20));
-            let until = near(dice, 60, (2031, 1, 1));
+            let from = near(dice, 92, (2018, 7, 20));
+            let until = near(dice, 75, (2031, 1, 1));
             let agreement = (from < until).then_some((from, until)).unwrap_or(((2018, 7, 20), (2031, 1, 1)));
-            let transfer = far.then(|| near(dice, 50, (2030, 7, 1)));
+            let transfer = far.then(|| near(dice, 70, (2030, 7, 1)));
             all.push(Recipient { id, agreement: Some(agreement), transfer });
         }
     }
@@ -103,7 +103,7 @@ fn notices(dice: &mut Dice, flows: &[Flow]) -> Vec<Notice> {
     let mut notices: Vec<Notice> = VERSIONS[..count]
         .iter()
         .map(|version| {
-            let mut listed = dice.some_of(&categories, 80);
+            let mut listed = dice.some_of(&categories, 93);
             listed.sort_unstable();
             listed.dedup();
             Notice { version, categories: listed }

@@ -57,7 +57,7 @@ impl Ledger<'_> {
         let occurred = self.grid.moment(self.dice, from, to);
         let recorded = match self.dice.below(10) {
             0 => occurred - self.dice.between(0, 300) * SECOND,
-            1..4 => occurred + self.grid.0 * self.dice.between(1, 6),
+            1..3 => occurred + self.grid.0 * self.dice.between(1, 6),
             _ => occurred,
         };
         let id = EntryId::try_from(self.entries.len()).expect("few");
@@ -66,24 +66,24 @@ impl Ledger<'_> {
 
     fn prologue(&mut self) {
         for notice in self.bundle.notices.clone() {
-            if self.dice.percent(80) {
-                self.say(Event::NoticeServed { notice: notice.version, to: None }, -12, -6);
+            if self.dice.percent(90) {
+                self.say(Event::NoticeServed { notice: notice.version, to: None }, -14, -8);
             }
         }
         let mut pairs: Vec<_> = self.bundle.flows.iter().map(|flow| (flow.recipient, flow.purpose)).collect();
         pairs.sort_unstable();
         pairs.dedup();
         for (recipient, purpose) in pairs {
-            if self.dice.percent(92) {
+            if self.dice.percent(96) {
                 let event = self.key(recipient, purpose);
-                self.say(event, -12, -6);
+                self.say(event, -14, -8);
             }
         }
-        if self.dice.percent(75) {
+        if self.dice.percent(85) {
             let event = self.order(STATION);
-            self.say(event, -8, -2);
+            self.say(event, -10, -4);
         }
-        if self.dice.percent(40) {
+        if self.dice.percent(75) {
             let event = Event::GatewayEnrolled { gateway: "box-1", station: STATION, pinned: Some(0) };
             self.say(event, -10, -6);
         }
@@ -91,12 +91,12 @@ impl Ledger<'_> {
         wanted.sort_unstable();
         wanted.dedup();
         for role in wanted {
-            if self.dice.percent(90) {
+            if self.dice.percent(95) {
                 let person = self.person();
-                let until = self.end(30);
-                self.say(Event::Linked { asset: 0, person, role, until }, -10, -5);
+                let until = self.end(20);
+                self.say(Event::Linked { asset: 0, person, role, until }, -12, -8);
                 for flow in self.bundle.flows.clone() {
-                    if flow.roles.contains(&role) && self.dice.percent(85) {
+                    if flow.roles.contains(&role) && self.dice.percent(94) {
                         let consent = self.consent(person, role);
                         let categories = self.categories_of(flow.id);
                         let consent = Consent {
@@ -105,7 +105,7 @@ impl Ledger<'_> {
                             categories,
                             ..consent
                         };
-                        self.say(Event::ConsentGiven(consent), -8, -2);
+                        self.say(Event::ConsentGiven(consent), -10, -4);
                     }
                 }
             }
@@ -136,7 +136,7 @@ impl Ledger<'_> {
         let both = self.dice.percent(20);
         let assets = if both { vec![0, 1] } else { vec![self.asset()] };
         // After `occurred`, whichever that will be, and within 92 days of it.
-        let far = self.grid.moment(self.dice, 1, 14).min(NOON + 40 * DAY);
+        let far = self.grid.moment(self.dice, 1, 24).min(NOON + 40 * DAY);
         Event::OrderOpened { order, assets, station, expires: far }
     }
 

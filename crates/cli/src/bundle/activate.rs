@@ -27,7 +27,6 @@ use std::{
     os::unix::fs::symlink,
     path::{Path, PathBuf},
 };
-use vernport_gateway::rules::base_files;
 use vernport_policy::{Change, Diff, Rules, diff, verify_bundle};
 use vernport_types::Slug;
 
@@ -71,7 +70,7 @@ pub(super) fn run(args: &args::BundleActivate) -> Result<()> {
         Some(old) => compared(old, &new)?,
     };
     let sequence = past.last().map_or(1, |last| last.sequence + 1);
-    store(&into.join(version(sequence)), folder, &new, signature.as_deref().unwrap_or_default())?;
+    store(&into.join(version(sequence)), &new, signature.as_deref().unwrap_or_default())?;
     append(into, &activation(sequence, head, &new, &difference))?;
     switch(into, sequence)?;
     drop(lock);
@@ -161,11 +160,11 @@ fn version(sequence: u64) -> PathBuf {
 }
 
 /// Writes a version with all that it is made of. One that was begun before is written anew.
-fn store(version: &Path, from: &Path, new: &Usable, signature: &str) -> Result<()> {
+fn store(version: &Path, new: &Usable, signature: &str) -> Result<()> {
     fs::create_dir_all(version).with_context(|| format!("{}: cannot be made", version.display()))?;
     replace(&version.join("bundle.toml"), new.text.as_bytes())?;
     replace(&version.join("bundle.sig"), signature.as_bytes())?;
-    for (name, text) in base_files(&from.join("bundle.toml"), &new.text)? {
+    for (name, text) in &new.bases {
         replace(&version.join(format!("{name}.toml")), text.as_bytes())?;
     }
     sync_folder(version.parent().unwrap_or(version))

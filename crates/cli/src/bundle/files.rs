@@ -8,9 +8,8 @@ use std::{
     io::Write as _,
     path::Path,
 };
-use vernport_gateway::rules::read_bundle;
-use vernport_policy::{Bundle, Rules};
-use vernport_types::Catalogue;
+use vernport_policy::Rules;
+use vernport_types::{Catalogue, Slug};
 
 /// A bundle that can be used.
 pub(super) struct Usable {
@@ -18,15 +17,15 @@ pub(super) struct Usable {
     pub(super) file: String,
     /// Its own text, without its bases.
     pub(super) text: String,
+    /// What it extends: name and text of each.
+    pub(super) bases: Vec<(Slug, String)>,
     /// Its rules.
     pub(super) rules: Rules,
 }
 
 /// Reads and compiles the bundle in a folder.
 pub(super) fn in_folder(folder: &Path, catalogue: &Catalogue) -> Result<Usable> {
-    let (file, text) = shipped::read_bundle(folder)?;
-    let bundle = read_bundle(Path::new(&file), &text)?;
-    Ok(Usable { rules: Rules::compile(&bundle, catalogue)?, file, text })
+    usable(shipped::read_bundle(folder)?, catalogue)
 }
 
 /// The same for a shipped bundle by its name, or a folder.
@@ -34,9 +33,13 @@ pub(super) fn named(name: &str, catalogue: &Catalogue) -> Result<Usable> {
     if Path::new(name).is_dir() {
         return in_folder(Path::new(name), catalogue);
     }
-    let (file, text) = shipped::bundle_text(name)?;
-    let bundle = Bundle::from_toml(&file, &text)?;
-    Ok(Usable { rules: Rules::compile(&bundle, catalogue)?, file, text })
+    usable(shipped::bundle_text(name)?, catalogue)
+}
+
+fn usable((file, text): (String, String), catalogue: &Catalogue) -> Result<Usable> {
+    let bundle = shipped::load(&file, &text)?;
+    let bases = bundle.bases().into_iter().map(|(name, text)| (name.clone(), text.to_owned())).collect();
+    Ok(Usable { rules: Rules::compile(&bundle, catalogue)?, file, text, bases })
 }
 
 /// Says why a bundle cannot be used, and ends the command with 2.

@@ -92,7 +92,7 @@ fn tried(folder: &Path, catalogue: &Catalogue) -> Tried {
 
 fn rules(folder: &Path, catalogue: &Catalogue) -> Result<Rules> {
     let (file, text) = shipped::read_bundle(folder)?;
-    Ok(Rules::compile(&vernport_gateway::rules::read_bundle(Path::new(&file), &text)?, catalogue)?)
+    Ok(Rules::compile(&shipped::load(&file, &text)?, catalogue)?)
 }
 
 /// The trials of a bundle, by name.
