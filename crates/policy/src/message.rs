@@ -10,7 +10,7 @@
 //! What the law tells a controller to say (that a restriction will be lifted, what
 //! became of a request) is no message class and is not asked here.
 
-use crate::{Message, MessageClass, Purpose, Rules, ServedWhen};
+use crate::{Message, MessageClass, Purpose, Rules, ServedWhen, opening::held_by_form};
 use vernport_registry::{Against, ConsentState, Facts, Objected, Whom};
 use vernport_types::{EntryHash, LegalBasis, Reason, Slug, SubjectId, UtcMicros};
 
@@ -150,11 +150,17 @@ impl Asked<'_> {
             let state =
                 self.facts.person_consent(self.to, &form.purpose, *category, &form.recipient, self.now);
             let (until, entry) = match state {
-                ConsentState::Given { entry, until, .. } => (until, entry),
+                ConsentState::Given { entry, until, form: on, at } => {
+                    let asked = (&form.purpose, &form.recipient, *category);
+                    (held_by_form(self.rules, &on, asked, (at, until))?, entry)
+                }
                 ConsentState::Withdrawn { .. } => return Err(Reason::ConsentWithdrawn),
                 ConsentState::Expired { .. } => return Err(Reason::ConsentExpired),
                 ConsentState::Missing => return Err(Reason::ConsentMissing),
             };
+            if until <= self.now {
+                return Err(Reason::ConsentExpired);
+            }
             first_end = Some(first_end.map_or((until, entry), |known| known.min((until, entry))));
         }
         let (until, entry) = first_end.ok_or(Reason::ConsentMissing)?;

@@ -1,7 +1,7 @@
 //! Single promises about what is due.
 
 use crate::drawn::{AT_MOST, EPOCH, PERIOD, READ, flow, kept, moment, rules_text};
-use crate::world::{ANNE, BENT, DAY, ORDER, TRUCK, World, id};
+use crate::world::{ANNE, BENT, DAY, ORDER, TRUCK, World, id, shipped};
 use std::collections::BTreeSet;
 use vernport_policy::{Due, Flow, Kept, Role, due};
 use vernport_registry::*;
@@ -119,6 +119,42 @@ fn a_consent_given_again_is_for_what_is_read_later() {
     assert_eq!((before.started, before.at), (Some(moment(READ + 1)), moment(READ + 1 + PERIOD)));
     let kept = Kept::read(&world.facts, &template, TRUCK, moment(READ + 2), EPOCH);
     assert_eq!(due(&world.facts, &world.rules, &kept, world.now).started, None);
+}
+
+#[test]
+fn a_consent_keeps_what_was_read_no_longer_than_its_form_says() {
+    let mut world = World::empty(shipped("cars-software"));
+    let by_consent = |flow: &&Flow| {
+        flow.retention.start == id("consent-end")
+            && flow.roles.len() == 1
+            && flow.basis == LegalBasis::Consent
+    };
+    let flow = world.rules.flows().iter().find(by_consent).expect("a flow by consent").clone();
+    let fits =
+        |form: &&vernport_policy::Form| form.purpose == flow.purpose && form.recipient == flow.recipient;
+    let form = world.rules.forms().iter().find(fits).expect("its form").clone();
+    world.link(ANNE, flow.roles[0]);
+    let read_at = world.now;
+    world.say(Event::ConsentGiven(Consent {
+        subject: ANNE,
+        role: flow.roles[0],
+        purpose: form.purpose.clone(),
+        categories: flow.categories.iter().copied().collect(),
+        recipient: form.recipient.clone(),
+        processing: id("as the form says"),
+        form: form.slug.clone(),
+        text_hash: TextHash([8; 32]),
+        language: id("nb"),
+        method: Method::Screen,
+        recorded_by: id("staff-7"),
+        evidence: None,
+        receipt: ReceiptCode::from_bytes([3; 7]),
+        valid_until: read_at.plus_seconds(DAY * 3_000),
+    }));
+    let end = form.valid.after(read_at, world.rules.zone());
+    let kept = Kept::read(&world.facts, &flow, TRUCK, read_at, EPOCH);
+    assert_eq!(due(&world.facts, &world.rules, &kept, end.plus_micros(-1)).started, None);
+    assert_eq!(due(&world.facts, &world.rules, &kept, end).started, Some(end));
 }
 
 #[test]

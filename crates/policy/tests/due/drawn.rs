@@ -251,7 +251,7 @@ pub(crate) fn ledger(lines: &[Line]) -> Drawn {
         order: ORDER,
         assets: vec![TRUCK],
         station: bay(),
-        expires_at: moment(if lines.len() % 2 == 0 { 12 } else { 60 }),
+        expires_at: moment(if lines.len().is_multiple_of(2) { 12 } else { 60 }),
     };
     let link = |subject, role| Event::Linked(Link { asset: TRUCK, subject, role, until: None });
     let opening =
