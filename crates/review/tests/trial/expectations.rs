@@ -112,3 +112,62 @@ sent = "destroy:overdue"
     );
     assert_eq!(came(&restricted), "park:restricted");
 }
+
+const DUE: &str = r#"
+due = { asset = "car", flow = "odometer", read = 2026-05-01T09:00:00Z }
+"#;
+
+#[test]
+fn what_is_kept_has_to_go_at_its_due_time_unless_something_holds_it() {
+    // Seven days after the reading: the period of the rule.
+    let plain = format!("{DUE}time = 2026-05-02T09:00:00Z\n");
+    is_met(&format!("{plain}at = 2026-05-08T09:00:00Z"));
+    is_met(&format!("{plain}held = false"));
+    assert_eq!(came(&format!("{plain}at = 2026-05-08T09:00:01Z")), "due 2026-05-08T09:00:00Z");
+    assert_eq!(came(&format!("{plain}held = true")), "not held, due 2026-05-08T09:00:00Z");
+    let restricted = "\n[[event]]\ntime = 2026-05-02T08:00:00Z\nkind = \"restriction-set\"\n\
+                      whom = { asset = \"car\" }\nground = \"accuracy-disputed\"\n";
+    is_met(&format!("{plain}held = true{restricted}"));
+    assert!(came(&format!("{plain}held = false{restricted}")).starts_with("held, due"));
+    let none = plain.replace("odometer", "no-such");
+    assert_eq!(came(&format!("{none}held = false")), "a bundle without it");
+}
+
+#[test]
+fn a_message_is_allowed_or_withheld_for_its_reason() {
+    let at = |message: &str, time: &str, rest: &str| {
+        format!("time = 2026-05-01T{time}Z\nmessage = \"{message}\"\nsubject = \"kari\"\n{rest}")
+    };
+    is_met(&at("service-note", "10:00:00", "allowed = true"));
+    assert_eq!(came(&at("service-note", "10:00:00", "withheld = \"consent-missing\"")), "allowed");
+    let letter = |time: &str, rest: &str| at("coach-letter", time, &format!("similar = false\n{rest}"));
+    is_met(&letter("10:00:00", "withheld = \"consent-missing\""));
+    assert_eq!(came(&letter("10:00:00", "allowed = true")), "withheld consent-missing");
+    let given = "\n[[event]]\ntime = 2026-05-01T10:30:00Z\nkind = \"consent-given\"\nsubject = \"kari\"\n\
+                 role = \"driver\"\npurpose = \"letters\"\nrecipient = \"workshop\"\ncategories = [\"odometer\"]\n\
+                 form = \"letters-1\"\nvalid_until = 2027-05-01T10:30:00Z\n";
+    is_met(&letter("10:30:00", &format!("allowed = true{given}")));
+    is_met(&letter("10:29:59", &format!("withheld = \"consent-missing\"{given}")));
+    let objected = format!(
+        "{given}[[event]]\ntime = 2026-05-01T11:00:00Z\nkind = \"objection-raised\"\nsubject = \"kari\"\n\
+         against = \"marketing\"\n"
+    );
+    is_met(&letter("11:00:00", &format!("withheld = \"objection-upheld\"{objected}")));
+    is_met(&at("service-note", "11:00:00", &format!("allowed = true{objected}")));
+    assert_eq!(came(&at("no-such", "10:00:00", "allowed = true")), "a bundle without it");
+}
+
+#[test]
+fn a_message_about_similar_goods_is_for_customers() {
+    let letter = |similar: bool, rest: &str| {
+        format!(
+            "time = 2026-05-01T10:00:00Z\nmessage = \"coach-letter\"\nsubject = \"kari\"\nsimilar = {similar}\n{rest}"
+        )
+    };
+    let orderer = "[[event]]\ntime = 2026-05-01T07:00:00Z\nkind = \"linked\"\nasset = \"car\"\nsubject = \"kari\"\n\
+                   role = \"orderer\"\n";
+    is_met(&letter(true, &format!("allowed = true\n{orderer}")));
+    is_met(&letter(false, &format!("withheld = \"consent-missing\"\n{orderer}")));
+    let unsaid = letter(true, &format!("allowed = true\n{orderer}")).replace("similar = true\n", "");
+    is_met(&unsaid);
+}
