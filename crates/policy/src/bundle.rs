@@ -337,6 +337,8 @@ pub(crate) struct RawFlow {
     pub(crate) roles: Vec<Role>,
     #[serde(default)]
     pub(crate) private_mode: bool,
+    #[serde(default)]
+    pub(crate) offline: bool,
     pub(crate) sample: Option<Spanned<String>>,
     pub(crate) time: Option<Spanned<String>>,
     pub(crate) believe: Option<Spanned<String>>,

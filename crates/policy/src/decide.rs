@@ -17,7 +17,7 @@ impl Table {
     pub fn open_flows(&self, asset: AssetId, signal: SignalId, by: Identification, now: Stamp) -> u128 {
         let Some(rule) = self.rules.signals.get(usize::from(signal.0)) else { return 0 };
         let Some(row) = self.row(asset) else { return 0 };
-        rule.named & self.in_force(row, now) & self.accepts[rank(by)]
+        rule.named & self.in_force(row, now) & self.accepts[rank(by)] & row.accepts(by)
     }
 
     /// Decides on one reading: for every flow that names its signal a release or a
@@ -33,7 +33,8 @@ impl Table {
         let row = self.row(reading.asset);
         let live = row.map_or(0, |row| self.in_force(row, now));
         let sound = rule.takes(&reading.value);
-        let accepted = self.accepts[rank(reading.identified_by)];
+        let by = reading.identified_by;
+        let accepted = self.accepts[rank(by)] & row.map_or(u128::MAX, |row| row.accepts(by));
         let mut rest = rule.named;
         while rest != 0 {
             #[expect(clippy::cast_possible_truncation, reason = "below 128")]

@@ -126,6 +126,8 @@ pub struct Flow {
     pub roles: Vec<Role>,
     /// Whether private mode closes it.
     pub private_mode: bool,
+    /// Whether a station alone may open it, while the line to central is down.
+    pub offline: bool,
     /// The signals and how each is minimised, by signal.
     pub signals: Vec<(SignalId, Minimiser)>,
     /// The categories of those signals, each once.

@@ -24,6 +24,7 @@ mod released;
 mod rules;
 mod sampler;
 mod standing;
+mod station;
 mod table;
 
 pub use bundle::Bundle;
@@ -39,6 +40,10 @@ pub use released::{How, Outcomes, Released, Withheld};
 pub use rules::{Form, Notice, Recipient, Rules};
 pub use sampler::{Sample, SampleKey, Sampler};
 pub use standing::{Applied, ApplyError, Standing};
+pub use station::{
+    AtStation, Link, LinkError, MAX_STATION_ORDER_SECONDS, Merged, SignedLink, SignedMerged, StationOpening,
+    Tip, at_station, opens_offline, station_opening,
+};
 pub use table::Table;
 pub use vernport_registry::{Role, StationRef};
 pub use vernport_types::GrantId;

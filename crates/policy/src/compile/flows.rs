@@ -67,6 +67,7 @@ impl Compiler<'_> {
             window: *raw.window.get_ref(),
             roles: raw.roles.clone(),
             private_mode: raw.private_mode,
+            offline: raw.offline,
             sampling: self.sampling(raw)?,
             time_step_micros: match &raw.time {
                 None => 0,
