@@ -41,8 +41,8 @@ pub use rules::{Form, Notice, Recipient, Rules};
 pub use sampler::{Sample, SampleKey, Sampler};
 pub use standing::{Applied, ApplyError, Standing};
 pub use station::{
-    AtStation, Link, LinkError, MAX_STATION_ORDER_SECONDS, Merged, SignedLink, SignedMerged, StationOpening,
-    Tip, at_station, opens_offline, station_opening,
+    AtStation, Judged, Link, LinkError, MAX_STATION_ORDER_SECONDS, Merged, SignedLink, SignedMerged,
+    StationOpening, Tip, at_station, judge_opening, opens_offline,
 };
 pub use table::Table;
 pub use vernport_registry::{Role, StationRef};

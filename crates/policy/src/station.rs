@@ -310,30 +310,41 @@ const fn strength(reason: Reason) -> u8 {
     }
 }
 
-/// What a station's opening rests on at central, where its order is in the ledger by now; and
-/// why it is over for good, if by central's own rules it should not have been opened.
+/// A station's opening, as central sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judged {
+    /// What it rests on.
+    pub opening: Opening,
+    /// Why it should not have been opened: none of its batches may go on.
+    pub over: Option<Reason>,
+    /// In which calendar year its alias counts; none where central would not have opened it.
+    pub year: Option<i16>,
+}
+
+/// Judges a station's opening by central's own rules, where its order is in the ledger by now.
+/// None if no rule of the bundle has its flow.
 ///
-/// `opened` is the entry of the order, `at` the station, `now` the time at which it was said.
-pub fn station_opening(
+/// `opened` is the entry of the order, `at` the station, `now` the time from which the order counts.
+pub fn judge_opening(
     facts: &Facts,
     rules: &Rules,
     at: &StationRef,
     (order, opened): (&OrderOpened, EntryHash),
     opening: &StationOpening,
     now: UtcMicros,
-) -> Option<(Opening, Option<Reason>)> {
-    let asset = *order.assets.first()?;
+) -> Option<Judged> {
+    let asset = facts.canonical_asset(*order.assets.first()?);
     let flow = rules.find(&opening.flow)?;
-    let mut kept = Kept { id: opening.grant, alias: opening.alias, opening: None };
-    let judged = Asked { facts, rules, at, asset: facts.canonical_asset(asset), now }.open(flow, &mut kept);
+    let mut kept = Kept { id: opening.grant, alias: opening.alias, opening: None, year: None };
+    let judged = Asked { facts, rules, at, asset, now }.open(flow, &mut kept);
     let over = match judged {
-        Ok(_) if is_offline(flow) => None,
-        Ok(_) => Some(Reason::NoGrant),
+        _ if !is_offline(flow) => Some(Reason::NoGrant),
+        Ok(_) => None,
         // A private trip that the station did not know of.
         Err(Reason::PrivateMode) => Some(Reason::NoGrant),
         Err(reason) => (reason.fate() == Fate::Destroy).then_some(reason),
     };
-    let mut rests_on = kept.opening.unwrap_or_else(|| Opening {
+    let mut rests = kept.opening.unwrap_or_else(|| Opening {
         asset,
         flow: flow.slug.clone(),
         purpose: flow.purpose.clone(),
@@ -347,10 +358,10 @@ pub fn station_opening(
         rests_on: Vec::new(),
         erasures: Vec::new(),
     });
-    if !rests_on.rests_on.contains(&opened) {
-        rests_on.rests_on.push(opened);
+    if !rests.rests_on.contains(&opened) {
+        rests.rests_on.push(opened);
     }
-    Some((rests_on, over.or_else(|| (!is_offline(flow)).then_some(Reason::NoGrant))))
+    Some(Judged { opening: rests, over, year: kept.year.filter(|_| over.is_none()) })
 }
 
 /// Gives back what the gateway drew, and keeps what it stands for.
@@ -358,6 +369,7 @@ struct Kept {
     id: GrantId,
     alias: VehicleAlias,
     opening: Option<Opening>,
+    year: Option<i16>,
 }
 
 impl Tables for Kept {
@@ -366,7 +378,8 @@ impl Tables for Kept {
         self.id
     }
 
-    fn alias(&mut self, _: AssetId, _: &Slug, _: &Slug, _: i16) -> VehicleAlias {
+    fn alias(&mut self, _: AssetId, _: &Slug, _: &Slug, year: i16) -> VehicleAlias {
+        self.year = Some(year);
         self.alias
     }
 }
