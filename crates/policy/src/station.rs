@@ -90,7 +90,7 @@ fn may_open(
         return Err(reason);
     }
     let Some(grant) = grant else { return Ok(()) };
-    if grant.flows.iter().any(|opened| opened.flow == flow.slug) {
+    if grant.flows.iter().any(|opened| opened.flow == flow.slug && at < opened.believe.until) {
         // Open already: nothing is to be opened.
         return Err(Reason::NoGrant);
     }
@@ -186,7 +186,7 @@ impl<'a> Overlay<'a> {
 
     fn order(&mut self, link: &Link, order: &OrderOpened, asset: AssetId) {
         let (rules, at) = (self.rules, link.said_at());
-        self.grant(asset).order.get_or_insert(order.order);
+        self.grant(asset).order = Some(order.order);
         let last = self.head_at.plus_seconds(MAX_BELIEF_SECONDS);
         let entry = link.entry.hash();
         for opening in &link.openings {
@@ -204,6 +204,11 @@ impl<'a> Overlay<'a> {
             let ends = rules.recipient(&flow.recipient).and_then(|recipient| recipient.ends());
             if let Some((until, reason)) = ends.filter(|(until, _)| *until < believe.until) {
                 (believe.until, believe.ends_as) = (until, reason);
+            }
+            // One that ended by itself stands in the way no longer.
+            let over = held.into_iter().flat_map(|grant| &grant.flows).find(|over| over.flow == flow.slug);
+            if let Some(over) = over.map(|over| over.id) {
+                self.close_grant(over, Reason::OrderNotOpen);
             }
             self.known.insert(opening.grant, (asset, flow.basis));
             self.own.insert(opening.grant);

@@ -232,11 +232,11 @@ impl Table {
     fn lay(&mut self, central: Snapshot, links: &[SignedLink]) -> Applied {
         let other_bundle = central.bundle_hash != self.rules.hash();
         let snapshot = if links.is_empty() {
-            (self.central, self.asserted) = (None, None);
+            self.central = None;
             self.own.clear();
             central
         } else {
-            let here = at_station(&self.rules, &central, links, self.head_at);
+            let here = at_station(&self.rules, &central, links, self.head_at, self.asserted);
             (self.central, self.asserted) = (Some(central), here.asserted);
             self.own = here.own;
             here.snapshot
@@ -383,6 +383,11 @@ impl Table {
                 Some(&self.rows[place as usize])
             }
         }
+    }
+
+    /// The time that counts: the wall clock, but never below the latest that was seen.
+    pub fn time(&self, now: Stamp) -> UtcMicros {
+        self.wall(now)
     }
 
     /// The open flows of a row that are in force now.
