@@ -37,9 +37,15 @@ pub struct AtStation {
 }
 
 /// What holds when `links` were said here since central computed `snapshot`, whose head was
-/// signed at `head_at`.
-pub fn at_station(rules: &Rules, snapshot: &Snapshot, links: &[SignedLink], head_at: UtcMicros) -> AtStation {
-    let mut overlay = Overlay::new(rules, snapshot, head_at);
+/// signed at `head_at`. `asserted` is what a technician said before.
+pub fn at_station(
+    rules: &Rules,
+    snapshot: &Snapshot,
+    links: &[SignedLink],
+    head_at: UtcMicros,
+    asserted: Option<(AssetId, UtcMicros)>,
+) -> AtStation {
+    let mut overlay = Overlay { asserted, ..Overlay::new(rules, snapshot, head_at) };
     for signed in links {
         overlay.say(&signed.link);
     }
