@@ -13,7 +13,7 @@ use std::{collections::HashMap, env, fmt::Write as _, hint::black_box, sync::Arc
 use vernport_crypto::{IdentityKey, OpeningKey, random};
 use vernport_policy::{
     Bundle, FlowGrant, Grant, GrantId, Head, Opening, Outcomes, Rules, Sampler, Snapshot, SnapshotFor,
-    StationRef, Table, Tables, snapshot,
+    SourceClass, StationRef, Table, Tables, snapshot,
 };
 use vernport_registry::world::World;
 use vernport_types::{
@@ -246,7 +246,7 @@ impl Asked {
         assert_eq!((released.len() as u64, refused.len() as u64), (flows - withheld, withheld));
         assert!(released.iter().all(|release| release.value() == Value::Integer(158_911_000)));
         let Reading { asset, signal, identified_by, .. } = self.reading;
-        let open = self.table.open_flows(asset, signal, identified_by, self.now);
+        let open = self.table.open_flows(asset, signal, (identified_by, SourceClass::Vehicle), self.now);
         assert_eq!(u64::from(open.count_ones()), flows);
         self.once(ask);
     }
@@ -262,8 +262,8 @@ impl Asked {
         match ask {
             Ask::Nothing => {}
             Ask::OpenFlows => {
-                let open =
-                    self.table.open_flows(reading.asset, reading.signal, reading.identified_by, self.now);
+                let recognised = (reading.identified_by, SourceClass::of(&reading.source));
+                let open = self.table.open_flows(reading.asset, reading.signal, recognised, self.now);
                 black_box(open);
             }
             Ask::Decide => {

@@ -1,3 +1,5 @@
 //! The rules: the shipped bundles kept to their notices, clause by clause.
 
 mod clauses;
+mod random;
+mod reference;

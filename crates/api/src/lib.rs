@@ -13,6 +13,8 @@
 mod answer;
 pub mod batch;
 mod blob;
+mod consents;
+pub mod explain;
 mod feed;
 mod ledger;
 mod problem;
@@ -21,6 +23,7 @@ mod segment;
 
 pub use answer::{Answer, BatchAnswer, BatchAnswers};
 pub use blob::Blob;
+pub use consents::{Consented, ConsentsAnswer, ConsentsRequest, Person};
 pub use feed::{Feed, FeedNonce, FeedRequest, MAX_WAIT_MS};
 pub use ledger::{
     EntryResult, GatewayEffect, GoesOn, LedgerAnswer, LedgerEffect, LedgerRequest, MAX_ENTRIES, Stopped,
@@ -44,5 +47,10 @@ pub const PATH_SEGMENTS: &str = "/v1/segments";
 pub const PATH_READS: &str = "/v1/reads";
 /// Where a registrar looks up an asset: [`FindRequest`] in, [`FindAnswer`] out.
 pub const PATH_FIND_ASSET: &str = "/v1/assets/find";
+/// Where a registrar asks which consents stand: [`ConsentsRequest`] in, [`ConsentsAnswer`] out.
+pub const PATH_CONSENTS: &str = "/v1/consents";
+/// Where a registrar asks why something passes or does not: [`explain::ExplainRequest`] in,
+/// [`explain::ExplainAnswer`] out.
+pub const PATH_EXPLAIN: &str = "/v1/explain";
 /// Whether central serves: [`Status`] out.
 pub const PATH_STATUS: &str = "/v1/status";

@@ -4,16 +4,21 @@
 use serde::{Serialize, de::DeserializeOwned};
 use std::fmt::Debug;
 use vernport_api::{
-    Answer, BatchAnswer, BatchAnswers, Blob, Code, EntryResult, FeedNonce, FeedRequest, FindAnswer,
-    FindRequest, GatewayEffect, GoesOn, LedgerAnswer, LedgerEffect, LinkOutcome, LinkResult, Problem,
-    ReadAnswer, ReadRequest, SealedIdentifier, SegmentAnswer, SegmentRequest, Status, Stopped, batch,
+    Answer, BatchAnswer, BatchAnswers, Blob, Code, Consented, ConsentsAnswer, ConsentsRequest, EntryResult,
+    FeedNonce, FeedRequest, FindAnswer, FindRequest, GatewayEffect, GoesOn, LedgerAnswer, LedgerEffect,
+    LinkOutcome, LinkResult, Person, Problem, ReadAnswer, ReadRequest, SealedIdentifier, SegmentAnswer,
+    SegmentRequest, Status, Stopped, batch,
+    explain::{
+        EXPLANATION_FORMAT, ExplainAnswer, ExplainRequest, Explained, ExplainedEntry, ExplainedRelease,
+        Explanation, Vehicle,
+    },
 };
 use vernport_crypto::{BlindIndex, SigningKey};
-use vernport_policy::{Link, Merged, StationOpening};
-use vernport_registry::{Actor, ActorRole, Entry, Event, OrderOpened, StationRef};
+use vernport_policy::{Link, Merged, SourceClass, StationOpening, StationRef};
+use vernport_registry::{Actor, ActorRole, Entry, Event, OrderOpened, ReceiptCode, Role};
 use vernport_types::{
-    AssetId, BatchId, EntryHash, GrantId, Identifier, KeyId, LegalBasis, LinkHash, OrderId, Reason,
-    SegmentId, Slug, TimeQuality, UtcMicros, VehicleAlias,
+    AssetId, BatchId, Category, EntryHash, GrantId, Identification, Identifier, KeyId, LegalBasis, LinkHash,
+    OrderId, Plate, Reason, SegmentId, Slug, SubjectId, TimeQuality, UtcMicros, VehicleAlias,
 };
 
 /// Both ways: the value is written as the file says, and the file is read as the value.
@@ -187,6 +192,34 @@ fn links_are_brought_and_answered_like_this() {
 }
 
 #[test]
+fn consents_are_asked_for_and_told_like_this() {
+    let receipt = ReceiptCode::from_bytes([7; 7]);
+    frozen(include_str!("../golden/consents-by-receipt.json"), &ConsentsRequest::Receipt(receipt));
+    let plate = Identifier::Plate(Plate::new("NO", "AB12345").expect("a plate"));
+    frozen(include_str!("../golden/consents-by-vehicle.json"), &ConsentsRequest::Vehicle(plate));
+    let subject = SubjectId::from_bytes([0xD4; 16]);
+    let consented = Consented {
+        entry: EntryHash::from_bytes([0xE5; 32]),
+        subject,
+        role: Role::Driver,
+        purpose: slug("coaching"),
+        recipient: slug("coach"),
+        form: slug("coaching-1"),
+        categories: vec![Category::Odometer, Category::DrivingBehaviour],
+        in_force: vec![Category::Odometer],
+        given_at: UtcMicros(1_795_161_600_000_000),
+        valid_until: UtcMicros(1_826_697_600_000_000),
+        withdrawn_at: Some(UtcMicros(1_795_248_000_000_000)),
+    };
+    let answer = ConsentsAnswer {
+        asset: Some(AssetId::from_bytes([0xC3; 16])),
+        people: vec![Person { subject, role: Role::Driver }],
+        consents: vec![consented],
+    };
+    frozen(include_str!("../golden/consents-answer.json"), &answer);
+}
+
+#[test]
 fn the_status_looks_like_this() {
     let status = Status { api: vernport_api::VERSION, software: "0.1.0".into(), batches: 12 };
     frozen(include_str!("../golden/status.json"), &status);
@@ -199,4 +232,94 @@ fn every_problem_has_its_document() {
     frozen(include_str!("../golden/problems.json"), &documents);
     let at_item = Problem::new(Code::EnvelopeForged, "seal it anew").at_item(3);
     assert_eq!(serde_json::to_value(&at_item).expect("plain data")["item"], 3);
+}
+
+#[test]
+fn why_something_passes_is_asked_and_answered_like_this() {
+    let identifier = Identifier::Vin("WDB9634031L738001".parse().expect("a VIN"));
+    let request = ExplainRequest {
+        signal: Some("Vehicle.TraveledDistance".into()),
+        flow: Some(slug("workshop")),
+        by: Some(Identification::Asserted),
+        from: Some(SourceClass::Tool),
+        station: Some(station()),
+        at: Some(UtcMicros(1_795_132_800_000_000)),
+        ..ExplainRequest::new(Vehicle::Identifier(identifier))
+    };
+    frozen(include_str!("../golden/explain-request.json"), &request);
+    let least = ExplainRequest::new(Vehicle::Asset(AssetId::from_bytes([0xA5; 16])));
+    frozen(include_str!("../golden/explain-request-least.json"), &least);
+    let explanation = explanation();
+    frozen(include_str!("../golden/explain-recipient.json"), &explanation.for_recipient());
+    frozen(include_str!("../golden/explain-answer.json"), &ExplainAnswer { explanation: Some(explanation) });
+    let none = serde_json::to_value(ExplainAnswer { explanation: None }).expect("plain data");
+    assert_eq!(none, serde_json::json!({ "explanation": null }));
+}
+
+fn station() -> StationRef {
+    StationRef { site: slug("oslo"), station: slug("bay-1") }
+}
+
+fn explanation() -> Explanation {
+    let entry = EntryHash::from_bytes([0xE1; 32]);
+    let (kind, recorded_at) = (Some("order-opened".into()), Some(UtcMicros(1_795_129_200_000_000)));
+    let open = Explained {
+        signal: "Vehicle.TraveledDistance".into(),
+        unit: "m".into(),
+        flow: Some(slug("workshop")),
+        withheld: None,
+        remedy: None,
+        released: Some(ExplainedRelease {
+            minimiser: "round-1000".parse().expect("a minimiser"),
+            before: "158910605".into(),
+            after: "158911000".into(),
+            believe_until: UtcMicros(1_795_392_000_000_000),
+            ends_as: Reason::OrderNotOpen,
+            lease_seconds: None,
+            retention: slug("service"),
+            start: slug("order-closed"),
+            period: "P1Y".into(),
+            latest_due: UtcMicros(1_889_827_200_000_000),
+        }),
+        rule: Some("flow.workshop.signals.Vehicle.TraveledDistance".into()),
+        clauses: vec!["WEST-3.1".into()],
+        entries: vec![ExplainedEntry { entry, kind, recorded_at }],
+    };
+    let unknown = ExplainedEntry { entry: EntryHash::from_bytes([0xE2; 32]), kind: None, recorded_at: None };
+    let closed = Explained {
+        signal: "Vehicle.Speed".into(),
+        unit: "km/h".into(),
+        flow: None,
+        withheld: Some(Reason::ConsentWithdrawn),
+        remedy: Some(Reason::ConsentWithdrawn.remedy().into()),
+        released: None,
+        rule: None,
+        clauses: Vec::new(),
+        entries: vec![unknown],
+    };
+    Explanation {
+        v: EXPLANATION_FORMAT,
+        controller: "NO-999999999".parse().expect("a controller"),
+        bundle: slug("westrum"),
+        at: UtcMicros(1_795_132_800_000_000),
+        station: station(),
+        by: Identification::BusVin,
+        from: SourceClass::Vehicle,
+        answers: vec![open, closed],
+    }
+}
+
+#[test]
+fn a_recipient_learns_one_of_four_words_and_no_reason() {
+    let mut explanation = explanation();
+    let shape = explanation.answers[1].clone();
+    explanation.answers =
+        Reason::ALL.iter().map(|reason| Explained { withheld: Some(*reason), ..shape.clone() }).collect();
+    let told = serde_json::to_string(&explanation.for_recipient()).expect("plain data");
+    for reason in Reason::ALL {
+        assert!(!told.contains(reason.code()), "{reason}");
+    }
+    let words: std::collections::BTreeSet<_> =
+        told.split("\"status\":\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert_eq!(Vec::from_iter(words), ["closed", "delete-by", "open", "paused"]);
 }

@@ -21,7 +21,7 @@ use vernport_crypto::{IdentityKey, SigningKey, VerifyingKey, WrappingKey};
 use vernport_policy::{GrantId, Rules, Snapshot, SnapshotFor, Tip, snapshot};
 use vernport_registry::{Entry, Event, Facts, GatewayEnrolled, Touched};
 use vernport_store::{Change, CommitError, Incoming, RecordError, Store, StoreError};
-use vernport_types::{AssetId, Clock, ControllerId, KeyId, Slug, UtcMicros};
+use vernport_types::{AssetId, Catalogue, Clock, ControllerId, KeyId, Slug, UtcMicros};
 
 /// How often grants are computed again although nothing was said and nothing
 /// is known to end: something said may begin to hold at a later time.
@@ -47,6 +47,7 @@ impl Controllers {
             let controller = Controller {
                 id: id.clone(),
                 rules: deps.rules,
+                catalogue: deps.catalogue,
                 identity_key: deps.identity_key,
                 recovery_key: deps.recovery_key,
                 head_key: Arc::clone(&head_key),
@@ -89,6 +90,7 @@ impl Controllers {
 pub(crate) struct Controller {
     pub(crate) id: ControllerId,
     pub(crate) rules: Rules,
+    pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) identity_key: IdentityKey,
     pub(crate) recovery_key: WrappingKey,
     pub(crate) head_key: Arc<SigningKey>,

@@ -94,6 +94,8 @@ pub struct Deps {
 pub struct ControllerDeps {
     /// Its checked rules.
     pub rules: Rules,
+    /// The signals that they were compiled against.
+    pub catalogue: Arc<Catalogue>,
     /// Makes blind indexes of identifiers.
     pub identity_key: IdentityKey,
     /// The public half of its recovery pair.
@@ -108,7 +110,7 @@ impl Deps {
     /// # Errors
     /// [`LoadError`] names the file and how to mend it.
     pub fn load(config: &Config) -> Result<Self, LoadError> {
-        let catalogue = catalogue(&config.signals)?;
+        let catalogue = Arc::new(catalogue(&config.signals)?);
         let controllers = config.controllers.iter().map(|controller| load_controller(controller, &catalogue));
         Ok(Self {
             tls: tls(config)?,
@@ -120,7 +122,7 @@ impl Deps {
     }
 }
 
-fn load_controller(controller: &Controller, catalogue: &Catalogue) -> Result<ControllerDeps, LoadError> {
+fn load_controller(controller: &Controller, catalogue: &Arc<Catalogue>) -> Result<ControllerDeps, LoadError> {
     let file = controller.bundle.join("bundle.toml");
     let bundle = Bundle::from_toml(&file.display().to_string(), &read(&file)?)?;
     if *bundle.controller() != controller.id {
@@ -129,6 +131,7 @@ fn load_controller(controller: &Controller, catalogue: &Catalogue) -> Result<Con
     }
     Ok(ControllerDeps {
         rules: Rules::compile(&bundle, catalogue)?,
+        catalogue: Arc::clone(catalogue),
         identity_key: IdentityKey::from_bytes(key(&controller.identity_key)?),
         recovery_key: controller.recovery_key,
         gateways: controller.gateways.clone(),

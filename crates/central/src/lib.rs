@@ -22,6 +22,7 @@ mod book;
 mod config;
 mod controller;
 mod deps;
+mod explain;
 mod feed;
 mod ledger;
 mod refusal;

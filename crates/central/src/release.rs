@@ -2,10 +2,10 @@
 
 use crate::{controller::Controller, refusal::Refusal};
 use vernport_api::{Blob, Code, ReadAnswer, ReadRequest};
-use vernport_policy::may_be_sent;
+use vernport_policy::may_be_used;
 use vernport_seal::ReceivedEnvelope;
 use vernport_store::ReadQuery;
-use vernport_types::{AssetId, Fate, Identifier, Reason, Slug};
+use vernport_types::{AssetId, Fate, Identifier, Slug};
 
 impl Controller {
     /// Releases envelopes to a recipient.
@@ -37,8 +37,8 @@ impl Controller {
         };
         let usable = |id| {
             state.book.get(id).is_some_and(|known| {
-                may_be_sent(&state.facts, &self.rules, &known.opening, now)
-                    .map_or_else(may_still_be_used, |()| true)
+                may_be_used(&state.facts, &self.rules, &known.opening, now)
+                    .map_or_else(|reason| reason.fate() == Fate::Send, |()| true)
             })
         };
         let page = self.store.read(&query, usable).await?.ok_or_else(unknown)?;
@@ -56,15 +56,5 @@ impl Controller {
         let mut state = self.locked().await?;
         let now = state.now(&*self.clock);
         Ok(state.facts.find_asset(&self.identity_key.index(identifier), now))
-    }
-}
-
-/// What was committed lawfully may be used although its consent ended since:
-/// withdrawal is not retroactive, and retention says when it goes. What is
-/// suspended waits; what never had a basis, was erased or objected to is not used.
-fn may_still_be_used(reason: Reason) -> bool {
-    match reason {
-        Reason::ConsentWithdrawn | Reason::ConsentExpired => true,
-        reason => reason.fate() == Fate::Send,
     }
 }

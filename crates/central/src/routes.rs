@@ -1,6 +1,8 @@
 //! What is served at which path, and to whom.
 
 mod batches;
+mod consents;
+mod explain;
 mod feed;
 mod ledger;
 mod reads;
@@ -22,8 +24,8 @@ use axum::{
 use std::{sync::Arc, time::Duration};
 use tower_http::timeout::TimeoutLayer;
 use vernport_api::{
-    Code, PATH_BATCHES, PATH_FEED, PATH_FIND_ASSET, PATH_LEDGER, PATH_READS, PATH_SEGMENTS, PATH_STATUS,
-    Status,
+    Code, PATH_BATCHES, PATH_CONSENTS, PATH_EXPLAIN, PATH_FEED, PATH_FIND_ASSET, PATH_LEDGER, PATH_READS,
+    PATH_SEGMENTS, PATH_STATUS, Status,
 };
 
 /// The longest JSON body but for the ledger's, in bytes.
@@ -40,7 +42,9 @@ pub(crate) fn router(controllers: Served, request_timeout: Duration) -> Router {
         .route(PATH_LEDGER, post(ledger::record))
         .route(PATH_SEGMENTS, post(segments::merge))
         .route(PATH_READS, post(reads::read))
+        .route(PATH_CONSENTS, post(consents::stand))
         .route(PATH_FIND_ASSET, post(reads::find_asset))
+        .route(PATH_EXPLAIN, post(explain::explain))
         .route(PATH_STATUS, get(status))
         .fallback(|| async { Refusal::new(Code::NotFound, "look at the paths of the contract, version 1") })
         .method_not_allowed_fallback(|| async {

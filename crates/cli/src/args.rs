@@ -3,8 +3,9 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use vernport_canbus::SourceUrl;
+use vernport_registry::{Method, ReceiptCode, Role, Text, VoidReason};
 use vernport_sim::Fault;
-use vernport_types::{Slug, Vin};
+use vernport_types::{EntryHash, Identifier, IdentifierError, Plate, Slug, SubjectId, Vin};
 
 /// The gate between a vehicle and everybody who wants its data.
 #[derive(Debug, Parser)]
@@ -35,6 +36,9 @@ pub enum Command {
     Order(Order),
     /// Speak to the gateway of this station, whether or not the line to central is there
     Station(Station),
+    /// Give, withdraw or look up a consent at the counter
+    #[command(subcommand)]
+    Consent(Consent),
     /// Write into the ledger at central
     #[command(subcommand)]
     Ledger(Ledger),
@@ -157,12 +161,9 @@ pub enum Order {
         /// How to reach central
         #[command(flatten)]
         registrar: Registrar,
-        /// The vehicle, by plate: country and number
-        #[arg(long, num_args = 2, value_names = ["COUNTRY", "NUMBER"], conflicts_with = "vin")]
-        plate: Option<Vec<String>>,
-        /// The vehicle, by VIN
-        #[arg(long)]
-        vin: Option<String>,
+        /// Which vehicle is handed in
+        #[command(flatten)]
+        vehicle: Vehicle,
         /// The station where it is handed in
         #[arg(long)]
         station: Slug,
@@ -272,6 +273,111 @@ pub struct MaybeVehicle {
     pub vin: Option<String>,
 }
 
+/// A vehicle, as the counter knows it.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct Vehicle {
+    /// The vehicle, by plate: country and number
+    #[arg(long, num_args = 2, value_names = ["COUNTRY", "NUMBER"])]
+    pub plate: Option<Vec<String>>,
+    /// The vehicle, by VIN
+    #[arg(long)]
+    pub vin: Option<Vin>,
+}
+
+impl Vehicle {
+    /// What identifies it.
+    ///
+    /// # Errors
+    /// If the plate is none.
+    pub fn identifier(&self) -> Result<Identifier, IdentifierError> {
+        match (self.plate.as_deref(), self.vin) {
+            (Some([country, number]), _) => Plate::new(country, number).map(Identifier::Plate),
+            (_, Some(vin)) => Ok(Identifier::Vin(vin)),
+            _ => unreachable!("one of the two, a plate in two parts, is required"),
+        }
+    }
+}
+
+/// What a consent is looked up by.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct Consented {
+    /// The code on the person's receipt, as 7K4M-9QRT-2XAC
+    #[arg(long, value_name = "CODE")]
+    pub receipt: Option<ReceiptCode>,
+    /// All consents for a vehicle, by its plate
+    #[arg(long, num_args = 2, value_names = ["COUNTRY", "NUMBER"])]
+    pub plate: Option<Vec<String>>,
+}
+
+/// `vernport consent`.
+#[derive(Debug, Subcommand)]
+pub enum Consent {
+    /// Record that a person consented with a form of the bundle, and print the receipt
+    Give {
+        /// How to reach central
+        #[command(flatten)]
+        registrar: Registrar,
+        /// Which vehicle it is about
+        #[command(flatten)]
+        vehicle: Vehicle,
+        /// The form of the bundle
+        #[arg(long)]
+        form: Slug,
+        /// The language in which it was shown, as da
+        #[arg(long)]
+        language: Slug,
+        /// In which role: owner, driver, deliverer or orderer
+        #[arg(long, value_parser = word::<Role>)]
+        role: Role,
+        /// Who, by pseudonym; left out: whoever has the role, or somebody new
+        #[arg(long)]
+        subject: Option<SubjectId>,
+        /// That it is somebody else than those who have the role already
+        #[arg(long, conflicts_with = "subject")]
+        new: bool,
+        /// How: paper, screen, web, app, message, spoken or station
+        #[arg(long, value_parser = word::<Method>)]
+        method: Method,
+        /// Who wrote it down: a staff pseudonym
+        #[arg(long, value_name = "NAME")]
+        recorded_by: Slug,
+        /// Where the signed form or the recording lies
+        #[arg(long)]
+        evidence: Option<Text>,
+    },
+    /// Withdraw: the code is all it takes. Prints where it took effect, and what goes on
+    Withdraw {
+        /// How to reach central
+        #[command(flatten)]
+        registrar: Registrar,
+        /// What is withdrawn
+        #[command(flatten)]
+        consented: Consented,
+        /// How it was said
+        #[arg(long, value_parser = word::<Method>, default_value = "spoken")]
+        method: Method,
+        /// Who wrote it down: a staff pseudonym; nobody if the person did it without staff
+        #[arg(long, value_name = "NAME")]
+        recorded_by: Option<Slug>,
+    },
+    /// Say which consents stand
+    Show {
+        /// How to reach central
+        #[command(flatten)]
+        registrar: Registrar,
+        /// Which
+        #[command(flatten)]
+        consented: Consented,
+    },
+}
+
+/// One word out of a closed list, as the ledger writes it.
+fn word<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
+    serde_json::from_value(text.into()).map_err(|error| error.to_string())
+}
+
 /// `vernport ledger`.
 #[derive(Debug, Subcommand)]
 pub enum Ledger {
@@ -284,6 +390,18 @@ pub enum Ledger {
         /// Who said what (TOML)
         #[arg(long, value_name = "FILE")]
         world: PathBuf,
+    },
+    /// Mark an entry as a mistake: what it opened never had a basis, and batches that rest on it are
+    /// destroyed
+    Void {
+        /// How to reach central
+        #[command(flatten)]
+        registrar: Registrar,
+        /// The entry, as the command that recorded it printed it
+        entry: EntryHash,
+        /// What was wrong: wrong-asset, wrong-subject or mistake
+        #[arg(long, value_parser = word::<VoidReason>)]
+        reason: VoidReason,
     },
 }
 
@@ -316,6 +434,20 @@ pub enum Bundle {
         #[arg(required = true)]
         folders: Vec<PathBuf>,
     },
+    /// Run the trials of bundles (tests/*.toml): worlds, and what is expected of them. Ends with 1 if
+    /// an expectation is not met, with 2 if a file cannot be read
+    Test(BundleTest),
+}
+
+/// `vernport bundle test`.
+#[derive(Debug, Args)]
+pub struct BundleTest {
+    /// Folders of bundles
+    #[arg(required = true, value_name = "FOLDER")]
+    pub folders: Vec<PathBuf>,
+    /// Print the result as JSON alone on standard output
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `vernport dbc`.

@@ -1,5 +1,7 @@
 //! `vernport bundle check`: reads bundles as a gateway would.
 
+mod test;
+
 use crate::{args, shipped};
 use anyhow::{Result, bail};
 use std::path::Path;
@@ -10,7 +12,10 @@ use vernport_policy::{Bundle, Rules};
 /// # Errors
 /// If a bundle is broken; each was named with file, line and remedy before.
 pub fn run(args: &args::Bundle) -> Result<()> {
-    let args::Bundle::Check { folders } = args;
+    let folders = match args {
+        args::Bundle::Check { folders } => folders,
+        args::Bundle::Test(args) => return test::run(args),
+    };
     let catalogue = shipped::catalogue();
     let mut broken = 0;
     for folder in folders {

@@ -16,8 +16,8 @@ use vernport_types::Catalogue;
 #[derive(Debug, Error)]
 #[error("{count} of {of} files cannot be read")]
 pub struct Unreadable {
-    count: usize,
-    of: usize,
+    pub(crate) count: usize,
+    pub(crate) of: usize,
 }
 
 /// What was found in one file.

@@ -1,20 +1,32 @@
 //! `vernport ledger record`: a world file into the ledger of a developer's set, so
-//! that there is something to open orders for.
+//! that there is something to open orders for. `vernport ledger void`: an entry was a mistake.
 
-use crate::{args, order::connect};
+use crate::{args, effect, order::connect};
 use anyhow::{Context as _, Result};
+use std::path::Path;
 use vernport_gateway::SystemClock;
-use vernport_registry::world::World;
+use vernport_registry::{Event, Voided, world::World};
 use vernport_types::Clock as _;
 
-/// Records the world and activates the recipients' keys.
+/// Records the world and activates the recipients' keys, or voids an entry.
 ///
 /// # Errors
 /// If the file cannot be used, or central cannot be reached or refuses.
 pub async fn run(args: args::Ledger) -> Result<()> {
-    let args::Ledger::Record { registrar: at, world } = args;
+    match args {
+        args::Ledger::Record { registrar, world } => record(registrar, &world).await,
+        args::Ledger::Void { registrar, entry, reason } => {
+            let (_, counter) = connect(&registrar)?;
+            let effect = counter.say_together(vec![Event::Voided(Voided { entry, reason })]).await?.effect;
+            print(&format!("entry {entry} is void\n{}", effect::told(&effect)));
+            Ok(())
+        }
+    }
+}
+
+async fn record(at: args::Registrar, world: &Path) -> Result<()> {
     let file = world.display().to_string();
-    let text = std::fs::read_to_string(&world).with_context(|| format!("{file}: cannot be read"))?;
+    let text = std::fs::read_to_string(world).with_context(|| format!("{file}: cannot be read"))?;
     let world = World::from_toml(&file, &text)?;
     let (dev, registrar) = connect(&at)?;
     let controller = dev.controller(&at.controller)?;

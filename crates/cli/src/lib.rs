@@ -3,10 +3,12 @@
 
 pub mod args;
 pub mod bundle;
+pub mod consent;
 pub mod dbc;
 pub mod decode;
 pub mod demo;
 pub mod dev;
+mod effect;
 pub mod explain;
 pub mod init;
 pub mod ledger;
@@ -35,6 +37,7 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Unseal(args) => unseal::run(&args),
         Command::Order(args) => order::run(args).await,
         Command::Station(args) => station::run(args).await,
+        Command::Consent(args) => consent::run(args).await,
         Command::Ledger(args) => ledger::run(args).await,
         Command::Explain(args) => explain::run(&args),
         Command::Bundle(args) => bundle::run(&args),

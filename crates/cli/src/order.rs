@@ -1,12 +1,12 @@
 //! `vernport order open|close`: hand-in and hand-back at the counter.
 
 use crate::{args, dev::Dev, registrar::Registrar};
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use std::sync::Arc;
 use vernport_crypto::random;
 use vernport_gateway::SystemClock;
 use vernport_registry::{Event, OrderClosed, OrderOpened, StationRef};
-use vernport_types::{AssetId, Clock as _, Identifier, OrderId, Plate};
+use vernport_types::{AssetId, Clock as _, Identifier, OrderId};
 
 /// Opens or closes.
 ///
@@ -14,15 +14,10 @@ use vernport_types::{AssetId, Clock as _, Identifier, OrderId, Plate};
 /// If the vehicle is not named, or central cannot be reached or refuses.
 pub async fn run(args: args::Order) -> Result<()> {
     match args {
-        args::Order::Open { registrar: at, plate, vin, station, hours, reference } => {
+        args::Order::Open { registrar: at, vehicle, station, hours, reference } => {
             let (dev, registrar) = connect(&at)?;
             let controller = dev.controller(&at.controller)?;
-            let identifier = match (plate.as_deref(), vin) {
-                (Some([country, number]), None) => Identifier::Plate(Plate::new(country, number)?),
-                (None, Some(vin)) => Identifier::Vin(vin.parse()?),
-                _ => bail!("name the vehicle: --plate COUNTRY NUMBER or --vin VIN"),
-            };
-            let asset = asset(&registrar, identifier).await?;
+            let asset = asset(&registrar, vehicle.identifier()?).await?;
             let order = OrderId::from_bytes(random());
             let now = SystemClock.now().wall;
             let at = StationRef { site: controller.site.clone(), station };
@@ -30,8 +25,10 @@ pub async fn run(args: args::Order) -> Result<()> {
             opened.expires_at = now.plus_seconds(i64::from(hours) * 3_600);
             let result = registrar.say_as(Event::OrderOpened(opened), &reference).await?;
             print(&format!(
-                "order {order} is open for {hours} h; {} flows opened. Hand-back: vernport order close … {order}",
-                result.effect.opened.len()
+                "order {order} is open for {hours} h; {} flows opened. Hand-back: vernport order close … {order}\n\
+                 entry {}",
+                result.effect.opened.len(),
+                result.results.first().map(|result| result.entry.to_string()).unwrap_or_default()
             ));
         }
         args::Order::Close { registrar: at, order } => {
@@ -51,7 +48,7 @@ pub(crate) fn connect(at: &args::Registrar) -> Result<(Dev, Registrar)> {
 }
 
 /// The asset of an identifier; one that is new here gets an id of its own.
-async fn asset(registrar: &Registrar, identifier: Identifier) -> Result<AssetId> {
+pub(crate) async fn asset(registrar: &Registrar, identifier: Identifier) -> Result<AssetId> {
     match registrar.find(identifier.clone()).await? {
         Some(asset) => Ok(asset),
         None => registrar.enter_asset(identifier).await.context("the vehicle could not be entered"),

@@ -4,7 +4,7 @@
 use crate::dev::{Dev, DevController, DevRecipient};
 use anyhow::Result;
 use std::sync::Arc;
-use vernport_api::{LedgerAnswer, LedgerRequest, ReadRequest};
+use vernport_api::{ConsentsAnswer, ConsentsRequest, LedgerAnswer, LedgerRequest, ReadRequest};
 use vernport_crypto::{IdentityKey, random};
 use vernport_registry::{
     Actor, ActorRole, AssetIdentified, ENTRY_FORMAT, Entry, Event, RecipientKeyActivated, Text,
@@ -15,6 +15,9 @@ use vernport_uplink::{Client, Config};
 
 /// Envelopes asked for in one read.
 const READ_LIMIT: u16 = 64;
+
+/// How long a person at the counter waits for gateways to tell that they stopped.
+const EFFECT_WAIT_MS: u32 = 2_000;
 
 /// One controller's system at the counter.
 pub struct Registrar {
@@ -52,6 +55,34 @@ impl Registrar {
     pub async fn say_as(&self, event: Event, reference: &str) -> Result<LedgerAnswer> {
         let entry = self.entry(event, self.clock.now().wall, reference.parse()?)?;
         Ok(self.client.record(&request(vec![entry], Vec::new())).await?)
+    }
+
+    /// Records events that happen now, all or none of them, and waits a moment for
+    /// gateways to tell that they applied what stops.
+    ///
+    /// # Errors
+    /// As [`Self::say`].
+    pub async fn say_together(&self, events: Vec<Event>) -> Result<LedgerAnswer> {
+        let now = self.clock.now().wall;
+        let entry = |event| self.entry(event, now, hex::encode(random::<12>()).parse()?);
+        let entries = events.into_iter().map(entry).collect::<Result<_>>()?;
+        Ok(self
+            .client
+            .record(&LedgerRequest { wait_ms: EFFECT_WAIT_MS, ..request(entries, Vec::new()) })
+            .await?)
+    }
+
+    /// Which consents stand, of a receipt or of a vehicle.
+    ///
+    /// # Errors
+    /// If central cannot be reached or refuses the question.
+    pub async fn consents(&self, asked: &ConsentsRequest) -> Result<ConsentsAnswer> {
+        Ok(self.client.consents(asked).await?)
+    }
+
+    /// What time it is at the counter.
+    pub fn now(&self) -> UtcMicros {
+        self.clock.now().wall
     }
 
     /// Enters a vehicle under a new id. Its identifier goes along to be kept sealed to the controller.

@@ -7,7 +7,7 @@ use crate::{
     registrar::Registrar,
 };
 use anyhow::{Context as _, Result};
-use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 use vernport_api::LedgerAnswer;
 use vernport_broker::{Access, Broker, Config as BrokerConfig, Identity, Login};
@@ -134,6 +134,8 @@ pub struct Stage {
     /// The brokers, where the setting has them.
     pub brokers: Option<Brokers>,
     central: Option<(vernport_central::Running, CancellationToken)>,
+    /// Where central listened first: there it is found again.
+    central_addr: Option<SocketAddr>,
     gateways: BTreeMap<Slug, vernport_gateway::Running>,
 }
 
@@ -176,25 +178,40 @@ impl Stage {
             buses: VirtualBuses::default(),
             brokers,
             central: None,
+            central_addr: None,
             gateways: BTreeMap::new(),
         };
         stage.start_central().await?;
         Ok(stage)
     }
 
-    /// Starts central on a free port and tells the gateways' configurations.
+    /// Starts central on a free port and tells the gateways' configurations; again,
+    /// on the port that it had.
     ///
     /// # Errors
     /// If it does not start.
     pub async fn start_central(&mut self) -> Result<()> {
-        let config = vernport_central::Config::read(&self.dev.central_config())?;
+        let mut config = vernport_central::Config::read(&self.dev.central_config())?;
+        if let Some(before) = self.central_addr {
+            config.listen.address = before;
+        }
         let mut deps = vernport_central::Deps::load(&config)?;
         deps.clock = Arc::clone(&self.clock);
         let stop = CancellationToken::new();
         let running = vernport_central::run(config.listen, &config.store, deps, stop.clone()).await?;
-        self.dev.set_central_url(&format!("https://{}", running.addr))?;
+        if self.central_addr.replace(running.addr).is_none() {
+            self.dev.set_central_url(&format!("https://{}", running.addr))?;
+        }
         self.central = Some((running, stop));
         Ok(())
+    }
+
+    /// Stops central: the line is down for everybody until it is started again.
+    pub async fn stop_central(&mut self) {
+        if let Some((running, stop)) = self.central.take() {
+            stop.cancel();
+            running.stopped().await;
+        }
     }
 
     /// Starts the gateway of a controller.
@@ -291,10 +308,7 @@ impl Stage {
         for (_, running) in std::mem::take(&mut self.gateways) {
             running.stop().await;
         }
-        if let Some((running, stop)) = self.central.take() {
-            stop.cancel();
-            running.stopped().await;
-        }
+        self.stop_central().await;
         if let Some(brokers) = self.brokers.take() {
             brokers.stop().await;
         }

@@ -1,75 +1,140 @@
-//! The bundle as it stands in its file: TOML with spans, nothing checked but its shape.
+//! The bundle as it stands in its files: TOML with spans, nothing checked but its shape.
 //!
 //! `config/bundles/README.md` teaches the format. Unknown keys are refused; a
 //! bundle of another format, or one that asks for what this version lacks,
 //! is refused before anything else is looked at.
+//!
+//! A bundle that extends another is one bundle of several files. Their texts
+//! count as one after the other, so that a span says in which file it stands.
 
-use crate::{BundleError, Minimiser, Payload, Period, Window};
-use serde::{Deserialize, Deserializer, de::Error as _};
-use std::collections::BTreeMap;
-use toml::{Spanned, value::Datetime};
+mod over;
+mod parameters;
+mod raw;
+
+use crate::BundleError;
+use parameters::{Fault, Use, Values};
+pub(crate) use raw::*;
+use serde::Deserialize;
+use std::{error::Error, ops::Range};
+use toml::{
+    Spanned,
+    de::{DeTable, Deserializer},
+};
 use vernport_crypto::sha256;
-use vernport_registry::Role;
-use vernport_types::{Category, ControllerId, Identification, LegalBasis, Reason, Slug};
+use vernport_types::{ControllerId, Slug};
 
 /// The format that this version reads.
 const FORMAT: u32 = 1;
 /// The longest bundle file, in bytes.
 const MAX_BYTES: usize = 1 << 20;
+/// How many files a bundle may be made of: itself, and what it extends.
+const MAX_FILES: usize = 4;
 
 /// A bundle whose shape is right. [`crate::Rules::compile`] checks what it says.
 #[derive(Debug, Clone)]
 pub struct Bundle {
-    pub(crate) file: Box<str>,
-    pub(crate) text: Box<str>,
+    /// Its own file, then its base's, then that one's base's.
+    files: Vec<BundleFile>,
     pub(crate) raw: Raw,
+    pub(crate) uses: Vec<Use>,
+    pub(crate) base: Option<Base>,
 }
 
+/// What a bundle extends, and where it says so.
+#[derive(Debug, Clone)]
+pub(crate) struct Base {
+    pub(crate) bundle: Box<Bundle>,
+    pub(crate) span: Range<usize>,
+}
+
+/// One file of a bundle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BundleFile {
+    /// Its name, for errors.
+    pub file: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// Where the text of a base comes from, by the name that `extends` gives it.
+pub type ReadBase<'a> = dyn FnMut(&Slug) -> Result<BundleFile, Box<dyn Error + Send + Sync>> + 'a;
+
 impl Bundle {
-    /// Reads a bundle. `file` is only named in errors.
+    /// Reads a bundle that extends no other. `file` is only named in errors.
     ///
     /// # Errors
     /// [`BundleError`] with line, column and remedy for anything but a bundle of format 1.
     pub fn from_toml(file: &str, text: &str) -> Result<Self, BundleError> {
-        let fault = |error: &toml::de::Error| {
-            let what = error.message().replace('\n', ", ");
-            let span = error.span().unwrap_or(0..0);
-            BundleError::at(file, text, &span, what, "config/bundles/README.md shows the format")
+        Self::load(file, text, &mut |_| Err("there is no other bundle beside it".into()))
+    }
+
+    /// Reads a bundle and all that it extends. A base has to be the very text that `extends` names
+    /// by its SHA-256, so that who signs the bundle signs its bases, too.
+    ///
+    /// # Errors
+    /// [`BundleError`] with the file, line, column and remedy, also for a finding in a base.
+    pub fn load(file: &str, text: &str, read: &mut ReadBase<'_>) -> Result<Self, BundleError> {
+        let mut files = vec![BundleFile { file: file.into(), text: text.into() }];
+        let mut spans = Vec::new();
+        while let Some(base) = opening(&files)? {
+            let fault = |span: &Range<usize>, what: String, remedy: &str| fault(&files, span, what, remedy);
+            let name = base.bundle.get_ref();
+            if files.len() == MAX_FILES {
+                let what = format!("`{name}` is the base of a base of a base of a base");
+                return Err(fault(&base.bundle.span(), what, "join some of them"));
+            }
+            let found = read(name).map_err(|error| {
+                let what = format!("the base `{name}` cannot be read: {error}");
+                fault(&base.bundle.span(), what, "put it beside this bundle, under its name")
+            })?;
+            let hash = hex::encode(sha256(found.text.as_bytes()));
+            if hash != *base.hash.get_ref() {
+                let what = format!("the base `{name}` is another text: its hash is {hash}");
+                return Err(fault(&base.hash.span(), what, "look at what changed, then write the new hash"));
+            }
+            spans.push(base.bundle.span());
+            files.push(found);
+        }
+        Self::assemble(files, &spans)
+    }
+
+    /// One bundle of all its files; `spans` is where each says what it extends.
+    fn assemble(files: Vec<BundleFile>, spans: &[Range<usize>]) -> Result<Self, BundleError> {
+        let parameter = |(span, what, remedy): Fault| fault(&files, &span, what, remedy);
+        let texts: Vec<String> = (0..files.len()).map(|place| padded(&files, place)).collect();
+        let mut roots = Vec::with_capacity(files.len());
+        for text in &texts {
+            roots.push(DeTable::parse(text).map_err(|error| shape(&files, &error))?);
+        }
+        let mut values = Values::new();
+        for root in roots.iter().rev() {
+            values.extend(parameters::values(root.get_ref()).map_err(parameter)?);
+        }
+        let (mut raws, mut uses) = (Vec::new(), Vec::new());
+        for mut root in roots {
+            let used = parameters::put(root.get_mut(), &values).map_err(parameter)?;
+            let raw = Raw::deserialize(Deserializer::from(root)).map_err(|error| shape(&files, &error))?;
+            uses.extend(used.into_iter().filter(|used| !raws.iter().any(|raw| used.is_replaced_by(raw))));
+            raws.push(raw);
+        }
+        let mut raw = raws.pop().expect("a bundle has a file");
+        while let Some(over) = raws.pop() {
+            if over.controller.id.get_ref() != raw.controller.id.get_ref() {
+                let what = "the base is of another controller";
+                return Err(fault(&files, &over.controller.id.span(), what, "extend a bundle of your own"));
+            }
+            raw = over.over(raw);
+        }
+        let base = match spans {
+            [] => None,
+            [span, deeper @ ..] => {
+                let before = files[0].text.len() + 1;
+                let deeper: Vec<_> = deeper.iter().map(|s| s.start - before..s.end - before).collect();
+                let bundle = Box::new(Self::assemble(files[1..].to_vec(), &deeper)?);
+                Some(Base { bundle, span: span.clone() })
+            }
         };
-        if text.len() > MAX_BYTES {
-            let what = format!("{} bytes are too many for a bundle", text.len());
-            return Err(BundleError::at(file, text, &(0..0), what, "keep it below 1 MiB"));
-        }
-        let opening: Opening = toml::from_str(text).map_err(|error| fault(&error))?;
-        if *opening.format.get_ref() != FORMAT {
-            return Err(BundleError::at(
-                file,
-                text,
-                &opening.format.span(),
-                format!("format {} is not known here", opening.format.get_ref()),
-                "this version reads format 1; update vernport, or write the bundle in format 1",
-            ));
-        }
-        if let Some(needed) = opening.requires.first() {
-            return Err(BundleError::at(
-                file,
-                text,
-                &needed.span(),
-                format!("the bundle requires `{}`, which this version does not have", needed.get_ref()),
-                "update vernport, or take out the rules that need it",
-            ));
-        }
-        if let Some(base) = opening.extends {
-            return Err(BundleError::at(
-                file,
-                text,
-                &base.span(),
-                format!("`extends` of `{}` is not supported yet", base.get_ref()),
-                "copy the rules of the base into this bundle",
-            ));
-        }
-        let raw = toml::from_str(text).map_err(|error| fault(&error))?;
-        Ok(Self { file: file.into(), text: text.into(), raw })
+        Ok(Self { files, raw, uses, base })
     }
 
     /// The controller whose rules these are.
@@ -77,19 +142,32 @@ impl Bundle {
         self.raw.controller.id.get_ref()
     }
 
-    /// SHA-256 of the file's bytes: what is signed, and what grants and batches name.
+    /// SHA-256 of the file's bytes: what is signed, and what grants and batches name. It names
+    /// the base, too, since the file has the base's hash in it.
     pub fn hash(&self) -> [u8; 32] {
-        sha256(self.text.as_bytes())
+        sha256(self.files[0].text.as_bytes())
+    }
+
+    /// The file and the line of a place.
+    pub(crate) fn place(&self, span: &Range<usize>) -> (&str, usize) {
+        let (file, start) = file_of(&self.files, span.start);
+        let start = file.text.floor_char_boundary(start);
+        (&file.file, file.text[..start].matches('\n').count() + 1)
+    }
+
+    /// Whether a place is in the bundle's own file, not in a base.
+    pub(crate) fn is_own(&self, span: &Range<usize>) -> bool {
+        span.start <= self.files[0].text.len()
     }
 
     /// A finding at a place of this bundle.
     pub(crate) fn fault(
         &self,
-        span: &std::ops::Range<usize>,
+        span: &Range<usize>,
         what: impl Into<String>,
         remedy: impl Into<String>,
     ) -> BundleError {
-        BundleError::at(&self.file, &self.text, span, what, remedy)
+        fault(&self.files, span, what, remedy)
     }
 }
 
@@ -99,277 +177,68 @@ struct Opening {
     format: Spanned<u32>,
     #[serde(default)]
     requires: Vec<Spanned<String>>,
-    extends: Option<Spanned<String>>,
+    extends: Option<RawExtends>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "`format` and `requires` are judged by `Opening`")]
-pub(crate) struct Raw {
-    format: u32,
-    #[serde(default)]
-    requires: Vec<String>,
-    pub(crate) name: Slug,
-    pub(crate) controller: RawController,
-    #[serde(default)]
-    pub(crate) notice: Vec<RawNotice>,
-    #[serde(default)]
-    pub(crate) purpose: Vec<RawPurpose>,
-    #[serde(default)]
-    pub(crate) recipient: Vec<RawRecipient>,
-    #[serde(default)]
-    pub(crate) retention: Vec<RawRetention>,
-    #[serde(default)]
-    pub(crate) form: Vec<RawForm>,
-    pub(crate) identify: Option<RawIdentify>,
-    #[serde(default)]
-    pub(crate) flow: Vec<RawFlow>,
-    #[serde(default)]
-    pub(crate) refusal: Vec<RawRefusal>,
+/// The base that the last file names, if that file is one that this version reads.
+fn opening(files: &[BundleFile]) -> Result<Option<RawExtends>, BundleError> {
+    let last = files.len() - 1;
+    if files[last].text.len() > MAX_BYTES {
+        let what = format!("{} bytes are too many for a bundle", files[last].text.len());
+        let start = padding(files, last);
+        return Err(fault(files, &(start..start), what, "keep it below 1 MiB"));
+    }
+    let text = padded(files, last);
+    let root = DeTable::parse(&text).map_err(|error| shape(files, &error))?;
+    let opening = Opening::deserialize(Deserializer::from(root)).map_err(|error| shape(files, &error))?;
+    if *opening.format.get_ref() != FORMAT {
+        return Err(fault(
+            files,
+            &opening.format.span(),
+            format!("format {} is not known here", opening.format.get_ref()),
+            "this version reads format 1; update vernport, or write the bundle in format 1",
+        ));
+    }
+    if let Some(needed) = opening.requires.first() {
+        return Err(fault(
+            files,
+            &needed.span(),
+            format!("the bundle requires `{}`, which this version does not have", needed.get_ref()),
+            "update vernport, or take out the rules that need it",
+        ));
+    }
+    Ok(opening.extends)
 }
 
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "said for the reader of the bundle: name, role, jurisdiction, assumed")]
-pub(crate) struct RawController {
-    pub(crate) id: Spanned<ControllerId>,
-    pub(crate) name: String,
-    pub(crate) role: ControllerRole,
-    pub(crate) jurisdiction: Spanned<String>,
-    pub(crate) time_zone: Spanned<String>,
-    /// Where recipients may be: country codes, or `EEA` for all of them.
-    pub(crate) regions: Vec<Spanned<String>>,
-    /// What happens to recipients elsewhere.
-    #[serde(default)]
-    pub(crate) elsewhere: Elsewhere,
-    pub(crate) clauses: Spanned<Vec<String>>,
-    #[serde(default)]
-    pub(crate) assumed: bool,
+/// How many bytes of other files come before a file: each text and one byte between two.
+fn padding(files: &[BundleFile], place: usize) -> usize {
+    files[..place].iter().map(|file| file.text.len() + 1).sum()
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum ControllerRole {
-    Controller,
-    JointController,
+/// The text of a file at its own place among all of them.
+fn padded(files: &[BundleFile], place: usize) -> String {
+    " ".repeat(padding(files, place)) + &files[place].text
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Elsewhere {
-    #[default]
-    Never,
-    WithTool,
+/// The file that a place is in, and the place there.
+fn file_of(files: &[BundleFile], place: usize) -> (&BundleFile, usize) {
+    let found = (0..files.len()).rfind(|file| padding(files, *file) <= place).unwrap_or(0);
+    (&files[found], place - padding(files, found))
 }
 
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "said for the reader of the bundle: assumed")]
-pub(crate) struct RawNotice {
-    pub(crate) version: Spanned<Slug>,
-    pub(crate) served_when: ServedWhen,
-    pub(crate) categories: Vec<Category>,
-    pub(crate) clauses: Spanned<Vec<String>>,
-    #[serde(default)]
-    pub(crate) assumed: bool,
+fn fault(
+    files: &[BundleFile],
+    span: &Range<usize>,
+    what: impl Into<String>,
+    remedy: impl Into<String>,
+) -> BundleError {
+    let (file, start) = file_of(files, span.start);
+    BundleError::at(&file.file, &file.text, &(start..start), what, remedy)
 }
 
-/// When a notice version counts as served.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum ServedWhen {
-    /// When the ledger says so.
-    Recorded,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "said for the reader of the bundle: assumed")]
-pub(crate) struct RawPurpose {
-    pub(crate) id: Spanned<Slug>,
-    pub(crate) iri: Spanned<String>,
-    pub(crate) basis: Spanned<LegalBasis>,
-    pub(crate) necessity: Spanned<String>,
-    pub(crate) clauses: Spanned<Vec<String>>,
-    /// The named statute: for `A6-1-c`.
-    pub(crate) statute: Option<String>,
-    /// The reference of the balancing test: for `A6-1-f`.
-    pub(crate) balancing: Option<String>,
-    #[serde(default)]
-    pub(crate) marketing: bool,
-    #[serde(default)]
-    pub(crate) assumed: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum RecipientRole {
-    Controller,
-    JointController,
-    Processor,
-    Partner,
-    Customer,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "said for the reader of the bundle: name, agreement id, tool, assumed")]
-pub(crate) struct RawRecipient {
-    pub(crate) id: Spanned<Slug>,
-    pub(crate) name: String,
-    pub(crate) role: RecipientRole,
-    pub(crate) region: Spanned<String>,
-    pub(crate) agreement: Option<RawAgreement>,
-    pub(crate) transfer: Option<RawTransfer>,
-    pub(crate) clauses: Spanned<Vec<String>>,
-    #[serde(default)]
-    pub(crate) assumed: bool,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "said for the reader of the bundle: id, assumed")]
-pub(crate) struct RawAgreement {
-    pub(crate) id: String,
-    pub(crate) from: Spanned<Datetime>,
-    pub(crate) until: Spanned<Datetime>,
-    #[serde(default)]
-    pub(crate) assumed: bool,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "said for the reader of the bundle: tool, reference")]
-pub(crate) struct RawTransfer {
-    pub(crate) tool: TransferTool,
-    pub(crate) reference: String,
-    pub(crate) until: Spanned<Datetime>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum TransferTool {
-    /// An adequacy decision (GDPR Art. 45).
-    Adequacy,
-    /// Standard contractual clauses (Art. 46(2)(c)).
-    StandardClauses,
-    /// Binding corporate rules (Art. 47).
-    BindingRules,
-    /// An approved certification scheme (Art. 46(2)(f)).
-    Certification,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "said for the reader of the bundle: assumed")]
-pub(crate) struct RawRetention {
-    pub(crate) id: Spanned<Slug>,
-    pub(crate) start: StartEvent,
-    #[serde(deserialize_with = "period")]
-    pub(crate) period: Spanned<Period>,
-    #[serde(deserialize_with = "period")]
-    pub(crate) at_most: Spanned<Period>,
-    pub(crate) clauses: Spanned<Vec<String>>,
-    #[serde(default)]
-    pub(crate) assumed: bool,
-}
-
-/// The event that a retention period starts with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum StartEvent {
-    /// The reading itself.
-    Reading,
-    /// The work order was closed.
-    OrderClosed,
-    /// The last contact of the person and of the customer, the later of both.
-    LastInteraction,
-    /// The customer relation ended.
-    RelationshipEnd,
-    /// The warranty or complaint period ended.
-    WarrantyEnd,
-    /// The vehicle is no more.
-    VehicleEndOfLife,
-    /// The consent was withdrawn or expired.
-    ConsentEnd,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "said for the reader of the bundle: assumed")]
-pub(crate) struct RawForm {
-    pub(crate) id: Spanned<Slug>,
-    pub(crate) purpose: Spanned<Slug>,
-    pub(crate) recipient: Spanned<Slug>,
-    pub(crate) categories: Vec<Category>,
-    #[serde(deserialize_with = "period")]
-    pub(crate) valid: Spanned<Period>,
-    pub(crate) clauses: Spanned<Vec<String>>,
-    pub(crate) texts: Spanned<BTreeMap<String, String>>,
-    #[serde(default)]
-    pub(crate) assumed: bool,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "said for the reader of the bundle: assumed")]
-pub(crate) struct RawIdentify {
-    pub(crate) purpose: Spanned<Slug>,
-    pub(crate) signals: Vec<Spanned<String>>,
-    pub(crate) clauses: Spanned<Vec<String>>,
-    #[serde(default)]
-    pub(crate) assumed: bool,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "said for the reader of the bundle: assumed")]
-pub(crate) struct RawFlow {
-    pub(crate) id: Spanned<Slug>,
-    pub(crate) purpose: Spanned<Slug>,
-    pub(crate) recipient: Spanned<Slug>,
-    pub(crate) retention: Spanned<Slug>,
-    pub(crate) deliver: Spanned<RawDeliver>,
-    pub(crate) weakest: Identification,
-    #[serde(default = "order")]
-    pub(crate) window: Spanned<Window>,
-    #[serde(default)]
-    pub(crate) roles: Vec<Role>,
-    #[serde(default)]
-    pub(crate) private_mode: bool,
-    #[serde(default)]
-    pub(crate) offline: bool,
-    pub(crate) sample: Option<Spanned<String>>,
-    pub(crate) time: Option<Spanned<String>>,
-    pub(crate) believe: Option<Spanned<String>>,
-    pub(crate) clauses: Spanned<Vec<String>>,
-    pub(crate) signals: BTreeMap<Spanned<String>, Spanned<Minimiser>>,
-    #[serde(default)]
-    pub(crate) assumed: bool,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct RawDeliver {
-    #[serde(default)]
-    pub(crate) store: bool,
-    pub(crate) topic: Option<Payload>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct RawRefusal {
-    pub(crate) reason: Reason,
-    pub(crate) category: Option<Category>,
-    pub(crate) clause: String,
-}
-
-fn order() -> Spanned<Window> {
-    Spanned::new(0..0, Window::Order)
-}
-
-fn period<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Spanned<Period>, D::Error> {
-    let text = Spanned::<String>::deserialize(deserializer)?;
-    let period = text.get_ref().parse().map_err(D::Error::custom)?;
-    Ok(Spanned::new(text.span(), period))
+/// What TOML and serde say of a text that has not the shape of a bundle.
+fn shape(files: &[BundleFile], error: &toml::de::Error) -> BundleError {
+    let what = error.message().replace('\n', ", ");
+    let span = error.span().unwrap_or(0..0);
+    fault(files, &span, what, "config/bundles/README.md shows the format")
 }

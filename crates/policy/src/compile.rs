@@ -2,12 +2,16 @@
 //! a bound, and what a rule promises it may promise.
 
 mod flows;
+mod notices;
+mod parties;
+mod people;
+mod terms;
 
 use crate::{
-    Bundle, BundleError, Flow, FlowIndex, Form, Notice, Recipient,
-    bundle::{Elsewhere, RawPurpose, RawRecipient, RecipientRole},
+    Acknowledged, Bundle, BundleError, FlowIndex, Parameter, Refusal, RulePath,
+    bundle::{RawPurpose, RawRecipient},
     check,
-    rules::Refusal,
+    rules::Parts,
 };
 use jiff::{
     civil::Date,
@@ -15,56 +19,45 @@ use jiff::{
 };
 use std::{collections::HashSet, ops::Range};
 use toml::{Spanned, value::Datetime};
-use vernport_types::{Catalogue, Category, LegalBasis, SignalId, Slug, UtcMicros};
-
-/// Where DPV purposes live (DPV 2.3).
-const DPV: &str = "https://w3id.org/dpv#";
-/// The longest text of a form, in characters.
-const MAX_FORM_CHARS: usize = 4_000;
-/// The countries of the European Economic Area, by ISO 3166.
-const EEA: &[&str] = &[
-    "AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IS", "IT",
-    "LI", "LT", "LU", "LV", "MT", "NL", "NO", "PL", "PT", "RO", "SE", "SI", "SK",
-];
-
-pub(crate) struct Parts {
-    pub(crate) zone: TimeZone,
-    pub(crate) notices: Vec<Notice>,
-    pub(crate) recipients: Vec<Recipient>,
-    pub(crate) flows: Vec<Flow>,
-    pub(crate) forms: Vec<Form>,
-    pub(crate) identify: Vec<SignalId>,
-    pub(crate) refusals: Vec<Refusal>,
-}
+use vernport_types::{Catalogue, SignalId, Slug, UtcMicros};
 
 pub(crate) fn parts(bundle: &Bundle, catalogue: &Catalogue) -> Result<Parts, BundleError> {
+    let raw = &bundle.raw;
     let compiler = Compiler { bundle, catalogue, zone: zone(bundle)? };
-    compiler.regions()?;
+    let controller = compiler.controller()?;
     compiler.names_once()?;
     compiler.clauses_named()?;
-    for purpose in &bundle.raw.purpose {
-        compiler.purpose(purpose)?;
-    }
+    let purposes = raw.purpose.iter().map(|raw| compiler.purpose(raw)).collect::<Result<_, _>>()?;
     let notices = compiler.notices()?;
-    let recipients =
-        bundle.raw.recipient.iter().map(|raw| compiler.recipient(raw)).collect::<Result<Vec<_>, _>>()?;
+    let hosting = compiler.hosting()?;
+    let recipients = raw.recipient.iter().map(|raw| compiler.recipient(raw)).collect::<Result<_, _>>()?;
+    let retentions =
+        raw.retention.iter().map(|raw| compiler.retention(raw)).collect::<Result<Vec<_>, _>>()?;
     let forms = compiler.forms()?;
     let identify = compiler.identify(&notices)?;
-    let flows = bundle
-        .raw
-        .flow
-        .iter()
-        .enumerate()
-        .map(|(place, raw)| compiler.flow(place, raw, &notices, &forms))
-        .collect::<Result<Vec<_>, _>>()?;
+    let flow = |(place, raw)| compiler.flow(place, raw, &notices, &retentions, &forms);
+    let flows = raw.flow.iter().enumerate().map(flow).collect::<Result<Vec<_>, _>>()?;
     check::composites(bundle, &flows, catalogue)?;
-    let refusal = |raw: &crate::bundle::RawRefusal| Refusal {
-        reason: raw.reason,
-        category: raw.category,
-        clause: raw.clause.clone(),
-    };
-    let refusals = bundle.raw.refusal.iter().map(refusal).collect();
-    Ok(Parts { zone: compiler.zone, notices, recipients, flows, forms, identify, refusals })
+    let messages = raw.message.iter().map(|raw| compiler.message(raw, &notices)).collect::<Result<_, _>>()?;
+    Ok(Parts {
+        controller,
+        hosting,
+        purposes,
+        recipients,
+        retentions,
+        forms,
+        identify,
+        flows,
+        messages,
+        refusals: compiler.refusals()?,
+        holds: raw.hold.iter().map(|raw| compiler.hold(raw)).collect::<Result<_, _>>()?,
+        rights: raw.right.iter().map(|raw| compiler.right(raw)).collect::<Result<_, _>>()?,
+        parameters: compiler.parameters()?,
+        acknowledged: compiler.acknowledged()?,
+        paths: compiler.paths(),
+        zone: compiler.zone,
+        notices,
+    })
 }
 
 fn zone(bundle: &Bundle) -> Result<TimeZone, BundleError> {
@@ -89,25 +82,19 @@ impl Compiler<'_> {
         self.bundle.fault(span, what, remedy)
     }
 
-    /// Every id stands once in its list, and there is room for the flows.
+    /// Every rule stands once in its list, and there is room for the flows.
     fn names_once(&self) -> Result<(), BundleError> {
         let raw = &self.bundle.raw;
-        let once = |what: &str, ids: &mut dyn Iterator<Item = &Spanned<Slug>>| {
-            let mut seen = HashSet::new();
-            for id in ids {
-                if !seen.insert(id.get_ref()) {
-                    let what = format!("{what} `{}` stands twice", id.get_ref());
-                    return Err(self.fault(&id.span(), what, "give each its own name"));
-                }
+        let refusal = |r: &crate::bundle::RawRefusal| (refusal_path(r), r.reason.span());
+        let refusals = raw.refusal.iter().map(refusal);
+        let mut seen = HashSet::new();
+        for (path, span) in raw.stands().into_iter().map(|rule| (rule.path, rule.span)).chain(refusals) {
+            let (kind, name) = path.split_once('.').unwrap_or((&path, ""));
+            let what = format!("{kind} `{name}` stands twice");
+            if !seen.insert(path) {
+                return Err(self.fault(&span, what, "give each its own name"));
             }
-            Ok(())
-        };
-        once("notice", &mut raw.notice.iter().map(|r| &r.version))?;
-        once("purpose", &mut raw.purpose.iter().map(|r| &r.id))?;
-        once("recipient", &mut raw.recipient.iter().map(|r| &r.id))?;
-        once("retention", &mut raw.retention.iter().map(|r| &r.id))?;
-        once("form", &mut raw.form.iter().map(|r| &r.id))?;
-        once("flow", &mut raw.flow.iter().map(|r| &r.id))?;
+        }
         match raw.flow.get(usize::from(FlowIndex::COUNT_MAX)) {
             None => Ok(()),
             Some(flow) => Err(self.fault(
@@ -121,15 +108,8 @@ impl Compiler<'_> {
     /// Every rule names the clause that it follows.
     fn clauses_named(&self) -> Result<(), BundleError> {
         let raw = &self.bundle.raw;
-        let lists = std::iter::once(&raw.controller.clauses)
-            .chain(raw.notice.iter().map(|r| &r.clauses))
-            .chain(raw.purpose.iter().map(|r| &r.clauses))
-            .chain(raw.recipient.iter().map(|r| &r.clauses))
-            .chain(raw.retention.iter().map(|r| &r.clauses))
-            .chain(raw.form.iter().map(|r| &r.clauses))
-            .chain(raw.identify.iter().map(|r| &r.clauses))
-            .chain(raw.flow.iter().map(|r| &r.clauses));
-        for list in lists {
+        let of_parameters = raw.parameters.values().map(|parameter| &parameter.clauses);
+        for list in raw.stands().into_iter().map(|rule| rule.clauses).chain(of_parameters) {
             if list.get_ref().is_empty() || list.get_ref().iter().any(|clause| clause.trim().is_empty()) {
                 return Err(self.fault(
                     &list.span(),
@@ -141,117 +121,79 @@ impl Compiler<'_> {
         Ok(())
     }
 
-    fn regions(&self) -> Result<(), BundleError> {
-        let controller = &self.bundle.raw.controller;
-        for region in controller.regions.iter().chain([&controller.jurisdiction]) {
-            self.country(region, true)?;
-        }
-        Ok(())
-    }
-
-    /// A country code, or `EEA` where a group of countries may stand.
-    fn country(&self, region: &Spanned<String>, group: bool) -> Result<(), BundleError> {
-        let text = region.get_ref();
-        let country = text.len() == 2 && text.bytes().all(|b| b.is_ascii_uppercase());
-        if country || (group && text == "EEA") {
-            return Ok(());
-        }
-        Err(self.fault(
-            &region.span(),
-            format!("`{text}` is no region"),
-            "write a country code of ISO 3166 such as NO, or EEA in `regions`",
-        ))
-    }
-
-    fn purpose(&self, raw: &RawPurpose) -> Result<(), BundleError> {
-        let basis = *raw.basis.get_ref();
-        let name = raw.iri.get_ref().strip_prefix(DPV).unwrap_or("");
-        if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric()) {
-            return Err(self.fault(
-                &raw.iri.span(),
-                "not a purpose of DPV 2.3",
-                "write its IRI, such as https://w3id.org/dpv#ServiceProvision",
-            ));
-        }
-        if raw.necessity.get_ref().trim().is_empty() {
-            let remedy = "say in one sentence why the purpose needs the data";
-            return Err(self.fault(&raw.necessity.span(), "a purpose without a necessity", remedy));
-        }
-        let said = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.trim().is_empty());
-        if basis == LegalBasis::LegalObligation && !said(&raw.statute) {
-            let remedy = "name it: `statute = \"…\"`";
-            return Err(self.fault(&raw.basis.span(), "a legal obligation without its statute", remedy));
-        }
-        if basis == LegalBasis::LegitimateInterest && !said(&raw.balancing) {
-            let remedy = "reference it: `balancing = \"…\"`";
-            return Err(self.fault(
-                &raw.basis.span(),
-                "legitimate interest without a balancing test",
-                remedy,
-            ));
-        }
-        Ok(())
-    }
-
-    fn notices(&self) -> Result<Vec<Notice>, BundleError> {
-        if self.bundle.raw.notice.is_empty() {
-            let remedy =
-                "add `[[notice]]` with the categories that it lists; without one nothing may be read";
-            return Err(self.fault(&(0..0), "a bundle without a notice", remedy));
-        }
-        let notice = |raw: &crate::bundle::RawNotice| Notice {
-            version: raw.version.get_ref().clone(),
-            categories: raw.categories.clone(),
-            clauses: raw.clauses.get_ref().clone(),
+    fn refusals(&self) -> Result<Vec<Refusal>, BundleError> {
+        let refusal = |raw: &crate::bundle::RawRefusal| {
+            if raw.clause.get_ref().trim().is_empty() {
+                let remedy = "name the clause of the notice that stands behind it";
+                return Err(self.fault(&raw.clause.span(), "a refusal without a clause", remedy));
+            }
+            let (reason, clause) = (*raw.reason.get_ref(), raw.clause.get_ref().clone());
+            Ok(Refusal { reason, category: raw.category, clause })
         };
-        Ok(self.bundle.raw.notice.iter().map(notice).collect())
+        self.bundle.raw.refusal.iter().map(refusal).collect()
     }
 
-    fn recipient(&self, raw: &RawRecipient) -> Result<Recipient, BundleError> {
-        self.country(&raw.region, false)?;
-        let agreement = match &raw.agreement {
-            Some(agreement) => {
-                let from = self.midnight(&agreement.from)?;
-                let until = self.midnight(&agreement.until)?;
-                if until <= from {
-                    let span = agreement.until.span();
-                    return Err(self.fault(&span, "the agreement ends before it begins", "mend the dates"));
+    /// The parameters with the rules that use them; each is used.
+    fn parameters(&self) -> Result<Vec<Parameter>, BundleError> {
+        let parameter = |(name, raw): (&Spanned<Slug>, &crate::bundle::RawParameter)| {
+            let mut used_by: Vec<String> = Vec::new();
+            for used in self.bundle.uses.iter().filter(|used| used.name == name.get_ref().as_str()) {
+                if !used_by.contains(&used.rule) {
+                    used_by.push(used.rule.clone());
                 }
-                Some((from, until))
             }
-            None if raw.role == RecipientRole::Controller => None,
-            None => {
-                return Err(self.fault(
-                    &raw.id.span(),
-                    format!("recipient `{}` has no agreement", raw.id.get_ref()),
-                    "add `agreement = { id, from, until }`; only the controller itself needs none",
-                ));
+            // A rule of the base that used it may be another one here.
+            if used_by.is_empty() && self.bundle.is_own(&name.span()) {
+                let what = format!("no rule uses the parameter `{}`", name.get_ref());
+                return Err(self.fault(&name.span(), what, "write `$name` where it belongs, or take it out"));
             }
+            let value = match raw.value.get_ref() {
+                toml::Value::String(text) => text.clone(),
+                other => other.to_string(),
+            };
+            let (name, clauses) = (name.get_ref().clone(), raw.clauses.get_ref().clone());
+            Ok(Parameter { name, value, used_by, clauses, assumed: raw.assumed })
         };
-        let controller = &self.bundle.raw.controller;
-        let region = raw.region.get_ref().as_str();
-        let inside = controller.regions.iter().any(|allowed| {
-            allowed.get_ref() == region || (allowed.get_ref() == "EEA" && EEA.contains(&region))
-        });
-        let transfer_until = match (&raw.transfer, inside, controller.elsewhere) {
-            (_, true, _) => None,
-            (Some(tool), false, Elsewhere::WithTool) => Some(self.midnight(&tool.until)?),
-            (None, false, Elsewhere::WithTool) => {
-                return Err(self.fault(
-                    &raw.region.span(),
-                    format!("recipient `{}` is outside of the regions", raw.id.get_ref()),
-                    "add `transfer = { tool, reference, until }`",
-                ));
+        self.bundle.raw.parameters.iter().map(parameter).collect()
+    }
+
+    fn acknowledged(&self) -> Result<Vec<Acknowledged>, BundleError> {
+        let known = |raw: &crate::bundle::RawAcknowledged| {
+            for text in [&raw.finding, &raw.reason] {
+                if text.get_ref().trim().is_empty() {
+                    let what = "a finding is acknowledged by its id, with a reason";
+                    return Err(self.fault(&text.span(), what, "say which finding, and why it stays"));
+                }
             }
-            (_, false, Elsewhere::Never) => {
-                return Err(self.fault(
-                    &raw.region.span(),
-                    format!("recipient `{}` is outside of the regions", raw.id.get_ref()),
-                    "the notice allows no transfer there: take the recipient out",
-                ));
+            if let Some(rule) = &raw.rule
+                && !self.paths().iter().any(|known| known.path == *rule.get_ref())
+            {
+                let what = format!("there is no rule `{}`", rule.get_ref());
+                return Err(self.fault(&rule.span(), what, "write its path, such as flow.x"));
             }
+            Ok(Acknowledged {
+                finding: raw.finding.get_ref().clone(),
+                rule: raw.rule.as_ref().map(|rule| rule.get_ref().clone()),
+                reason: raw.reason.get_ref().clone(),
+            })
         };
-        Ok(Recipient { slug: raw.id.get_ref().clone(), agreement, transfer_until })
+        self.bundle.raw.acknowledged.iter().map(known).collect()
+    }
+
+    /// Every rule by its path.
+    fn paths(&self) -> Vec<RulePath> {
+        let raw = &self.bundle.raw;
+        let path = |path, span: &Range<usize>, clauses: &[String], assumed| {
+            let (file, line) = self.bundle.place(span);
+            RulePath { path, file: file.into(), line, clauses: clauses.to_vec(), assumed }
+        };
+        let stands = raw.stands();
+        let rules = stands.iter().map(|r| path(r.path.clone(), &r.span, r.clauses.get_ref(), r.assumed));
+        let refusal = |r: &crate::bundle::RawRefusal| {
+            let clause = std::slice::from_ref(r.clause.get_ref());
+            path(refusal_path(r), &r.reason.span(), clause, false)
+        };
+        rules.chain(raw.refusal.iter().map(refusal)).collect()
     }
 
     /// The first moment of a local date in the controller's zone.
@@ -264,54 +206,6 @@ impl Compiler<'_> {
             Some(start) => Ok(UtcMicros(start.timestamp().as_microsecond())),
             None => Err(self.fault(&date.span(), "not a date", "write a day such as 2027-01-31")),
         }
-    }
-
-    fn forms(&self) -> Result<Vec<Form>, BundleError> {
-        let form = |raw: &crate::bundle::RawForm| {
-            let texts = raw.texts.get_ref();
-            let good = |text: &String| {
-                let chars = text.trim().chars().count();
-                (1..=MAX_FORM_CHARS).contains(&chars)
-            };
-            if texts.is_empty() || !texts.values().all(good) || raw.categories.is_empty() {
-                return Err(self.fault(
-                    &raw.id.span(),
-                    format!("form `{}` does not say what is consented to", raw.id.get_ref()),
-                    "give it categories, and a text of at most 4000 characters for each language",
-                ));
-            }
-            self.known_purpose(&raw.purpose)?;
-            self.known_recipient(&raw.recipient)?;
-            Ok(Form {
-                slug: raw.id.get_ref().clone(),
-                purpose: raw.purpose.get_ref().clone(),
-                recipient: raw.recipient.get_ref().clone(),
-                categories: raw.categories.clone(),
-                valid: *raw.valid.get_ref(),
-                texts: texts.clone(),
-            })
-        };
-        self.bundle.raw.form.iter().map(form).collect()
-    }
-
-    fn identify(&self, notices: &[Notice]) -> Result<Vec<SignalId>, BundleError> {
-        let Some(raw) = &self.bundle.raw.identify else { return Ok(Vec::new()) };
-        self.known_purpose(&raw.purpose)?;
-        let mut ids = Vec::new();
-        for path in &raw.signals {
-            let id = self.signal(path)?;
-            if self.catalogue.signal(id).category != Category::Identifier {
-                let remedy = "take it out: only identifiers recognise a vehicle";
-                return Err(self.fault(
-                    &path.span(),
-                    format!("`{}` identifies nothing", path.get_ref()),
-                    remedy,
-                ));
-            }
-            self.listed(path, id, notices)?;
-            ids.push(id);
-        }
-        Ok(ids)
     }
 
     fn known_purpose(&self, name: &Spanned<Slug>) -> Result<&RawPurpose, BundleError> {
@@ -337,17 +231,11 @@ impl Compiler<'_> {
             self.fault(&path.span(), what, "mend the path, or add the signal to config/signals")
         })
     }
+}
 
-    /// A rule may name only what some version of the notice lists.
-    fn listed(&self, path: &Spanned<String>, id: SignalId, notices: &[Notice]) -> Result<(), BundleError> {
-        let category = self.catalogue.signal(id).category;
-        if notices.iter().any(|notice| notice.categories.contains(&category)) {
-            return Ok(());
-        }
-        Err(self.fault(
-            &path.span(),
-            format!("no version of the notice lists `{category}`, which `{}` is", path.get_ref()),
-            "take the signal out, or serve a notice that lists the category",
-        ))
+fn refusal_path(raw: &crate::bundle::RawRefusal) -> String {
+    match raw.category {
+        Some(category) => format!("refusal.{}.{category}", raw.reason.get_ref()),
+        None => format!("refusal.{}", raw.reason.get_ref()),
     }
 }

@@ -1,23 +1,30 @@
 //! The decision on one reading.
 //!
 //! A masked bit-set operation: the flows that name the signal, and of them those
-//! open for the asset, in force now, and content with how the asset was recognised.
-//! Then arithmetic on copy types. No allocation, no error, no panic.
+//! open for the asset, in force now, and content with how the asset was recognised
+//! and where the reading comes from. Then arithmetic on copy types. No allocation, no error, no panic.
 
 use crate::{
-    Flow, FlowIndex, How, Minimiser, Outcomes, Released, Sample, SampleKey, Sampler, Sampling, Table,
-    sampler::ORDER_MEMORY_SECONDS,
-    table::{Row, rank},
+    Flow, FlowIndex, How, Minimiser, Outcomes, Released, Sample, SampleKey, Sampler, Sampling, SourceClass,
+    Table, sampler::ORDER_MEMORY_SECONDS, table::Row,
 };
 use vernport_types::{AssetId, BootMicros, Identification, Reading, Reason, SignalId, Stamp, TimeQuality};
 
 impl Table {
-    /// The flows that would take a reading of a signal of an asset now, as bits by
-    /// [`FlowIndex`]: what is 0 here need not even be asked for.
-    pub fn open_flows(&self, asset: AssetId, signal: SignalId, by: Identification, now: Stamp) -> u128 {
-        let Some(rule) = self.rules.signals.get(usize::from(signal.0)) else { return 0 };
-        let Some(row) = self.row(asset) else { return 0 };
-        rule.named & self.in_force(row, now) & self.accepts[rank(by)] & row.accepts(by)
+    /// The flows that would take a reading of a signal of an asset now, from such a source, as
+    /// bits by [`FlowIndex`]: what is 0 here need not even be asked for.
+    pub fn open_flows(
+        &self,
+        asset: AssetId,
+        signal: SignalId,
+        (by, from): (Identification, SourceClass),
+        now: Stamp,
+    ) -> u128 {
+        let (Some(rule), Some(row)) = (self.rules.signals.get(usize::from(signal.0)), self.row(asset)) else {
+            self.see(now);
+            return 0;
+        };
+        rule.named & self.in_force(row, now) & self.accepted(by, from) & row.accepts(by)
     }
 
     /// Decides on one reading: for every flow that names its signal a release or a
@@ -25,16 +32,25 @@ impl Table {
     pub fn decide(&self, reading: &Reading, now: Stamp, sampler: &mut Sampler, out: &mut Outcomes) {
         out.clear();
         let Some(rule) = self.rules.signals.get(usize::from(reading.signal.0)) else {
+            self.see(now);
             return out.refuse(None, reading.signal, Reason::UnknownSignal);
         };
         if rule.named == 0 {
+            self.see(now);
             return out.refuse(None, reading.signal, rule.unnamed);
         }
         let row = self.row(reading.asset);
-        let live = row.map_or(0, |row| self.in_force(row, now));
+        let live = match row {
+            Some(row) => self.in_force(row, now),
+            None => {
+                self.see(now);
+                0
+            }
+        };
         let sound = rule.takes(&reading.value);
         let by = reading.identified_by;
-        let accepted = self.accepts[rank(by)] & row.map_or(u128::MAX, |row| row.accepts(by));
+        let accepted = self.accepted(by, SourceClass::of(&reading.source))
+            & row.map_or(u128::MAX, |row| row.accepts(by));
         let mut rest = rule.named;
         while rest != 0 {
             #[expect(clippy::cast_possible_truncation, reason = "below 128")]
@@ -44,7 +60,7 @@ impl Table {
                 None if now.quality == TimeQuality::Unset => Reason::ClockUntrusted,
                 None => self.absent,
                 Some(row) if live & flow.bit() == 0 => self.why_closed(row, flow, now),
-                Some(_) if accepted & flow.bit() == 0 => Reason::IdentificationTooWeak,
+                Some(_) if accepted & flow.bit() == 0 => self.why_not_accepted(reading, flow),
                 Some(_) if !sound => Reason::RuleBroken,
                 Some(row) => match self.release(row, flow, reading, now, sampler, out) {
                     Ok(()) => continue,
@@ -52,6 +68,14 @@ impl Table {
                 },
             };
             out.refuse(Some(flow), reading.signal, refusal);
+        }
+    }
+
+    fn why_not_accepted(&self, reading: &Reading, flow: FlowIndex) -> Reason {
+        if reading.identified_by < self.rules.flow(flow).weakest {
+            Reason::IdentificationTooWeak
+        } else {
+            Reason::SourceNotInNotice
         }
     }
 

@@ -1,9 +1,9 @@
 //! Flows as checked rules: the unit of every decision.
 
-use crate::{Minimiser, Period};
+use crate::{Minimiser, Period, RetentionGround, Sources};
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
-use vernport_registry::Role;
+use vernport_registry::{DisclosureGround, Role};
 use vernport_types::{Category, Identification, LegalBasis, SignalId, Slug, UtcMicros};
 
 /// The place of a flow in its bundle, below [`FlowIndex::COUNT_MAX`].
@@ -33,6 +33,22 @@ pub enum Window {
     Order,
     /// As long as the asset is linked to the controller.
     Link,
+    /// As long as an owner or orderer has an account.
+    Account,
+    /// While a disclosure to an authority is approved.
+    Disclosure,
+}
+
+impl Window {
+    /// The written form.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Order => "order",
+            Self::Link => "link",
+            Self::Account => "account",
+            Self::Disclosure => "disclosure",
+        }
+    }
 }
 
 /// How often a flow takes a signal of an asset.
@@ -83,6 +99,8 @@ pub struct Retention {
     pub start: Slug,
     /// How long after that event.
     pub period: Period,
+    /// Why it is kept.
+    pub ground: RetentionGround,
     /// The cap: no later than this after the reading, whether the event came or not.
     pub at_most: Period,
     pub(crate) zone: TimeZone,
@@ -108,12 +126,28 @@ pub struct Flow {
     pub purpose_iri: String,
     /// Whether the purpose is marketing: an objection against it is absolute.
     pub marketing: bool,
+    /// Whether the purpose is profiling: an objection against it is absolute.
+    pub profiling: bool,
     /// The recipient of the bundle.
     pub recipient: Slug,
     /// The legal basis of the purpose.
     pub basis: LegalBasis,
     /// The clauses that it follows.
     pub clauses: Vec<String>,
+    /// Whether no notice states it.
+    pub assumed: bool,
+    /// The version of the notice that first told of it: closed until that one or a later one is served.
+    pub notice: Slug,
+    /// The place of that version among the notices.
+    pub(crate) notice_place: usize,
+    /// Where its data is taken from.
+    pub sources: Sources,
+    /// Whether an owner or orderer needs an account.
+    pub account: bool,
+    /// On which grounds something may be disclosed; none but for an authority.
+    pub grounds: Vec<DisclosureGround>,
+    /// Whether a station alone may open it.
+    pub offline: bool,
     /// Where releases go.
     pub deliver: Deliver,
     /// How long they are kept.
@@ -126,8 +160,6 @@ pub struct Flow {
     pub roles: Vec<Role>,
     /// Whether private mode closes it.
     pub private_mode: bool,
-    /// Whether a station alone may open it, while the line to central is down.
-    pub offline: bool,
     /// The signals and how each is minimised, by signal.
     pub signals: Vec<(SignalId, Minimiser)>,
     /// The categories of those signals, each once.

@@ -2,25 +2,29 @@
 //! the others are not. Pure: ids and aliases are drawn by [`Tables`].
 //!
 //! The questions, in this order; the first that fails gives the reason:
-//! 1. Does the notice in force list all that the flow reads?
-//! 2. May the recipient receive: agreement, transfer tool, active key?
-//! 3. Is a work order open, where the flow asks for one?
-//! 4. Does nobody stop it: restriction, objection, private mode?
+//! 1. Does the notice in force tell of the flow, and list all that it reads?
+//! 2. May the machines run and the recipient receive: agreements, transfer tool, active key?
+//! 3. Is its window open: a work order, an account, a disclosure?
+//! 4. Does nobody stop it: restriction without an exception, objection, private mode?
 //! 5. Is the basis in force: for consent, of everybody in every role that the flow names?
 //!
 //! What was opened is remembered as an [`Opening`]; [`crate::may_be_sent`] asks again,
 //! by its own basis, when its batches are to be sent or stored.
 
 use crate::{
-    Believe, ClosedGrant, Flow, FlowGrant, Grant, GrantId, Opening, RecipientKey, Rules, Snapshot,
+    Believe, ClosedGrant, Flow, FlowGrant, Grant, GrantId, Notice, Opening, RecipientKey, Rules, ServedWhen,
+    Snapshot, Window,
     head::MAX_BELIEF_SECONDS,
     may_be_sent,
-    opening::{Consented, objections},
+    opening::{Consented, excepted, objections},
 };
 use jiff::Timestamp;
+use std::cmp::Reverse;
 use vernport_crypto::WrappingKey;
-use vernport_registry::{Facts, Role, StationRef, Whom};
-use vernport_types::{AssetId, EntryHash, LegalBasis, Reason, Slug, SubjectId, UtcMicros, VehicleAlias};
+use vernport_registry::{Facts, Linked, Role, StationRef, Whom};
+use vernport_types::{
+    AssetId, EntryHash, LegalBasis, OrderId, Reason, Slug, SubjectId, UtcMicros, VehicleAlias,
+};
 
 const DAY_MICROS: i64 = 86_400 * 1_000_000;
 
@@ -145,22 +149,16 @@ impl Asked<'_> {
             until: now.truncated(DAY_MICROS).plus_seconds(MAX_BELIEF_SECONDS),
             as_reason: Reason::GrantStale,
         };
-        let mut rests_on = vec![self.notice(flow)?];
-        self.recipient(flow, &mut ends)?;
-        let mut order = None;
-        if flow.needs_order() {
-            let open = facts.open_order(asset, Some(self.at), now).ok_or(Reason::OrderNotOpen)?;
-            ends.by(open.expires, Reason::OrderNotOpen);
-            rests_on.push(open.entry);
-            order = Some(open.id);
-        }
         let linked = |role: &Role| {
             let role = *role;
             facts.subjects(asset, role, now).into_iter().map(move |linked| (role, linked))
         };
         let linked: Vec<_> = Role::ALL.iter().flat_map(linked).collect();
         let subjects: Vec<_> = linked.iter().map(|(role, linked)| (*role, linked.subject)).collect();
-        self.stops(flow, &subjects)?;
+        let mut rests_on = self.notice(flow, &subjects)?;
+        self.recipient(flow, &mut ends)?;
+        let order = self.window(flow, &linked, &mut ends, &mut rests_on)?;
+        self.stops(flow, &subjects, &mut ends, &mut rests_on)?;
         let consented = Consented {
             asset,
             purpose: &flow.purpose,
@@ -176,7 +174,7 @@ impl Asked<'_> {
                     ends.by(until, Reason::RoleMissing);
                 }
                 if flow.basis == LegalBasis::Consent {
-                    for (entry, until) in consented.of(facts, (*role, linked.subject), now)? {
+                    for (entry, until) in consented.of(facts, rules, (*role, linked.subject), now)? {
                         ends.by(until, Reason::ConsentExpired);
                         if !rests_on.contains(&entry) {
                             rests_on.push(entry);
@@ -217,22 +215,86 @@ impl Asked<'_> {
         })
     }
 
-    /// The entry by which the notice in force was served: of the versions served, the newest.
-    fn notice(&self, flow: &Flow) -> Result<EntryHash, Reason> {
-        let lists = |notice: &crate::Notice| flow.categories.iter().all(|c| notice.categories.contains(c));
-        let served = self.rules.notices().iter().rev().find_map(|notice| {
-            let entry = self.facts.notice_served(notice.version.as_str(), self.now)?;
-            Some((notice, entry))
+    /// The entries by which the notice in force was served: of the versions served, the newest.
+    fn notice(&self, flow: &Flow, subjects: &[(Role, SubjectId)]) -> Result<Vec<EntryHash>, Reason> {
+        let lists = |notice: &Notice| flow.categories.iter().all(|c| notice.categories.contains(c));
+        let served = self.rules.notices().iter().enumerate().rev().find_map(|(place, notice)| {
+            let entries = self.served(notice, subjects)?;
+            Some((place, notice, entries))
         });
         match served {
-            Some((notice, entry)) if lists(notice) => Ok(entry),
-            // A newer version lists it, and waits to be served.
+            Some((place, notice, entries)) if flow.notice_place <= place && lists(notice) => Ok(entries),
+            // A newer version tells of it, and waits to be served.
             _ if self.rules.notices().last().is_some_and(lists) => Err(Reason::NoticeNotServed),
             _ => Err(Reason::CategoryNotInNotice),
         }
     }
 
+    /// The entries by which one version was served: published, or told to everybody linked.
+    /// Where nobody is linked there is nobody to tell, and publishing it is enough.
+    fn served(&self, notice: &Notice, subjects: &[(Role, SubjectId)]) -> Option<Vec<EntryHash>> {
+        let version = notice.version.as_str();
+        if notice.served_when == ServedWhen::Recorded || subjects.is_empty() {
+            return self.facts.notice_served(version, self.now).map(|entry| vec![entry]);
+        }
+        let mut entries = Vec::new();
+        for (_, subject) in subjects {
+            let entry = self.facts.notice_told(version, *subject, self.now)?;
+            if !entries.contains(&entry) {
+                entries.push(entry);
+            }
+        }
+        Some(entries)
+    }
+
+    /// Whether the flow can be open at all now; the work order, where it needs one.
+    fn window(
+        &self,
+        flow: &Flow,
+        linked: &[(Role, Linked)],
+        ends: &mut Ends,
+        rests_on: &mut Vec<EntryHash>,
+    ) -> Result<Option<OrderId>, Reason> {
+        let Self { facts, asset, now, .. } = *self;
+        let mut order = None;
+        match flow.window {
+            Window::Order => {
+                let open = facts.open_order(asset, Some(self.at), now).ok_or(Reason::OrderNotOpen)?;
+                ends.by(open.expires, Reason::OrderNotOpen);
+                rests_on.push(open.entry);
+                order = Some(open.id);
+            }
+            Window::Disclosure => {
+                let fits = |ground| flow.grounds.contains(&ground);
+                let open =
+                    facts.disclosure_on(asset, &flow.slug, fits, now).ok_or(Reason::DisclosureNotOpen)?;
+                ends.by(open.until, Reason::DisclosureNotOpen);
+                rests_on.push(open.entry);
+            }
+            Window::Link | Window::Account => {}
+        }
+        if flow.account {
+            let holders = linked.iter().filter(|(role, _)| matches!(role, Role::Owner | Role::Orderer));
+            let holder =
+                |(_, linked): &(Role, Linked)| Some((facts.account(linked.subject, now)?, linked.until));
+            // Of several the one that stays longest, then the first: what opens does not change with the asking.
+            let held = holders
+                .filter_map(holder)
+                .max_by_key(|(entry, until)| (until.unwrap_or(UtcMicros(i64::MAX)), Reverse(*entry)));
+            let (entry, until) = held.ok_or(Reason::AccountNotOpen)?;
+            if let Some(until) = until {
+                ends.by(until, Reason::AccountNotOpen);
+            }
+            rests_on.push(entry);
+        }
+        Ok(order)
+    }
+
     fn recipient(&self, flow: &Flow, ends: &mut Ends) -> Result<(), Reason> {
+        if let Some(agreement) = self.rules.hosting().and_then(|hosting| hosting.agreement.as_ref()) {
+            agreement.allowed(self.now)?;
+            ends.by(agreement.ends(), Reason::AgreementMissing);
+        }
         let recipient = self.rules.recipient(&flow.recipient).ok_or(Reason::AgreementMissing)?;
         recipient.allowed(self.now)?;
         if let Some((until, reason)) = recipient.ends() {
@@ -245,14 +307,20 @@ impl Asked<'_> {
     }
 
     /// What a person or a newer version has stopped.
-    fn stops(&self, flow: &Flow, subjects: &[(Role, SubjectId)]) -> Result<(), Reason> {
+    fn stops(
+        &self,
+        flow: &Flow,
+        subjects: &[(Role, SubjectId)],
+        ends: &mut Ends,
+        rests_on: &mut Vec<EntryHash>,
+    ) -> Result<(), Reason> {
         if self.facts.closed_by_unknown(self.asset, self.now).is_some() {
             return Err(Reason::RuleBroken);
         }
-        let people = subjects.iter().map(|(_, subject)| Whom::Subject(*subject));
-        let mut whom = people.chain([Whom::Asset(self.asset)]);
-        if whom.any(|whom| self.facts.restriction(whom, &flow.purpose, self.now).is_some()) {
-            return Err(Reason::Restricted);
+        let about = (&flow.slug, &flow.purpose, self.asset);
+        for (exception, until) in excepted(self.facts, about, subjects, self.now)? {
+            ends.by(until, Reason::Restricted);
+            rests_on.push(exception);
         }
         objections(self.facts, flow, subjects, self.now)?;
         if flow.private_mode && self.facts.private_mode(self.asset, self.now).is_some() {
@@ -263,7 +331,8 @@ impl Asked<'_> {
 
     /// The calendar year at the controller, by which aliases change.
     fn year(&self) -> i16 {
-        let local = Timestamp::from_microsecond(self.now.0).map(|now| now.to_zoned(self.rules.zone.clone()));
+        let local =
+            Timestamp::from_microsecond(self.now.0).map(|now| now.to_zoned(self.rules.parts.zone.clone()));
         local.map_or(0, |local| local.year())
     }
 }

@@ -12,6 +12,8 @@ mod bundle;
 mod check;
 mod compile;
 mod decide;
+mod diff;
+mod due;
 mod error;
 mod flow;
 mod grant;
@@ -26,18 +28,26 @@ mod sampler;
 mod standing;
 mod station;
 mod table;
+mod words;
 
-pub use bundle::Bundle;
+pub use bundle::{Bundle, BundleFile, ReadBase};
+pub use diff::{Change, Diff, Effect, diff};
+pub use due::{Due, Kept, due};
 pub use error::BundleError;
 pub use flow::{Deliver, Flow, FlowIndex, Payload, Retention, Sampling, TopicForm, Window};
 pub use grant::{Believe, FlowGrant, Grant, Wider, no_wider};
 pub use grants::{SnapshotFor, Tables, grants, snapshot};
 pub use head::{ClosedGrant, Head, HeadError, RecipientKey, SignedHead, Snapshot, SnapshotError};
 pub use minimise::{Minimiser, MinimiserError};
-pub use opening::{Opening, closing_reason, may_be_sent};
+pub use opening::{Opening, closing_reason, may_be_sent, may_be_used};
 pub use period::{Period, PeriodError};
 pub use released::{How, Outcomes, Released, Withheld};
-pub use rules::{Form, Notice, Recipient, Rules};
+pub use rules::{
+    Acknowledged, Agreement, ControllerInfo, ControllerRole, Elsewhere, Form, HoldRule, Hosting, Identify,
+    Message, MessageClass, Notice, Parameter, Proof, Purpose, Recipient, RecipientRole, Refusal,
+    RetentionGround, RetentionRule, Right, RightRule, RulePath, Rules, ServedWhen, SourceClass, Sources,
+    StartEvent, Transfer, TransferTool,
+};
 pub use sampler::{Sample, SampleKey, Sampler};
 pub use standing::{Applied, ApplyError, Standing};
 pub use station::{

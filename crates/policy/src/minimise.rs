@@ -96,7 +96,9 @@ fn cell(position: Position, resolution: u8) -> Option<Cell> {
 /// The nearest multiple, halves upwards; at the ends of the range the nearest that fits.
 fn round(n: i64, step: i64) -> i64 {
     let over = n.rem_euclid(step);
-    if over * 2 >= step { n.saturating_add(step - over) } else { n.saturating_sub(over) }
+    let (below, above) = (n.checked_sub(over), n.checked_add(step - over));
+    let (nearest, other) = if over * 2 >= step { (above, below) } else { (below, above) };
+    nearest.or(other).unwrap_or(0)
 }
 
 fn bucket(n: i64, width: i64) -> Value {
@@ -213,6 +215,14 @@ mod tests {
         assert_eq!(Minimiser::Drop.apply(Value::Nothing), None);
         assert_eq!(Minimiser::Presence.apply(label), Some(Value::Present));
         assert_eq!(Minimiser::Presence.apply(Value::Nothing), Some(Value::Nothing));
+    }
+
+    #[test]
+    fn at_the_ends_of_the_range_a_rounded_value_is_a_multiple_still() {
+        for n in [i64::MAX, i64::MAX - 3, i64::MIN, i64::MIN + 3] {
+            let Some(Value::Integer(rounded)) = integer(Minimiser::Round(1_000), n) else { panic!("fits") };
+            assert_eq!((rounded % 1_000, rounded.abs_diff(n) < 1_000), (0, true));
+        }
     }
 
     proptest! {

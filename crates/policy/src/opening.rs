@@ -4,7 +4,7 @@
 //! order that ended or a role that changed hands closes a flow, but not what was
 //! lawful when it was read.
 
-use crate::{Flow, Rules};
+use crate::{Flow, Rules, Window};
 use serde::{Deserialize, Serialize};
 use vernport_crypto::sha256;
 use vernport_registry::{Against, ConsentQuestion, ConsentState, Facts, Objected, Role, Whom};
@@ -52,27 +52,51 @@ impl Opening {
 /// (invariant 2). An order that ended, a role that changed hands, a private trip
 /// that began close the flow, but not this: it was lawful when it was read.
 ///
+/// A restriction is asked for first: it suspends deletion, too, so what would destroy the
+/// batch waits until it is lifted (invariant 4).
+///
 /// Ask it after every entry of the ledger and keep the first answer that closes for
 /// good: a consent that is withdrawn and given again is in force for new openings only.
 ///
 /// # Errors
 /// Why not; [`Reason::fate`] says whether the batch waits or is destroyed.
 pub fn may_be_sent(facts: &Facts, rules: &Rules, opening: &Opening, now: UtcMicros) -> Result<(), Reason> {
+    not_stopped(facts, rules, opening, now)?;
+    consented(facts, rules, opening, now)?;
+    agreed(facts, rules, opening, now)
+}
+
+/// Whether what was committed lawfully may still be used: as [`may_be_sent`], but a consent
+/// that ended since does not matter. Withdrawal is not retroactive, and retention says when it goes.
+///
+/// # Errors
+/// Why not.
+pub fn may_be_used(facts: &Facts, rules: &Rules, opening: &Opening, now: UtcMicros) -> Result<(), Reason> {
+    not_stopped(facts, rules, opening, now)?;
+    agreed(facts, rules, opening, now)
+}
+
+/// Restricted, a mistake, erased, or objected to.
+fn not_stopped(facts: &Facts, rules: &Rules, opening: &Opening, now: UtcMicros) -> Result<(), Reason> {
+    excepted(facts, (&opening.flow, &opening.purpose, opening.asset), &opening.subjects, now)?;
     if opening.rests_on.iter().any(|entry| facts.voided_at(entry).is_some_and(|at| at <= now)) {
         return Err(Reason::EntryVoided);
     }
-    let whom = || {
-        let people = opening.subjects.iter().map(|(_, subject)| Whom::Subject(*subject));
-        std::iter::once(Whom::Asset(opening.asset)).chain(people)
-    };
+    let people = opening.subjects.iter().map(|(_, subject)| Whom::Subject(*subject));
+    let mut whom = std::iter::once(Whom::Asset(opening.asset)).chain(people);
     let fenced = |whom| {
         let erased = facts.erasure(whom, &opening.purpose, now);
         erased.is_some_and(|(entry, _)| !opening.erasures.contains(&entry))
     };
-    if whom().any(fenced) {
+    if whom.any(fenced) {
         return Err(Reason::Erased);
     }
     let flow = rules.find(&opening.flow).ok_or(Reason::NoBundle)?;
+    objections(facts, flow, &opening.subjects, now)
+}
+
+/// Everybody's consent is in force, where it rests on consent.
+fn consented(facts: &Facts, rules: &Rules, opening: &Opening, now: UtcMicros) -> Result<(), Reason> {
     if opening.basis == LegalBasis::Consent {
         for holder in opening.subjects.iter().filter(|(role, _)| opening.consent_of.contains(role)) {
             let whole = Consented {
@@ -81,15 +105,19 @@ pub fn may_be_sent(facts: &Facts, rules: &Rules, opening: &Opening, now: UtcMicr
                 recipient: &opening.recipient,
                 categories: &opening.categories,
             };
-            whole.of(facts, *holder, now)?;
+            whole.of(facts, rules, *holder, now)?;
         }
     }
-    objections(facts, flow, &opening.subjects, now)?;
+    Ok(())
+}
+
+/// Nothing unknown closed the asset, and host and recipient have their agreements.
+fn agreed(facts: &Facts, rules: &Rules, opening: &Opening, now: UtcMicros) -> Result<(), Reason> {
     if facts.closed_by_unknown(opening.asset, now).is_some() {
         return Err(Reason::RuleBroken);
     }
-    if whom().any(|whom| facts.restriction(whom, &opening.purpose, now).is_some()) {
-        return Err(Reason::Restricted);
+    if let Some(hosting) = rules.hosting() {
+        hosting.allowed(now)?;
     }
     rules.recipient(&opening.recipient).ok_or(Reason::AgreementMissing)?.allowed(now)
 }
@@ -100,7 +128,11 @@ pub fn closing_reason(facts: &Facts, rules: &Rules, opening: &Opening, now: UtcM
     match may_be_sent(facts, rules, opening, now) {
         Err(reason) => reason,
         Ok(()) if facts.private_mode(opening.asset, now).is_some() => Reason::PrivateMode,
-        Ok(()) => Reason::OrderNotOpen,
+        Ok(()) => match rules.find(&opening.flow).map(|flow| flow.window) {
+            Some(Window::Account) => Reason::AccountNotOpen,
+            Some(Window::Disclosure) => Reason::DisclosureNotOpen,
+            Some(Window::Order | Window::Link) | None => Reason::OrderNotOpen,
+        },
     }
 }
 
@@ -114,9 +146,13 @@ pub(crate) struct Consented<'a> {
 
 impl Consented<'_> {
     /// The consents of one person in one role to all of it: entry and end of each.
+    ///
+    /// A form of the bundle binds: what was given on it is about its purpose, recipient and
+    /// categories only, and holds for no longer than it says.
     pub(crate) fn of(
         &self,
         facts: &Facts,
+        rules: &Rules,
         (role, subject): (Role, SubjectId),
         now: UtcMicros,
     ) -> Result<Vec<(EntryHash, UtcMicros)>, Reason> {
@@ -124,7 +160,18 @@ impl Consented<'_> {
         let given = |category: &Category| {
             let asked = ConsentQuestion { asset, subject, role, purpose, category: *category, recipient };
             match facts.consent(&asked, now) {
-                ConsentState::Given { entry, until, .. } => Ok((entry, until)),
+                ConsentState::Given { entry, until, form, at } => {
+                    let Some(form) = rules.form(&form) else { return Ok((entry, until)) };
+                    let about = form.purpose == *purpose
+                        && form.recipient == *recipient
+                        && form.categories.contains(category);
+                    let until = until.min(form.valid.after(at, rules.zone()));
+                    match about {
+                        false => Err(Reason::ConsentMissing),
+                        true if until <= now => Err(Reason::ConsentExpired),
+                        true => Ok((entry, until)),
+                    }
+                }
                 ConsentState::Withdrawn { .. } => Err(Reason::ConsentWithdrawn),
                 ConsentState::Expired { .. } => Err(Reason::ConsentExpired),
                 ConsentState::Missing => Err(Reason::ConsentMissing),
@@ -134,7 +181,29 @@ impl Consented<'_> {
     }
 }
 
-/// Objections of anybody linked. Against marketing they are absolute; against a
+/// The exceptions that lift all restrictions of the asset and of anybody linked for a flow: entry
+/// and end of each, each once. One restriction without an exception is enough to stop the flow.
+pub(crate) fn excepted(
+    facts: &Facts,
+    (flow, purpose, asset): (&Slug, &Slug, AssetId),
+    subjects: &[(Role, SubjectId)],
+    now: UtcMicros,
+) -> Result<Vec<(EntryHash, UtcMicros)>, Reason> {
+    let mut exceptions = Vec::new();
+    let people = subjects.iter().map(|(_, subject)| Whom::Subject(*subject));
+    for whom in people.chain([Whom::Asset(asset)]) {
+        for restriction in facts.restrictions(whom, purpose, now) {
+            let lifted = facts.restriction_excepted(restriction, asset, purpose, flow, now);
+            let exception = lifted.ok_or(Reason::Restricted)?;
+            if !exceptions.contains(&exception) {
+                exceptions.push(exception);
+            }
+        }
+    }
+    Ok(exceptions)
+}
+
+/// Objections of anybody linked. Against marketing and profiling they are absolute; against a
 /// purpose they count where GDPR Art. 21 gives them: legitimate interest and public task.
 pub(crate) fn objections(
     facts: &Facts,
@@ -145,6 +214,9 @@ pub(crate) fn objections(
     let mut against = Vec::new();
     if flow.marketing {
         against.push(Against::Marketing);
+    }
+    if flow.profiling {
+        against.push(Against::Profiling);
     }
     if matches!(flow.basis, LegalBasis::LegitimateInterest | LegalBasis::PublicTask) {
         against.push(Against::Purpose(flow.purpose.clone()));

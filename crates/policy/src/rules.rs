@@ -1,30 +1,58 @@
 //! Checked rules: a bundle compiled against the signal catalogue into dense tables.
 
-use crate::{Bundle, BundleError, Flow, FlowIndex, Minimiser, Period, SampleKey, bundle::StartEvent};
+mod notices;
+mod parties;
+mod people;
+mod terms;
+
+use crate::{Bundle, BundleError, Flow, FlowIndex, Minimiser, SampleKey, diff};
 use jiff::tz::TimeZone;
-use std::collections::BTreeMap;
-use vernport_types::{
-    Catalogue, Category, ControllerId, Reason, Signal, SignalId, Slug, UtcMicros, Value, ValueKind,
+pub use notices::{Notice, ServedWhen, SourceClass, Sources};
+pub(crate) use parties::within;
+pub use parties::{
+    Agreement, ControllerInfo, ControllerRole, Elsewhere, Hosting, Recipient, RecipientRole, Transfer,
+    TransferTool,
 };
+pub use people::{Form, Message, MessageClass, Proof, Right, RightRule};
+pub use terms::{
+    Acknowledged, HoldRule, Identify, Parameter, Purpose, Refusal, RetentionGround, RetentionRule, StartEvent,
+};
+use vernport_registry::HoldGround;
+use vernport_types::{Catalogue, Category, ControllerId, Reason, Signal, SignalId, Slug, Value, ValueKind};
 
 /// The rules of one controller. Can only be made by [`Rules::compile`].
 #[derive(Debug, Clone)]
 pub struct Rules {
     pub(crate) hash: [u8; 32],
     pub(crate) name: Slug,
-    pub(crate) controller: ControllerId,
-    pub(crate) zone: TimeZone,
-    pub(crate) notices: Vec<Notice>,
-    pub(crate) recipients: Vec<Recipient>,
-    pub(crate) flows: Vec<Flow>,
-    pub(crate) forms: Vec<Form>,
-    pub(crate) identify: Vec<SignalId>,
-    pub(crate) refusals: Vec<Refusal>,
+    pub(crate) parts: Parts,
     pub(crate) signals: Vec<SignalRule>,
     /// One minimiser for each signal and flow, signal by signal; `Drop` where the flow does not name it.
     pub(crate) minimisers: Vec<Minimiser>,
     /// For each flow and each of its signals what its samples are counted under.
     sample_bases: Vec<Vec<[u8; 32]>>,
+}
+
+/// The tables of a bundle, checked.
+#[derive(Debug, Clone)]
+pub(crate) struct Parts {
+    pub(crate) zone: TimeZone,
+    pub(crate) controller: ControllerInfo,
+    pub(crate) hosting: Option<Hosting>,
+    pub(crate) notices: Vec<Notice>,
+    pub(crate) purposes: Vec<Purpose>,
+    pub(crate) recipients: Vec<Recipient>,
+    pub(crate) retentions: Vec<RetentionRule>,
+    pub(crate) forms: Vec<Form>,
+    pub(crate) identify: Option<Identify>,
+    pub(crate) flows: Vec<Flow>,
+    pub(crate) refusals: Vec<Refusal>,
+    pub(crate) holds: Vec<HoldRule>,
+    pub(crate) messages: Vec<Message>,
+    pub(crate) rights: Vec<RightRule>,
+    pub(crate) parameters: Vec<Parameter>,
+    pub(crate) acknowledged: Vec<Acknowledged>,
+    pub(crate) paths: Vec<RulePath>,
 }
 
 /// What the rules say about one signal of the catalogue.
@@ -54,71 +82,19 @@ impl SignalRule {
     }
 }
 
-/// One version of the controller's notice, oldest first.
+/// One rule of the bundle: its path, where it stands and what it follows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Notice {
-    /// Its name with its version, as the ledger names it when it is served.
-    pub version: Slug,
-    /// The categories of data that it lists.
-    pub categories: Vec<Category>,
-    /// The clauses that list them.
+pub struct RulePath {
+    /// Its path, such as `flow.service-delivery.signals.Vehicle.Speed`.
+    pub path: String,
+    /// The file that it stands in.
+    pub file: Box<str>,
+    /// The line that it begins at, from 1.
+    pub line: usize,
+    /// The clauses that it follows.
     pub clauses: Vec<String>,
-}
-
-/// Who receives, and from when until when that is agreed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recipient {
-    /// Its name.
-    pub slug: Slug,
-    /// The agreement: from, and until before; none for the controller itself.
-    pub(crate) agreement: Option<(UtcMicros, UtcMicros)>,
-    /// The end of the transfer tool; none where no tool is needed.
-    pub(crate) transfer_until: Option<UtcMicros>,
-}
-
-impl Recipient {
-    /// Whether it may receive at a time: its agreement and, where one is needed,
-    /// its transfer tool are in force.
-    pub(crate) fn allowed(&self, now: UtcMicros) -> Result<(), Reason> {
-        if self.agreement.is_some_and(|(from, until)| now < from || until <= now) {
-            return Err(Reason::AgreementMissing);
-        }
-        if self.transfer_until.is_some_and(|until| until <= now) {
-            return Err(Reason::TransferNotAllowed);
-        }
-        Ok(())
-    }
-
-    /// When agreement or transfer tool end, if they do.
-    pub(crate) fn ends(&self) -> Option<(UtcMicros, Reason)> {
-        let agreement = self.agreement.map(|(_, until)| (until, Reason::AgreementMissing));
-        let transfer = self.transfer_until.map(|until| (until, Reason::TransferNotAllowed));
-        agreement.into_iter().chain(transfer).min_by_key(|(until, _)| *until)
-    }
-}
-
-/// A form that a person consents with.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Form {
-    /// Its name.
-    pub slug: Slug,
-    /// The purpose of the bundle.
-    pub purpose: Slug,
-    /// The recipient of the bundle.
-    pub recipient: Slug,
-    /// Which data.
-    pub categories: Vec<Category>,
-    /// For how long.
-    pub valid: Period,
-    /// The text by language (BCP 47, small letters).
-    pub texts: BTreeMap<String, String>,
-}
-
-#[derive(Debug, Clone)]
-pub(crate) struct Refusal {
-    pub(crate) reason: Reason,
-    pub(crate) category: Option<Category>,
-    pub(crate) clause: String,
+    /// Whether no notice states it.
+    pub assumed: bool,
 }
 
 impl Rules {
@@ -127,15 +103,28 @@ impl Rules {
     /// # Errors
     /// The first [`BundleError`], with line, column and remedy.
     pub fn compile(bundle: &Bundle, catalogue: &Catalogue) -> Result<Self, BundleError> {
+        let rules = Self::compile_alone(bundle, catalogue)?;
+        if let Some(base) = &bundle.base {
+            let diff = diff(&Self::compile(&base.bundle, catalogue)?, &rules, catalogue);
+            if let Some(wider) = diff.changes().iter().find(|change| change.effect.permits()) {
+                let what =
+                    format!("the bundle permits what its base does not: {}: {}", wider.path, wider.what);
+                return Err(bundle.fault(&base.span, what, "a bundle may only tighten what it extends"));
+            }
+        }
+        Ok(rules)
+    }
+
+    fn compile_alone(bundle: &Bundle, catalogue: &Catalogue) -> Result<Self, BundleError> {
         let parts = crate::compile::parts(bundle, catalogue)?;
-        let flows = parts.flows;
+        let flows = &parts.flows;
         let listed = parts.notices.last().map_or(&[][..], |notice| &notice.categories[..]);
         let mut minimisers = vec![Minimiser::Drop; catalogue.len() * flows.len()];
         let rule = |(id, signal): (SignalId, &Signal)| SignalRule {
             named: flows.iter().filter(|f| f.minimiser(id).is_some()).map(|f| f.index.bit()).sum(),
             unnamed: if !listed.contains(&signal.category) {
                 Reason::CategoryNotInNotice
-            } else if parts.identify.contains(&id) {
+            } else if parts.identify.as_ref().is_some_and(|rule| rule.signals.contains(&id)) {
                 // Compared here and now, kept in memory, released to nobody.
                 Reason::DroppedByRule
             } else {
@@ -145,7 +134,7 @@ impl Rules {
             category: signal.category,
         };
         let signals = catalogue.iter().map(rule).collect();
-        for flow in &flows {
+        for flow in flows {
             for (signal, minimiser) in &flow.signals {
                 minimisers[usize::from(signal.0) * flows.len() + flow.index.place()] = *minimiser;
             }
@@ -160,14 +149,7 @@ impl Rules {
             sample_bases: flows.iter().map(bases).collect(),
             hash: bundle.hash(),
             name: bundle.raw.name.clone(),
-            controller: bundle.controller().clone(),
-            zone: parts.zone,
-            notices: parts.notices,
-            recipients: parts.recipients,
-            forms: parts.forms,
-            identify: parts.identify,
-            refusals: parts.refusals,
-            flows,
+            parts,
             signals,
             minimisers,
         })
@@ -185,12 +167,12 @@ impl Rules {
 
     /// The controller.
     pub const fn controller(&self) -> &ControllerId {
-        &self.controller
+        &self.parts.controller.id
     }
 
     /// All flows, each at its index.
     pub fn flows(&self) -> &[Flow] {
-        &self.flows
+        &self.parts.flows
     }
 
     /// The flow of an index of these rules.
@@ -198,28 +180,114 @@ impl Rules {
     /// # Panics
     /// If the index is of other rules and beyond these.
     pub fn flow(&self, index: FlowIndex) -> &Flow {
-        &self.flows[index.place()]
+        &self.parts.flows[index.place()]
     }
 
     /// The flow of a name.
     pub fn find(&self, flow: &Slug) -> Option<&Flow> {
-        self.flows.iter().find(|known| known.slug == *flow)
+        self.parts.flows.iter().find(|known| known.slug == *flow)
     }
 
     /// The versions of the notice, oldest first.
     pub fn notices(&self) -> &[Notice] {
-        &self.notices
+        &self.parts.notices
     }
 
     /// The forms that consents are given with.
     pub fn forms(&self) -> &[Form] {
-        &self.forms
+        &self.parts.forms
+    }
+
+    /// The form of a name.
+    pub fn form(&self, slug: &Slug) -> Option<&Form> {
+        self.parts.forms.iter().find(|form| form.slug == *slug)
     }
 
     /// The signals that identify a vehicle: read while somebody waits for one, compared on the
     /// spot, and released only where a flow names them.
     pub fn identify(&self) -> &[SignalId] {
-        &self.identify
+        self.parts.identify.as_ref().map_or(&[], |rule| &rule.signals)
+    }
+
+    /// What recognises a vehicle, with its purpose and clauses.
+    pub fn identify_rule(&self) -> Option<&Identify> {
+        self.parts.identify.as_ref()
+    }
+
+    /// The controller, as the bundle describes it.
+    pub const fn controller_info(&self) -> &ControllerInfo {
+        &self.parts.controller
+    }
+
+    /// The zone of the controller's calendar.
+    pub const fn zone(&self) -> &TimeZone {
+        &self.parts.zone
+    }
+
+    /// Where store, broker and backups stand; none where the bundle is silent.
+    pub fn hosting(&self) -> Option<&Hosting> {
+        self.parts.hosting.as_ref()
+    }
+
+    /// The purposes.
+    pub fn purposes(&self) -> &[Purpose] {
+        &self.parts.purposes
+    }
+
+    /// The recipients.
+    pub fn recipients(&self) -> &[Recipient] {
+        &self.parts.recipients
+    }
+
+    /// How long things are kept, rule by rule.
+    pub fn retentions(&self) -> &[RetentionRule] {
+        &self.parts.retentions
+    }
+
+    /// The clauses behind refusals.
+    pub fn refusals(&self) -> &[Refusal] {
+        &self.parts.refusals
+    }
+
+    /// The holds that may be set.
+    pub fn holds(&self) -> &[HoldRule] {
+        &self.parts.holds
+    }
+
+    /// The hold that may be set on a ground.
+    pub fn hold(&self, ground: HoldGround) -> Option<&HoldRule> {
+        self.parts.holds.iter().find(|hold| hold.ground == ground)
+    }
+
+    /// The classes of messages that may be sent to people.
+    pub fn messages(&self) -> &[Message] {
+        &self.parts.messages
+    }
+
+    /// What the bundle says about the rights of people.
+    pub fn rights(&self) -> &[RightRule] {
+        &self.parts.rights
+    }
+
+    /// How a right is served, also where the bundle is silent.
+    pub fn right(&self, right: Right) -> RightRule {
+        let said = self.parts.rights.iter().find(|rule| rule.right == right);
+        said.cloned().unwrap_or_else(|| RightRule::silent(right))
+    }
+
+    /// The values that the bundle names once.
+    pub fn parameters(&self) -> &[Parameter] {
+        &self.parts.parameters
+    }
+
+    /// The findings that the controller knows.
+    pub fn acknowledged(&self) -> &[Acknowledged] {
+        &self.parts.acknowledged
+    }
+
+    /// Every rule by its path, in the order of the tables in `config/bundles/README.md`.
+    pub fn paths(&self) -> &[RulePath] {
+        &self.parts.paths
     }
 
     /// Why a signal is withheld if no flow names it; none if one does, or if the catalogue lacks it.
@@ -234,16 +302,17 @@ impl Rules {
         let rule = self.signals.get(usize::from(signal.0))?;
         let said = |category: Option<Category>| {
             let of = |refusal: &&Refusal| refusal.reason == reason && refusal.category == category;
-            self.refusals.iter().find(of).map(|refusal| refusal.clause.as_str())
+            self.parts.refusals.iter().find(of).map(|refusal| refusal.clause.as_str())
         };
-        let flow = || self.flows.iter().find(|flow| flow.minimiser(signal).is_some());
+        let flow = || self.parts.flows.iter().find(|flow| flow.minimiser(signal).is_some());
         said(Some(rule.category))
             .or_else(|| said(None))
             .or_else(|| flow().and_then(|flow| flow.clauses.first()).map(String::as_str))
     }
 
-    pub(crate) fn recipient(&self, slug: &Slug) -> Option<&Recipient> {
-        self.recipients.iter().find(|recipient| recipient.slug == *slug)
+    /// The recipient of a name.
+    pub fn recipient(&self, slug: &Slug) -> Option<&Recipient> {
+        self.parts.recipients.iter().find(|recipient| recipient.slug == *slug)
     }
 
     /// What samples of a signal are counted under in a flow that names it.
@@ -253,19 +322,6 @@ impl Rules {
     }
 
     pub(crate) fn minimiser(&self, signal: SignalId, flow: FlowIndex) -> Minimiser {
-        self.minimisers[usize::from(signal.0) * self.flows.len() + flow.place()]
-    }
-}
-
-/// The written form of a start event, as a slug.
-pub(crate) const fn start_name(start: StartEvent) -> &'static str {
-    match start {
-        StartEvent::Reading => "reading",
-        StartEvent::OrderClosed => "order-closed",
-        StartEvent::LastInteraction => "last-interaction",
-        StartEvent::RelationshipEnd => "relationship-end",
-        StartEvent::WarrantyEnd => "warranty-end",
-        StartEvent::VehicleEndOfLife => "vehicle-end-of-life",
-        StartEvent::ConsentEnd => "consent-end",
+        self.minimisers[usize::from(signal.0) * self.parts.flows.len() + flow.place()]
     }
 }

@@ -7,7 +7,7 @@
 
 use crate::{
     Applied, ApplyError, Believe, ClosedGrant, FlowGrant, FlowIndex, Grant, GrantId, Head, Rules, SignedLink,
-    Snapshot, Standing, Wider, at_station, grant::flow_no_wider, sampler::FirstBytes,
+    Snapshot, SourceClass, Standing, Wider, at_station, grant::flow_no_wider, sampler::FirstBytes,
 };
 use std::{
     collections::{HashMap, HashSet},
@@ -32,8 +32,8 @@ type ByRandom<K, V> = HashMap<K, V, BuildHasherDefault<FirstBytes>>;
 #[derive(Debug)]
 pub struct Table {
     pub(crate) rules: Arc<Rules>,
-    /// By [`Identification`]: the flows that accept it.
-    pub(crate) accepts: [u128; 4],
+    /// By [`Identification`] and [`SourceClass`]: the flows that accept both.
+    accepts: [[u128; 3]; 4],
     /// What holds, with what was said at the station.
     snapshot: Option<Snapshot>,
     /// As central computed it, where something was said at the station since.
@@ -109,11 +109,11 @@ enum Place {
 impl Table {
     /// A table in which nothing is open before the first head.
     pub fn new(rules: Arc<Rules>) -> Self {
-        let mut accepts = [0; 4];
+        let mut accepts = [[0; 3]; 4];
         for flow in rules.flows() {
-            for (weakness, mask) in accepts.iter_mut().enumerate() {
-                if weakness >= rank(flow.weakest) {
-                    *mask |= flow.index.bit();
+            for by_source in &mut accepts[rank(flow.weakest)..] {
+                for class in flow.sources.iter() {
+                    by_source[class.place()] |= flow.index.bit();
                 }
             }
         }
@@ -363,6 +363,7 @@ impl Table {
 
     /// Whether a batch of an opening may be sent now.
     pub fn standing(&self, id: GrantId, now: Stamp) -> Standing {
+        self.see(now);
         match self.standing.get(&id) {
             None => Standing::Park(Reason::GrantStale),
             Some(Place::Closed(reason)) => Standing::after(*reason),
@@ -413,6 +414,12 @@ impl Table {
         live
     }
 
+    /// The flows that take what was recognised in this way and comes from there.
+    #[inline]
+    pub(crate) const fn accepted(&self, by: Identification, from: SourceClass) -> u128 {
+        self.accepts[rank(by)][from.place()]
+    }
+
     pub(crate) fn why_closed(&self, row: &Row, flow: FlowIndex, now: Stamp) -> Reason {
         if row.open & flow.bit() == 0 {
             return self.closed[row.first_closed as usize + flow.place()];
@@ -435,6 +442,14 @@ impl Table {
     pub(crate) fn opened_of(&self, row: &Row, flow: FlowIndex) -> &Opened {
         let before = row.open & (flow.bit() - 1);
         &self.opened[row.first_opened as usize + before.count_ones() as usize]
+    }
+
+    /// Looks at the clock where nothing else does: what it shows counts as seen, whatever
+    /// was asked, so that a clock set back reopens nothing.
+    pub(crate) fn see(&self, now: Stamp) {
+        if now.quality != TimeQuality::Unset {
+            self.wall(now);
+        }
     }
 
     /// The wall clock, never below the latest that was seen.

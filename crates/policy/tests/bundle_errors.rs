@@ -1,12 +1,12 @@
 //! Broken bundles: each is refused with file, line, column, what is wrong and
-//! how to mend it. Most are one change to a shipped bundle, so that taking a
+//! how to mend it. Most are one change to an example, so that taking a
 //! check out of the compiler fails a test here.
 
 mod world;
 
 use proptest::prelude::*;
 use vernport_policy::{Bundle, BundleError, Rules};
-use world::{catalogue, shipped};
+use world::{catalogue, example};
 
 fn refuse(text: &str) -> BundleError {
     match Bundle::from_toml("b.toml", text) {
@@ -15,10 +15,10 @@ fn refuse(text: &str) -> BundleError {
     }
 }
 
-/// A shipped bundle with one change. The error has to stand at the line that `at` begins, and say `what`.
+/// An example with one change. The error has to stand at the line that `at` begins, and say `what`.
 #[track_caller]
 fn changed(bundle: &str, old: &str, new: &str, at: &str, what: &str) {
-    let text = shipped(bundle);
+    let text = example(bundle);
     assert_eq!(text.matches(old).count(), 1, "one place to change: {old}");
     let text = text.replace(old, new);
     let error = refuse(&text);
@@ -37,8 +37,9 @@ fn what_a_newer_version_wrote_is_refused_before_anything_else() {
     let error = refuse("format = 1\nrequires = [\"holds\"]\nsomething_new = true\n");
     assert_eq!((error.line, error.column), (2, 13));
     assert!(error.what.contains("requires `holds`"), "{error}");
-    let error = refuse("format = 1\nextends = \"base\"\n");
-    assert!(error.what.contains("`extends`") && error.remedy.contains("copy the rules"), "{error}");
+    let error = refuse("format = 1\nextends = { bundle = \"base\", hash = \"00\" }\n");
+    assert_eq!((error.line, error.column), (2, 22));
+    assert!(error.what.contains("`base` cannot be read") && error.remedy.contains("beside"), "{error}");
     let error = refuse("requires = []\n");
     assert!(error.what.contains("format"), "{error}");
 }
@@ -150,7 +151,7 @@ fn nothing_is_read_that_no_notice_lists() {
         "signals",
         "identifies nothing",
     );
-    let without = shipped("car-special");
+    let without = example("car-special");
     let notice = without.find("[[notice]]").expect("a notice");
     let end = without.find("[[purpose]]").expect("purposes");
     let error = refuse(&format!("{}{}", &without[..notice], &without[end..]));
@@ -176,7 +177,7 @@ fn recipients_need_an_agreement_and_a_region() {
     changed("cars-software", "role = \"customer\"\nregion = \"NO\"", us, "region", "outside of the regions");
     // With a tool in force it may go there, because the notice allows it (CARS-5.6).
     let tool = "transfer = { tool = \"adequacy\", reference = \"dpf\", until = 2027-07-01 }";
-    let text = shipped("cars-software").replace(
+    let text = example("cars-software").replace(
         "role = \"customer\"\nregion = \"NO\"",
         &format!("role = \"customer\"\nregion = \"US\"\n{tool}"),
     );
@@ -253,7 +254,7 @@ fn composite_rules_hold_per_recipient_over_all_its_flows() {
     }
     // Speed goes to another recipient; given to the same one, a precise place is refused.
     for (cell, refused) in [("cell-8", true), ("exact", true), ("cell-7", false)] {
-        let text = shipped("example-fleet")
+        let text = example("example-fleet")
             .replace("\"cell-6\"", &format!("\"{cell}\""))
             .replace("recipient = \"eco-coach\"", "recipient = \"nordic-haulage\"");
         let bundle = Bundle::from_toml("b.toml", &text).expect("a bundle");
@@ -264,7 +265,7 @@ fn composite_rules_hold_per_recipient_over_all_its_flows() {
         }
     }
     // A place of which only the presence is told tells no place.
-    let text = shipped("example-fleet").replace("\"cell-6\"", "\"presence\"").replace(
+    let text = example("example-fleet").replace("\"cell-6\"", "\"presence\"").replace(
         "\"Vehicle.TraveledDistance\" = \"round-10000\"",
         "\"Vehicle.TraveledDistance\" = \"exact\"",
     );
@@ -288,7 +289,7 @@ fn numbers_have_bounds() {
             )
         })
         .collect();
-    let error = refuse(&format!("{}\n{many}", shipped("westrum")));
+    let error = refuse(&format!("{}\n{many}", example("westrum")));
     assert!(error.what.contains("more than 128 flows"), "{error}");
 }
 
@@ -320,12 +321,12 @@ fn a_flow_reads_something_and_goes_somewhere() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
-    /// Foreign bytes never panic (invariant 14): a shipped bundle with a piece cut out or put in.
+    /// Foreign bytes never panic (invariant 14): an example with a piece cut out or put in.
     #[test]
     fn a_mangled_bundle_is_refused_or_compiles_and_never_panics(
         which in 0..4_usize, from in any::<prop::sample::Index>(), length in 0..40_usize, put in "\\PC{0,12}"
     ) {
-        let text = world::BUNDLES[which].1;
+        let text = world::EXAMPLES[which].1;
         let chars: Vec<char> = text.chars().collect();
         let from = from.index(chars.len());
         let to = (from + length).min(chars.len());

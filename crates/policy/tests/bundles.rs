@@ -1,11 +1,11 @@
-//! The shipped bundles: they compile, name clauses everywhere, and let through
+//! The shipped bundles: they compile and name clauses everywhere. The examples let through
 //! what their notices allow and nothing else.
 
 mod world;
 
 use vernport_policy::{Minimiser, Payload, Rules};
 use vernport_types::{LegalBasis, SignalId};
-use world::{BUNDLES, catalogue, compile, id, shipped};
+use world::{BUNDLES, catalogue, compile, example, id, shipped};
 
 fn signal(path: &str) -> SignalId {
     catalogue().find(path).expect(path)
@@ -42,7 +42,7 @@ fn every_rule_of_a_shipped_bundle_that_withholds_has_a_clause() {
 
 #[test]
 fn westrum_reads_what_the_workshop_needs_and_no_location() {
-    let rules = compile(shipped("westrum"));
+    let rules = compile(example("westrum"));
     assert_eq!(
         outcome(&rules, "Vehicle.TraveledDistance"),
         [
@@ -64,7 +64,7 @@ fn westrum_reads_what_the_workshop_needs_and_no_location() {
 
 #[test]
 fn cars_lists_location_and_has_no_purpose_for_it() {
-    let rules = compile(shipped("cars-software"));
+    let rules = compile(example("cars-software"));
     assert_eq!(outcome(&rules, "Vehicle.CurrentLocation"), ["no-purpose F-11"]);
     assert_eq!(
         outcome(&rules, "Vehicle.TraveledDistance"),
@@ -91,7 +91,7 @@ fn car_special_lets_nothing_of_a_vehicle_through() {
 
 #[test]
 fn the_fleet_gets_cells_coarse_distances_and_sealed_coaching() {
-    let rules = compile(shipped("example-fleet"));
+    let rules = compile(example("example-fleet"));
     assert_eq!(outcome(&rules, "Vehicle.CurrentLocation"), ["route-planning cell-6"]);
     assert_eq!(outcome(&rules, "Vehicle.TraveledDistance"), ["maintenance round-10000"]);
     let payload = |flow: &str| {
@@ -106,7 +106,7 @@ fn the_fleet_gets_cells_coarse_distances_and_sealed_coaching() {
 #[test]
 fn each_bundle_with_flows_shows_a_topic_exact_coarsened_and_dropped_values() {
     for name in ["westrum", "cars-software", "example-fleet"] {
-        let rules = compile(shipped(name));
+        let rules = compile(example(name));
         let plain = rules.flows().iter().filter(|flow| {
             flow.deliver.store && flow.deliver.topic.as_ref().is_some_and(|t| t.payload == Payload::Plain)
         });
@@ -126,7 +126,7 @@ fn no_shipped_flow_rests_on_marketing() {
 
 #[test]
 fn a_due_time_is_counted_by_the_calendar_of_the_controller() {
-    let rules = compile(shipped("example-fleet"));
+    let rules = compile(example("example-fleet"));
     let read = world::NOON;
     let due = |flow: &str| rules.find(&id(flow)).expect("a flow").retention.latest_due(read);
     assert_eq!(due("route-planning"), read.plus_seconds(7 * world::DAY));

@@ -3,22 +3,22 @@
 
 mod world;
 
-use vernport_policy::{Role, Wider, closing_reason, may_be_sent, no_wider};
+use vernport_policy::{Role, Wider, closing_reason, may_be_sent, may_be_used, no_wider};
 use vernport_registry::{
     Against, Erasure, ErasureGround, Event, Ground, Link, Method, Objection, ObjectionOutcome, PrivateMode,
     RecipientKeyRevoked, Restriction, RestrictionLifted, RestrictionLifting, Whom,
 };
 use vernport_types::{Fate, GrantId, LegalBasis, Reason, UtcMicros};
-use world::{ANNE, BENT, DAY, HOUR, NOON, TRUCK, World, id, shipped};
+use world::{ANNE, BENT, DAY, HOUR, NOON, TRUCK, World, example, id};
 
 const REMINDER: &str = "maintenance-reminder";
 
 fn westrum() -> World {
-    World::ready(shipped("westrum"))
+    World::ready(example("westrum"))
 }
 
 fn fleet() -> World {
-    World::ready(shipped("example-fleet"))
+    World::ready(example("example-fleet"))
 }
 
 fn object(world: &mut World, against: Against) -> vernport_types::EntryHash {
@@ -44,7 +44,7 @@ fn sending(world: &World, grant: GrantId) -> Result<(), Reason> {
 /// 1. Deny by default: each thing that is missing closes, by its own reason.
 #[test]
 fn nothing_opens_before_notice_key_and_order() {
-    let mut world = World::empty(shipped("westrum"));
+    let mut world = World::empty(example("westrum"));
     assert_eq!(world.grant(), None, "nobody waits for the truck");
     world.open_order();
     assert_eq!(world.closed("workshop"), Some(Reason::NoticeNotServed));
@@ -59,7 +59,7 @@ fn nothing_opens_before_notice_key_and_order() {
 
 #[test]
 fn a_newer_notice_binds_from_when_it_is_served() {
-    let text = shipped("westrum").replace(
+    let text = example("westrum").replace(
         "[[notice]]",
         "[[notice]]\nversion = \"westrum-0\"\nserved_when = \"recorded\"\ncategories = [\"odometer\"]\n\
          clauses = [\"WEST-2.4\"]\n\n[[notice]]",
@@ -76,7 +76,7 @@ fn a_newer_notice_binds_from_when_it_is_served() {
     world.serve("westrum-1");
     assert_eq!(world.closed("workshop"), None);
     // A newer notice that lists less takes away, once it is served.
-    let less = shipped("westrum").replace(
+    let less = example("westrum").replace(
         "[[purpose]]\nid = \"service-delivery\"",
         "[[notice]]\nversion = \"westrum-2\"\nserved_when = \"recorded\"\ncategories = [\"odometer\"]\n\
          clauses = [\"WEST-2.4\"]\n\n[[purpose]]\nid = \"service-delivery\"",
@@ -231,10 +231,33 @@ fn restriction_parks_until_it_is_lifted_after_the_notice() {
     }
 }
 
+/// 4. Restriction suspends deletion, too: what would destroy a batch waits until it is lifted.
+#[test]
+fn under_a_restriction_nothing_destroys_a_batch_and_nobody_uses_it() {
+    let mut world = westrum();
+    world.link(ANNE, Role::Owner);
+    world.consent(ANNE, Role::Owner, REMINDER);
+    let opening = world.open_id(REMINDER);
+    let restriction = restrict(world.later(1), Whom::Subject(ANNE));
+    world.later(1).withdraw(ANNE);
+    assert_eq!(sending(&world, opening), Err(Reason::Restricted));
+    let opened = world.tables.opening(opening).clone();
+    let used = |world: &World| may_be_used(&world.facts, &world.rules, &opened, world.now);
+    assert_eq!(used(&world), Err(Reason::Restricted));
+    let evidence = id("letter 1");
+    let told = RestrictionLifting { restriction, method: Method::Paper, evidence };
+    world.later(1).say(Event::RestrictionLiftingAnnounced(told));
+    world.later(1).say(Event::RestrictionLifted(RestrictionLifted { restriction }));
+    assert_eq!(sending(&world, opening), Err(Reason::ConsentWithdrawn), "now it goes");
+    assert_eq!(used(&world), Ok(()), "withdrawal is not retroactive");
+    object(world.later(1), Against::Marketing);
+    assert_eq!(used(&world), Ok(()), "a reminder is no marketing");
+}
+
 /// 5. An objection stops what rests on an interest, never the administration.
 #[test]
 fn an_objection_is_weighed_for_an_interest_and_stops_no_contract() {
-    let mut world = World::ready(shipped("cars-software"));
+    let mut world = World::ready(example("cars-software"));
     world.link(ANNE, Role::Driver);
     let improve = world.open_id("improve-services");
     let objection = object(world.later(1), Against::Purpose(id("improve-services")));
@@ -253,7 +276,7 @@ fn an_objection_is_weighed_for_an_interest_and_stops_no_contract() {
 /// 5. Against marketing it is absolute, also where consent was given.
 #[test]
 fn a_marketing_objection_closes_at_once_whatever_the_basis() {
-    let text = shipped("westrum").replace(
+    let text = example("westrum").replace(
         "clauses = [\"WEST-8.1\"]\nassumed = true\n\n# Newsletters",
         "clauses = [\"WEST-8.1\"]\nmarketing = true\n\n# Newsletters",
     );
@@ -293,7 +316,7 @@ fn a_voided_entry_closes_and_destroys() {
     world.later(1).void(consent);
     assert_eq!(world.closed(REMINDER), Some(Reason::ConsentMissing));
     assert_eq!(sending(&world, opening), Err(Reason::EntryVoided));
-    let mut world = World::empty(shipped("westrum"));
+    let mut world = World::empty(example("westrum"));
     world.serve_notices();
     world.activate_keys();
     let order = world.open_order();
@@ -322,7 +345,7 @@ fn an_erasure_ends_every_opening_before_it() {
 
 #[test]
 fn an_agreement_that_ran_out_and_a_revoked_key_close_their_recipient_only() {
-    let text = shipped("westrum").replace("until = 2031-01-01", "until = 2026-11-22");
+    let text = example("westrum").replace("until = 2031-01-01", "until = 2026-11-22");
     let mut world = World::ready(&text);
     // Midnight in Oslo is 23 h UTC of the day before.
     let end = UtcMicros(NOON.0 + 35 * HOUR * 1_000_000);
@@ -342,7 +365,7 @@ fn an_agreement_that_ran_out_and_a_revoked_key_close_their_recipient_only() {
 
 #[test]
 fn a_transfer_tool_that_ran_out_stops_the_flow() {
-    let text = shipped("cars-software").replace(
+    let text = example("cars-software").replace(
         "role = \"customer\"\nregion = \"NO\"",
         "role = \"customer\"\nregion = \"US\"\n\
          transfer = { tool = \"adequacy\", reference = \"dpf\", until = 2026-11-21 }",

@@ -1,8 +1,9 @@
 //! What an entry has to fulfil by itself before it is written.
 
 use crate::{
-    Consent, Entry, Event, HoldScope, MAX_CONSENT_SECONDS, MAX_HOLD_SECONDS, MAX_ORDER_SECONDS,
-    canonical::canonical, national_id::holds_national_id,
+    Consent, DisclosureApproved, Entry, Event, HoldScope, MAX_CONSENT_SECONDS, MAX_DISCLOSURE_SECONDS,
+    MAX_EXCEPTION_SECONDS, MAX_HOLD_SECONDS, MAX_ORDER_SECONDS, Milestone, MilestoneReached,
+    RestrictionExcepted, RestrictionException, Whom, canonical::canonical, national_id::holds_national_id,
 };
 use serde_json::Value;
 use thiserror::Error;
@@ -16,6 +17,9 @@ pub const MAX_FUTURE_SECONDS: i64 = 300;
 
 /// The most assets of one order, and the most owners of one asset.
 const MAX_PARTIES: usize = 8;
+
+/// The most flows of one disclosure, and of one exception from a restriction.
+const MAX_FLOWS: usize = 16;
 
 /// What is wrong with an entry. Never repeats a value of it.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -61,6 +65,18 @@ pub enum Invalid {
         /// The longest time that is accepted.
         most_days: i64,
     },
+    /// A disclosure that not exactly two people approved.
+    #[error("`approvers` needs exactly two different people")]
+    Approvers,
+    /// An exception that somebody has to approve.
+    #[error("an exception for the rights of another or the public interest needs `approver`")]
+    ExceptionApprover,
+    /// An exception by consent without its receipt, or another one with a receipt.
+    #[error("an exception by consent needs the `receipt` of that consent, and no other has one")]
+    ExceptionReceipt,
+    /// A milestone of the wrong thing.
+    #[error("accounts are of a `subject`, the end of a warranty or a vehicle is of an `asset`")]
+    Milestone,
     /// Not a language tag.
     #[error("`language` is a BCP 47 tag in small letters, as in nb, da, en")]
     Language,
@@ -104,11 +120,15 @@ impl Entry {
                 None => Ok(()),
             },
             Event::HoldSet(hold) => {
-                match &hold.scope {
-                    HoldScope::Epochs(epochs) => count("epochs", epochs.len(), 256)?,
-                    HoldScope::Flows { flows, .. } => count("flows", flows.len(), 128)?,
-                }
+                scope(&hold.scope)?;
                 self.ends("until", hold.until, MAX_HOLD_SECONDS)
+            }
+            Event::MilestoneReached(reached) => milestone(reached),
+            Event::DisclosureApproved(approved) => self.check_disclosure(approved),
+            Event::RestrictionExcepted(excepted) => self.check_restriction_exception(excepted),
+            Event::ErasureExcepted(excepted) => {
+                scope(&excepted.scope)?;
+                self.ends("until", excepted.until, MAX_HOLD_SECONDS)
             }
             _ => Ok(()),
         }
@@ -120,6 +140,33 @@ impl Entry {
         self.ends("valid_until", consent.valid_until, MAX_CONSENT_SECONDS)
     }
 
+    fn check_disclosure(&self, approved: &DisclosureApproved) -> Result<(), Invalid> {
+        count("assets", approved.assets.len(), MAX_PARTIES)?;
+        count("flows", approved.flows.len(), MAX_FLOWS)?;
+        if approved.approvers.len() != 2 {
+            return Err(Invalid::Approvers);
+        }
+        self.ends("until", approved.until, MAX_DISCLOSURE_SECONDS)
+    }
+
+    fn check_restriction_exception(&self, excepted: &RestrictionExcepted) -> Result<(), Invalid> {
+        count("flows", excepted.flows.len(), MAX_FLOWS)?;
+        let by_consent = excepted.exception == RestrictionException::Consent;
+        if by_consent != excepted.receipt.is_some() {
+            return Err(Invalid::ExceptionReceipt);
+        }
+        let approved = match excepted.exception {
+            RestrictionException::Consent | RestrictionException::LegalClaim => true,
+            RestrictionException::RightsOfAnother | RestrictionException::PublicInterest => {
+                excepted.approver.is_some()
+            }
+        };
+        if !approved {
+            return Err(Invalid::ExceptionApprover);
+        }
+        self.ends("until", excepted.until, MAX_EXCEPTION_SECONDS)
+    }
+
     fn ends(&self, member: &'static str, end: UtcMicros, most_seconds: i64) -> Result<(), Invalid> {
         let fits = self.occurred_at < end && end <= self.occurred_at.plus_seconds(most_seconds);
         if fits { Ok(()) } else { Err(Invalid::End { member, most_days: most_seconds / 86_400 }) }
@@ -128,6 +175,22 @@ impl Entry {
 
 fn count(member: &'static str, found: usize, most: usize) -> Result<(), Invalid> {
     if (1..=most).contains(&found) { Ok(()) } else { Err(Invalid::Count { member, most }) }
+}
+
+fn scope(scope: &HoldScope) -> Result<(), Invalid> {
+    match scope {
+        HoldScope::Epochs(epochs) => count("epochs", epochs.len(), 256),
+        HoldScope::Flows { flows, .. } => count("flows", flows.len(), 128),
+    }
+}
+
+fn milestone(reached: &MilestoneReached) -> Result<(), Invalid> {
+    let fits = match reached.milestone {
+        Milestone::Interaction | Milestone::RelationshipEnded => true,
+        Milestone::AccountOpened | Milestone::AccountClosed => matches!(reached.whom, Whom::Subject(_)),
+        Milestone::WarrantyEnded | Milestone::VehicleEnded => matches!(reached.whom, Whom::Asset(_)),
+    };
+    if fits { Ok(()) } else { Err(Invalid::Milestone) }
 }
 
 fn language(tag: &Slug) -> Result<(), Invalid> {

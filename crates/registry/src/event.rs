@@ -11,7 +11,9 @@
 
 mod asset;
 mod consent;
+mod disclosure;
 mod gateway;
+mod milestone;
 mod objection;
 mod order;
 mod restriction;
@@ -21,12 +23,18 @@ pub use asset::{AssetIdentified, IdentifierEnded, Link, Merge, OwnerChanged, Pri
 pub use consent::{
     Consent, MAX_CONSENT_SECONDS, Method, NoticeServed, Renewal, TextHash, Withdrawal, WithdrawalScope,
 };
+pub use disclosure::{DisclosureApproved, DisclosureEnded, DisclosureGround, MAX_DISCLOSURE_SECONDS};
 pub use gateway::{EnrolmentEnded, GatewayEnrolled, RecipientKeyActivated, RecipientKeyRevoked, StationRef};
+pub use milestone::{Milestone, MilestoneReached};
 pub use objection::{Against, Objection, ObjectionOutcome};
 pub use order::{MAX_ORDER_SECONDS, ORDER_SECONDS, OrderClosed, OrderOpened};
-pub use restriction::{Ground, Restriction, RestrictionLifted, RestrictionLifting, Whom};
+pub use restriction::{
+    Ground, MAX_EXCEPTION_SECONDS, Restriction, RestrictionExcepted, RestrictionException, RestrictionLifted,
+    RestrictionLifting, Whom,
+};
 pub use retention::{
-    Erasure, ErasureGround, HoldGround, HoldLifted, HoldScope, HoldSet, MAX_HOLD_SECONDS, VoidReason, Voided,
+    Erasure, ErasureExcepted, ErasureException, ErasureGround, HoldGround, HoldLifted, HoldScope, HoldSet,
+    MAX_HOLD_SECONDS, VoidReason, Voided,
 };
 
 use crate::quiet::quiet;
@@ -157,6 +165,17 @@ events! {
     ErasureOrdered(Erasure) = "erasure-ordered", Closes;
     /// An entry was a mistake: what it opened never had a basis.
     Voided(Voided) = "voided", States;
+    /// Something happened from which a period runs, or an account began or ended.
+    MilestoneReached(MilestoneReached) = "milestone-reached", States;
+    /// Two people approved that an authority gets something.
+    DisclosureApproved(DisclosureApproved) = "disclosure-approved", Opens;
+    /// The disclosure ended early.
+    DisclosureEnded(DisclosureEnded) = "disclosure-ended", Closes;
+    /// Something may be used in spite of a restriction (GDPR Art. 18(2)).
+    RestrictionExcepted(RestrictionExcepted) = "restriction-excepted", Opens;
+    /// Something is kept in spite of an order to erase (GDPR Art. 17(3)): it
+    /// stops a deletion, as a hold does.
+    ErasureExcepted(ErasureExcepted) = "erasure-excepted", Closes;
 }
 
 /// An event of a kind that this version does not know. `Debug` shows the kind only.

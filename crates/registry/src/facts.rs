@@ -13,9 +13,12 @@
 mod admit;
 mod assets;
 mod consents;
+mod disclosures;
+mod exceptions;
 mod history;
 mod links;
 mod merges;
+mod milestones;
 mod orders;
 mod places;
 mod retention;
@@ -23,7 +26,8 @@ mod rights;
 mod touched;
 
 pub use admit::Refused;
-pub use consents::{ConsentQuestion, ConsentState};
+pub use consents::{ConsentFacts, ConsentQuestion, ConsentState};
+pub use disclosures::Disclosed;
 pub use links::Linked;
 pub use orders::OrderFacts;
 pub use places::EnrolmentFacts;
@@ -53,10 +57,12 @@ pub struct Applied {
 #[derive(Debug, Clone)]
 pub struct Facts {
     controller: ControllerId,
-    log: HashMap<EntryHash, About>,
+    log: HashMap<EntryHash, Logged>,
     references: HashMap<Slug, HashMap<Text, Reference>>,
     voids: Voids,
     notices: Book<Text, ()>,
+    /// Notices that were served to one person.
+    told: Book<SubjectId, Text>,
     assets: Merges<AssetId>,
     subjects: Merges<SubjectId>,
     identifiers: assets::Identifiers,
@@ -66,8 +72,18 @@ pub struct Facts {
     rights: rights::Rights,
     places: places::Places,
     retention: retention::Retention,
+    milestones: milestones::Milestones,
+    disclosures: disclosures::Disclosures,
+    exceptions: exceptions::Exceptions,
     /// Closed by events of a newer version; under `None` those that name no asset.
     closed: Book<Option<AssetId>, ()>,
+}
+
+/// What is kept of each entry.
+#[derive(Debug, Clone)]
+struct Logged {
+    about: About,
+    occurred: UtcMicros,
 }
 
 #[derive(Debug, Clone)]
@@ -85,6 +101,7 @@ impl Facts {
             references: HashMap::new(),
             voids: Voids::default(),
             notices: Book::default(),
+            told: Book::default(),
             assets: Merges::default(),
             subjects: Merges::default(),
             identifiers: assets::Identifiers::default(),
@@ -94,6 +111,9 @@ impl Facts {
             rights: rights::Rights::default(),
             places: places::Places::default(),
             retention: retention::Retention::default(),
+            milestones: milestones::Milestones::default(),
+            disclosures: disclosures::Disclosures::default(),
+            exceptions: exceptions::Exceptions::default(),
             closed: Book::default(),
         }
     }
@@ -129,6 +149,11 @@ impl Facts {
         Ok(self.file(entry, named))
     }
 
+    /// When that happened which an entry says, whether or not it counts.
+    pub fn occurred_at(&self, entry: &EntryHash) -> Option<UtcMicros> {
+        self.log.get(entry).map(|logged| logged.occurred)
+    }
+
     /// Whether an entry was voided, and when that was recorded.
     pub fn voided_at(&self, entry: &EntryHash) -> Option<UtcMicros> {
         self.voids.at(entry)
@@ -139,6 +164,16 @@ impl Facts {
     pub fn notice_served(&self, notice: &str, now: UtcMicros) -> Option<EntryHash> {
         let served = self.notices.of(notice).filter(|item| self.voids.counts(item, now));
         served.min_by_key(|item| item.place()).map(|item| item.entry)
+    }
+
+    /// The entry by which one person was told of a notice. What was served to
+    /// everybody concerned does not count here.
+    pub fn notice_told(&self, notice: &str, subject: SubjectId, now: UtcMicros) -> Option<EntryHash> {
+        self.told
+            .of_all(self.subjects.members(subject, &self.voids))
+            .filter(|item| item.says.as_str() == notice && self.voids.counts(item, now))
+            .min_by_key(|item| item.place())
+            .map(|item| item.entry)
     }
 
     /// The entry of a kind unknown to this version that closed the asset. Then
@@ -154,7 +189,8 @@ impl Facts {
 
     /// Files an entry under what it is about.
     fn file(&mut self, entry: &Entry, (hash, statement): (EntryHash, [u8; 32])) -> Applied {
-        self.log.insert(hash, About::of(&entry.event));
+        let logged = Logged { about: About::of(&entry.event), occurred: entry.occurred_at };
+        self.log.insert(hash, logged);
         self.references
             .entry(entry.source.clone())
             .or_default()
@@ -166,11 +202,10 @@ impl Facts {
 
     fn file_event(&mut self, event: &Event, filed: &Filed) {
         match event {
-            Event::NoticeServed(served) => {
-                if served.subject.is_none() {
-                    self.notices.file(served.notice.clone(), filed.item(()));
-                }
-            }
+            Event::NoticeServed(served) => match served.subject {
+                None => self.notices.file(served.notice.clone(), filed.item(())),
+                Some(subject) => self.told.file(subject, filed.item(served.notice.clone())),
+            },
             Event::ConsentGiven(consent) => self.consents.give(consent, filed),
             Event::ConsentRenewed(renewal) => self.consents.give(&renewal.consent, filed),
             Event::ConsentWithdrawn(withdrawal) => self.consents.withdraw(&withdrawal.scope, filed),
@@ -198,6 +233,11 @@ impl Facts {
             Event::HoldSet(hold) => self.retention.hold(hold, filed),
             Event::HoldLifted(lifted) => self.retention.lift(lifted, filed),
             Event::ErasureOrdered(erasure) => self.retention.erase(erasure, filed),
+            Event::MilestoneReached(reached) => self.milestones.reach(reached, filed),
+            Event::DisclosureApproved(approved) => self.disclosures.approve(approved, filed),
+            Event::DisclosureEnded(ended) => self.disclosures.end(ended, filed),
+            Event::RestrictionExcepted(excepted) => self.exceptions.use_restricted(excepted, filed),
+            Event::ErasureExcepted(excepted) => self.exceptions.keep_erased(excepted, filed),
             Event::Voided(voided) => self.voids.mark(voided.entry, filed.recorded),
             Event::Unknown(unknown) => {
                 if unknown.closes() {

@@ -31,16 +31,18 @@ pub mod world;
 pub use check::{Invalid, MAX_ENTRY_BYTES, MAX_FUTURE_SECONDS};
 pub use entry::{Actor, ActorRole, ENTRY_FORMAT, Entry, EntryError};
 pub use event::{
-    Against, AssetIdentified, Consent, Effect, EnrolmentEnded, Erasure, ErasureGround, Event,
-    GatewayEnrolled, Ground, HoldGround, HoldLifted, HoldScope, HoldSet, IdentifierEnded, Link,
-    MAX_CONSENT_SECONDS, MAX_HOLD_SECONDS, MAX_ORDER_SECONDS, Merge, Method, NoticeServed, ORDER_SECONDS,
-    Objection, ObjectionOutcome, OrderClosed, OrderOpened, OwnerChanged, PrivateMode, RecipientKeyActivated,
-    RecipientKeyRevoked, Renewal, Restriction, RestrictionLifted, RestrictionLifting, Role, StationRef,
+    Against, AssetIdentified, Consent, DisclosureApproved, DisclosureEnded, DisclosureGround, Effect,
+    EnrolmentEnded, Erasure, ErasureExcepted, ErasureException, ErasureGround, Event, GatewayEnrolled,
+    Ground, HoldGround, HoldLifted, HoldScope, HoldSet, IdentifierEnded, Link, MAX_CONSENT_SECONDS,
+    MAX_DISCLOSURE_SECONDS, MAX_EXCEPTION_SECONDS, MAX_HOLD_SECONDS, MAX_ORDER_SECONDS, Merge, Method,
+    Milestone, MilestoneReached, NoticeServed, ORDER_SECONDS, Objection, ObjectionOutcome, OrderClosed,
+    OrderOpened, OwnerChanged, PrivateMode, RecipientKeyActivated, RecipientKeyRevoked, Renewal, Restriction,
+    RestrictionExcepted, RestrictionException, RestrictionLifted, RestrictionLifting, Role, StationRef,
     TextHash, Unknown, Unlink, VoidReason, Voided, Whom, Withdrawal, WithdrawalScope,
 };
 pub use facts::{
-    Applied, ConsentQuestion, ConsentState, EnrolmentFacts, Facts, HoldFacts, Linked, Objected, OrderFacts,
-    Refused, Touched,
+    Applied, ConsentFacts, ConsentQuestion, ConsentState, Disclosed, EnrolmentFacts, Facts, HoldFacts,
+    Linked, Objected, OrderFacts, Refused, Touched,
 };
 pub use receipt::{ReceiptCode, ReceiptError};
 pub use text::{Text, TextError};

@@ -37,7 +37,8 @@
 //! - what only proves something (`text_hash`, `form`, `method`, `evidence`, …) may
 //!   be left out, `receipt` too; an order ends after 72 hours if it does not say otherwise;
 //! - `identifier = { plate = … }` stands for the blind index;
-//! - an event with `name` can be referred to by it further down.
+//! - an event with `name` can be referred to by it further down, and a consent
+//!   that has no `receipt` by its name as the receipt.
 //!
 //! Beside these an event may have `recorded` (when it was written down; else
 //! `time`), `actor`, and `controller` (else it is in every controller's ledger).
@@ -49,11 +50,14 @@ mod time;
 use crate::{Entry, Facts, quiet::quiet};
 use build::Event;
 use names::Names;
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use std::{error::Error as _, ops::Range};
 use thiserror::Error;
 use time::When;
-use toml::{Spanned, Table};
+use toml::{
+    Deserializer, Spanned, Table,
+    de::{DeTable, Error},
+};
 use vernport_crypto::IdentityKey;
 use vernport_types::{
     AssetId, ControllerId, Identifier, IdentifierError, OrderId, Plate, SubjectId, UtcMicros,
@@ -72,6 +76,19 @@ pub struct WorldError {
     pub line: usize,
     /// What is wrong and how to mend it.
     pub message: String,
+}
+
+impl WorldError {
+    fn syntax(file: &str, text: &str, error: &Error) -> Self {
+        let line = error.span().map_or(1, |span| line(text, &span));
+        Self { file: file.into(), line, message: quiet(error.message()) }
+    }
+}
+
+/// The line of a place in a text, from 1.
+fn line(text: &str, span: &Range<usize>) -> usize {
+    let before = &text.as_bytes()[..span.start.min(text.len())];
+    before.iter().filter(|byte| **byte == b'\n').count() + 1
 }
 
 /// What is wrong with one table of a world file; the line is known outside.
@@ -128,10 +145,39 @@ impl World {
     /// # Errors
     /// [`WorldError`] with file, line and what to mend.
     pub fn from_toml(file: &str, text: &str) -> Result<Self, WorldError> {
-        let line = |span: &Range<usize>| text[..span.start.min(text.len())].matches('\n').count() + 1;
+        let raw = toml::from_str(text).map_err(|e| WorldError::syntax(file, text, &e))?;
+        Self::read(file, text, raw)
+    }
+
+    /// Reads a file that holds a world and, under `keys`, something of the caller's own, whose
+    /// places in the text stay known ([`Spanned`]). Keys of neither are refused.
+    ///
+    /// # Errors
+    /// As [`Self::from_toml`], for both parts.
+    pub fn beside<T: DeserializeOwned>(
+        file: &str,
+        text: &str,
+        keys: &[&str],
+    ) -> Result<(Self, T), WorldError> {
+        let syntax = |e: Error| WorldError::syntax(file, text, &e);
+        let root = DeTable::parse(text).map_err(syntax)?;
+        let span = root.span();
+        let mut world = root.into_inner();
+        let mut own = DeTable::new();
+        for key in keys {
+            if let Some((key, value)) = world.remove_entry(*key) {
+                own.insert(key, value);
+            }
+        }
+        let part = |table| Deserializer::from(Spanned::new(span.clone(), table));
+        let raw = File::deserialize(part(world)).map_err(syntax)?;
+        let own = T::deserialize(part(own)).map_err(syntax)?;
+        Ok((Self::read(file, text, raw)?, own))
+    }
+
+    fn read(file: &str, text: &str, raw: File) -> Result<Self, WorldError> {
+        let line = |span: &Range<usize>| line(text, span);
         let error = |line, message| WorldError { file: file.into(), line, message };
-        let raw: File = toml::from_str(text)
-            .map_err(|e| error(e.span().map_or(1, |span| line(&span)), quiet(e.message())))?;
         if raw.format != FORMAT {
             let message =
                 format!("format {} is not known here; this version reads format {FORMAT}", raw.format);
@@ -209,6 +255,21 @@ impl World {
     /// The names of the assets of this world.
     pub fn asset_names(&self) -> impl Iterator<Item = &str> {
         self.names.asset_names()
+    }
+
+    /// A time as world files write them.
+    ///
+    /// # Errors
+    /// [`WorldError`] at `line` if `value`, the member of that name, is none.
+    pub fn time(
+        &self,
+        line: usize,
+        member: &str,
+        value: &toml::Value,
+        now: UtcMicros,
+    ) -> Result<UtcMicros, WorldError> {
+        let when = When::from_toml(member, value).map_err(|Fault(message)| self.error(line, message))?;
+        Ok(when.at(now))
     }
 
     /// The id of a person of this world.

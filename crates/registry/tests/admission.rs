@@ -133,6 +133,135 @@ fn a_hold_is_bounded_and_names_epochs_or_flows() {
 }
 
 #[test]
+fn a_disclosure_is_approved_by_two_and_ends_within_92_days() {
+    let approved = |change: fn(&mut DisclosureApproved)| {
+        let mut approved = DisclosureApproved {
+            disclosure: slug("police-4"),
+            reference: text("order"),
+            ground: DisclosureGround::CourtOrder,
+            assets: vec![asset(1)],
+            flows: BTreeSet::from([slug("odometer")]),
+            approvers: BTreeSet::from([slug("lead-1"), slug("lawyer-1")]),
+            until: EIGHT.plus_seconds(30 * 86_400),
+        };
+        change(&mut approved);
+        Event::DisclosureApproved(approved)
+    };
+    let invalid = |change| refused(&facts(), approved(change));
+    let count = |member, most| Refused::Invalid(Invalid::Count { member, most });
+    assert_eq!(invalid(|a| _ = a.approvers.pop_first()), Refused::Invalid(Invalid::Approvers));
+    assert_eq!(invalid(|a| _ = a.approvers.insert(slug("third"))), Refused::Invalid(Invalid::Approvers));
+    assert_eq!(invalid(|a| a.assets.clear()), count("assets", 8));
+    assert_eq!(invalid(|a| a.flows.clear()), count("flows", 16));
+    let end = Refused::Invalid(Invalid::End { member: "until", most_days: 92 });
+    assert_eq!(invalid(|a| a.until = EIGHT.plus_seconds(93 * 86_400)), end);
+    let mut json = serde_json::to_value(approved(|_| {})).expect("writes");
+    json["approvers"] = serde_json::json!(["lead-1", "lead-1"]);
+    let once = serde_json::from_value(json).expect("reads");
+    assert_eq!(refused(&facts(), once), Refused::Invalid(Invalid::Approvers), "one person twice");
+
+    let end_of = |disclosure| Event::DisclosureEnded(DisclosureEnded { disclosure });
+    let nothing = EntryHash::from_bytes([0; 32]);
+    assert!(matches!(refused(&facts(), end_of(nothing)), Refused::NoSuchEntry { .. }));
+    let (facts, names) = written([approved(|_| {})]);
+    let at = EIGHT.plus_seconds(60);
+    assert_eq!(facts.admit(&entry(end_of(names[0]), at, at, "end")), Ok(None));
+}
+
+#[test]
+fn a_milestone_is_of_whom_it_can_be() {
+    let (person, vehicle) = (Whom::Subject(subject(1)), Whom::Asset(asset(1)));
+    let reached = |whom, milestone| {
+        let event = Event::MilestoneReached(MilestoneReached { whom, milestone });
+        facts().admit(&entry(event, EIGHT, EIGHT, "m"))
+    };
+    for (milestone, of_person, of_vehicle) in [
+        (Milestone::Interaction, true, true),
+        (Milestone::RelationshipEnded, true, true),
+        (Milestone::WarrantyEnded, false, true),
+        (Milestone::VehicleEnded, false, true),
+        (Milestone::AccountOpened, true, false),
+        (Milestone::AccountClosed, true, false),
+    ] {
+        assert_eq!(reached(person, milestone).is_ok(), of_person, "{milestone:?}");
+        assert_eq!(reached(vehicle, milestone).is_ok(), of_vehicle, "{milestone:?}");
+    }
+}
+
+#[test]
+fn an_exception_from_a_restriction_says_what_it_rests_on() {
+    let restrict = |whom| {
+        let case = text("case");
+        Event::RestrictionSet(Restriction { whom, purpose: None, ground: Ground::Unlawful, case })
+    };
+    let (facts, names) = written([
+        restrict(Whom::Subject(subject(1))),
+        restrict(Whom::Subject(subject(2))),
+        restrict(Whom::Asset(asset(1))),
+        Event::ConsentGiven(consent()),
+    ]);
+    let excepted = |restriction, exception, approver: bool, receipt: Option<ReceiptCode>| {
+        Event::RestrictionExcepted(RestrictionExcepted {
+            restriction,
+            exception,
+            flows: BTreeSet::from([slug("odometer")]),
+            case: text("case"),
+            approver: approver.then(|| slug("lead-1")),
+            receipt,
+            until: EIGHT.plus_seconds(86_400),
+        })
+    };
+    let at = EIGHT.plus_seconds(3_600);
+    let admitted = |event| facts.admit(&entry(event, at, at, "e")).map(|_| ());
+    use RestrictionException as Why;
+    let receipt = Some(consent().receipt);
+    for why in [Why::RightsOfAnother, Why::PublicInterest] {
+        assert_eq!(admitted(excepted(names[0], why, true, None)), Ok(()));
+        let alone = admitted(excepted(names[0], why, false, None));
+        assert_eq!(alone, Err(Refused::Invalid(Invalid::ExceptionApprover)));
+    }
+    assert_eq!(admitted(excepted(names[0], Why::LegalClaim, false, None)), Ok(()));
+    let receipts = Err(Refused::Invalid(Invalid::ExceptionReceipt));
+    assert_eq!(admitted(excepted(names[0], Why::LegalClaim, false, receipt)), receipts);
+    assert_eq!(admitted(excepted(names[0], Why::Consent, false, None)), receipts);
+
+    assert_eq!(admitted(excepted(names[0], Why::Consent, false, receipt)), Ok(()));
+    let no_consent = Err(Refused::NoConsentToException);
+    let unknown = Some(ReceiptCode::from_bytes([9; 7]));
+    assert_eq!(admitted(excepted(names[0], Why::Consent, false, unknown)), no_consent);
+    assert_eq!(admitted(excepted(names[1], Why::Consent, false, receipt)), no_consent, "another person");
+    assert_eq!(admitted(excepted(names[2], Why::Consent, false, receipt)), no_consent, "of an asset");
+    let not_a_restriction = admitted(excepted(names[3], Why::LegalClaim, false, None));
+    assert!(matches!(not_a_restriction, Err(Refused::NoSuchEntry { .. })));
+}
+
+#[test]
+fn an_exception_from_an_erasure_names_it_and_ends() {
+    let erase = Event::ErasureOrdered(Erasure {
+        whom: Whom::Subject(subject(1)),
+        purpose: None,
+        ground: ErasureGround::Unlawful,
+        case: text("case"),
+    });
+    let (facts, names) = written([erase, Event::PrivateModeStarted(PrivateMode { asset: asset(1) })]);
+    let excepted = |erasure, days: i64| {
+        Event::ErasureExcepted(ErasureExcepted {
+            erasure,
+            exception: ErasureException::LegalDuty,
+            scope: HoldScope::Epochs(BTreeSet::from([EpochId::from_bytes([1; 16])])),
+            reason: text("bookkeeping"),
+            approver: slug("lead-1"),
+            until: EIGHT.plus_seconds(days * 86_400),
+        })
+    };
+    let at = EIGHT.plus_seconds(60);
+    assert_eq!(facts.admit(&entry(excepted(names[0], 1_830), at, at, "e")), Ok(None));
+    assert!(matches!(refused(&facts, excepted(names[1], 1)), Refused::NoSuchEntry { .. }), "no erasure");
+    let long = Refused::Invalid(Invalid::End { member: "until", most_days: 5_490 });
+    assert_eq!(refused(&facts, excepted(names[0], 6_000)), long);
+}
+
+#[test]
 fn a_request_and_its_repetition_are_one_entry_and_a_reference_is_used_once() {
     let mut facts = facts();
     let private = Event::PrivateModeStarted(PrivateMode { asset: asset(1) });
@@ -192,7 +321,7 @@ fn an_order_is_opened_once_and_only_a_known_one_is_closed() {
 }
 
 #[test]
-fn an_objection_to_marketing_is_not_weighed() {
+fn an_objection_to_marketing_or_profiling_is_not_weighed() {
     let object = |against| {
         Event::ObjectionRaised(Objection {
             subject: subject(1),
@@ -201,11 +330,14 @@ fn an_objection_to_marketing_is_not_weighed() {
             recorded_by: None,
         })
     };
-    let (facts, names) = written([object(Against::Marketing), object(Against::Profiling)]);
+    let purpose = Against::Purpose(slug("service"));
+    let (facts, names) = written([object(Against::Marketing), object(Against::Profiling), object(purpose)]);
     let weigh = |objection| ObjectionOutcome { objection, reasons: text("case"), decided_by: slug("lead-1") };
-    assert_eq!(refused(&facts, Event::ObjectionWeighed(weigh(names[0]))), Refused::MarketingNotWeighed);
+    for absolute in &names[..2] {
+        assert_eq!(refused(&facts, Event::ObjectionWeighed(weigh(*absolute))), Refused::AbsoluteNotWeighed);
+    }
     let at = EIGHT.plus_seconds(60);
-    assert!(facts.admit(&entry(Event::ObjectionWeighed(weigh(names[1])), at, at, "w")).is_ok());
+    assert!(facts.admit(&entry(Event::ObjectionWeighed(weigh(names[2])), at, at, "w")).is_ok());
     let nothing = EntryHash::from_bytes([0; 32]);
     assert!(matches!(refused(&facts, Event::ObjectionUpheld(weigh(nothing))), Refused::NoSuchEntry { .. }));
 }

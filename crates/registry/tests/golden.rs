@@ -85,8 +85,18 @@ fn objects(value: &Value, place: String, found: &mut Vec<String>) {
 
 #[test]
 fn a_member_that_is_missing_is_refused_unless_it_only_narrows_or_proves() {
-    let optional =
-        ["subject", "evidence", "recorded_by", "purpose", "recipient", "categories", "until", "pinned"];
+    let optional = [
+        "subject",
+        "evidence",
+        "recorded_by",
+        "purpose",
+        "recipient",
+        "categories",
+        "until",
+        "pinned",
+        "approver",
+        "receipt",
+    ];
     let mut left_out = BTreeSet::new();
     for entry in samples::entries() {
         let written = golden(entry.event.kind())["entry"].clone();
@@ -108,6 +118,8 @@ fn a_member_that_is_missing_is_refused_unless_it_only_narrows_or_proves() {
         ("notice-served", "evidence"),
         ("notice-served", "subject"),
         ("objection-raised", "recorded_by"),
+        ("restriction-excepted", "approver"),
+        ("restriction-excepted", "receipt"),
         ("restriction-set", "purpose"),
     ];
     assert_eq!(left_out, expected.map(|(kind, name)| (kind.to_owned(), name.to_owned())).into());

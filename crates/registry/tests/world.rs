@@ -162,3 +162,33 @@ fn an_event_that_the_ledger_refuses_is_told_with_its_line() {
     assert!(error.message.contains("`event.notice` holds what looks like"), "{error}");
     assert!(!error.message.contains("1234"), "{error}");
 }
+
+#[test]
+fn what_stands_beside_a_world_is_its_readers_own_and_keeps_its_place() {
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Beside {
+        says: String,
+        expect: Vec<toml::Spanned<toml::Table>>,
+    }
+    let read = |text: &str| World::beside::<Beside>("w.toml", text, &["says", "expect"]);
+    let text = format!("says = \"it\"\n{WORLD}\n[[expect]]\ntime = \"-1h\"\n");
+    let (world, beside) = read(&text).expect("valid");
+    assert_eq!(world.entries(&controller(), &identity(), EIGHT).expect("builds").len(), 2);
+    assert_eq!(beside.says, "it");
+    assert!(text[beside.expect[0].span().start..].starts_with("[[expect]]"));
+    let time = world.time(3, "time", &beside.expect[0].get_ref()["time"], EIGHT);
+    assert_eq!(time, Ok(EIGHT.plus_seconds(-3_600)));
+    let error = world.time(3, "time", &"soon".into(), EIGHT).expect_err("no time");
+    assert_eq!((error.line, error.message.contains("`time` is not a time")), (3, true));
+    // Of neither: refused in its line, in both parts.
+    for (text, line) in [
+        ("format = 1\nsays = \"it\"\nexpct = 1", 3),
+        ("format = 1\nsays = 1\nexpect = []", 2),
+        ("format = 1\nexpect = []\nsays = \"it\"\n[[asset]]\nname = \"a\"\nsince = \"now\"\nvni = 1", 7),
+        ("format = 1\nexpect = [", 2),
+    ] {
+        assert_eq!(read(text).expect_err(text).line, line, "{text}");
+    }
+    assert!(World::from_toml("w.toml", &text).is_err());
+}

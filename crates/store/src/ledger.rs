@@ -110,6 +110,24 @@ impl Store {
         Ok(loaded)
     }
 
+    /// The kind of an entry and when it was recorded; none if the ledger does not hold it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn entry_kind(
+        &self,
+        controller: &ControllerId,
+        entry: &EntryHash,
+    ) -> Result<Option<(String, UtcMicros)>, StoreError> {
+        let row: Option<(String, i64)> =
+            sqlx::query_as("SELECT kind, recorded_at FROM entry WHERE controller = $1 AND entry = $2")
+                .bind(controller.as_str())
+                .bind(&entry.as_bytes()[..])
+                .fetch_optional(&self.main)
+                .await?;
+        Ok(row.map(|(kind, recorded_at)| (kind, UtcMicros(recorded_at))))
+    }
+
     fn reference(&self, controller: &ControllerId, external_ref: &str) -> [u8; 32] {
         self.master.index(
             &[b"external-ref\0", controller.as_str().as_bytes(), b"\0", external_ref.as_bytes()].concat(),

@@ -4,8 +4,9 @@
 use crate::{CallError, Config, SetupError, http::Http};
 use std::time::Duration;
 use vernport_api::{
-    FindAnswer, FindRequest, LedgerAnswer, LedgerRequest, PATH_FIND_ASSET, PATH_LEDGER, PATH_READS,
-    PATH_STATUS, ReadAnswer, ReadRequest, Status,
+    ConsentsAnswer, ConsentsRequest, FindAnswer, FindRequest, LedgerAnswer, LedgerRequest, PATH_CONSENTS,
+    PATH_EXPLAIN, PATH_FIND_ASSET, PATH_LEDGER, PATH_READS, PATH_STATUS, ReadAnswer, ReadRequest, Status,
+    explain::{ExplainAnswer, ExplainRequest, Explanation},
 };
 use vernport_types::{AssetId, Identifier};
 
@@ -52,6 +53,23 @@ impl Client {
         let answer: FindAnswer =
             self.post(PATH_FIND_ASSET, &FindRequest { identifier }, MAX_ANSWER_BYTES).await?;
         Ok(answer.asset)
+    }
+
+    /// Why signals of a vehicle pass or do not; none if no asset bears the identifier now.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn explain(&self, request: &ExplainRequest) -> Result<Option<Explanation>, CallError> {
+        let answer: ExplainAnswer = self.post(PATH_EXPLAIN, request, MAX_ANSWER_BYTES).await?;
+        Ok(answer.explanation)
+    }
+
+    /// Which consents stand, of a receipt or of a vehicle.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn consents(&self, request: &ConsentsRequest) -> Result<ConsentsAnswer, CallError> {
+        self.post(PATH_CONSENTS, request, MAX_ANSWER_BYTES).await
     }
 
     /// Whether central serves.

@@ -119,6 +119,7 @@ impl World {
         let clock_micros = Arc::clone(&self.clock_micros);
         let controllers = [CONTROLLER, OTHER_CONTROLLER].map(|id| ControllerDeps {
             rules: rules(id),
+            catalogue: Arc::new(catalogue()),
             identity_key: IdentityKey::from_bytes(self.identity),
             recovery_key: self.recovery.wrapping_key(),
             gateways: Vec::new(),
@@ -249,11 +250,13 @@ pub(crate) fn signed(
 }
 
 pub(crate) fn rules(id: &str) -> Rules {
-    let catalogue =
-        Catalogue::from_toml([("signals.toml", include_str!("signals.toml"))]).expect("a catalogue");
     let text = include_str!("bundle.toml").replace(CONTROLLER, id);
-    Rules::compile(&Bundle::from_toml("bundle.toml", &text).expect("a bundle"), &catalogue)
+    Rules::compile(&Bundle::from_toml("bundle.toml", &text).expect("a bundle"), &catalogue())
         .expect("good rules")
+}
+
+fn catalogue() -> Catalogue {
+    Catalogue::from_toml([("signals.toml", include_str!("signals.toml"))]).expect("a catalogue")
 }
 
 fn databases(folder: &Path) -> Databases {

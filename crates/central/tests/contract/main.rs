@@ -4,6 +4,8 @@
 mod batches;
 mod common;
 mod connections;
+mod consents;
+mod explain;
 mod feed;
 mod ledger;
 mod reads;

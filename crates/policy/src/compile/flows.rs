@@ -2,9 +2,9 @@
 
 use super::Compiler;
 use crate::{
-    BundleError, Deliver, Flow, FlowIndex, Form, Minimiser, Notice, Payload, Period, Retention, Sampling,
-    TopicForm, Window,
-    bundle::RawFlow,
+    BundleError, Deliver, Flow, FlowIndex, Form, Minimiser, Notice, Payload, Period, RecipientRole,
+    Retention, RetentionGround, RetentionRule, Sampling, Sources, TopicForm, Window,
+    bundle::{RawFlow, RawPurpose},
     flow::{longest_lease_seconds, tells_of_driver},
 };
 use toml::Spanned;
@@ -20,6 +20,7 @@ impl Compiler<'_> {
         place: usize,
         raw: &RawFlow,
         notices: &[Notice],
+        retentions: &[RetentionRule],
         forms: &[Form],
     ) -> Result<Flow, BundleError> {
         let purpose = self.known_purpose(&raw.purpose)?;
@@ -38,6 +39,7 @@ impl Compiler<'_> {
                 ));
             }
             self.listed(path, id, notices)?;
+            self.of_purpose(&path.span(), signal.category, purpose)?;
             if *minimiser.get_ref() != Minimiser::Drop && !categories.contains(&signal.category) {
                 categories.push(signal.category);
             }
@@ -45,7 +47,8 @@ impl Compiler<'_> {
         }
         signals.sort_unstable_by_key(|(id, _)| *id);
         categories.sort_unstable();
-        let retention = self.retention(&raw.retention)?;
+        let retention = self.kept(&raw.retention, retentions)?;
+        let notice_place = self.told_by(raw.notice.as_ref(), notices)?;
         let lease_seconds = self.lease(raw, basis)?;
         let topic = raw
             .deliver
@@ -58,16 +61,23 @@ impl Compiler<'_> {
             purpose: purpose.id.get_ref().clone(),
             purpose_iri: purpose.iri.get_ref().clone(),
             marketing: purpose.marketing,
+            profiling: purpose.profiling,
             recipient: recipient.id.get_ref().clone(),
             basis,
             clauses: raw.clauses.get_ref().clone(),
+            assumed: raw.assumed,
+            notice: notices[notice_place].version.clone(),
+            notice_place,
+            sources: self.sources(raw, &notices[notice_place..])?,
+            account: raw.account || *raw.window.get_ref() == Window::Account,
+            grounds: raw.grounds.as_ref().map_or(Vec::new(), |grounds| grounds.get_ref().clone()),
+            offline: raw.offline,
             deliver: Deliver { store: raw.deliver.get_ref().store, topic },
             retention,
             weakest: raw.weakest,
             window: *raw.window.get_ref(),
             roles: raw.roles.clone(),
             private_mode: raw.private_mode,
-            offline: raw.offline,
             sampling: self.sampling(raw)?,
             time_step_micros: match &raw.time {
                 None => 0,
@@ -78,7 +88,104 @@ impl Compiler<'_> {
             categories,
         };
         self.flow_rules(raw, &flow, forms)?;
+        self.windows(raw, &flow)?;
+        self.group(raw, &flow, purpose)?;
         Ok(flow)
+    }
+
+    /// Where data may be taken from: what every version says that told of the flow.
+    fn sources(&self, raw: &RawFlow, told: &[Notice]) -> Result<Sources, BundleError> {
+        let of_all = told.iter().fold(Sources::ALL, |all, notice| all.and(notice.sources));
+        let Some(said) = &raw.sources else {
+            if of_all.is_empty() {
+                let what = format!("flow `{}` has no source that all its notices tell of", raw.id.get_ref());
+                return Err(self.fault(&raw.id.span(), what, "name the `notice` that first told of it"));
+            }
+            return Ok(of_all);
+        };
+        let sources: Sources = said.get_ref().iter().copied().collect();
+        if sources.is_empty() || !sources.is_within(of_all) {
+            return Err(self.fault(
+                &said.span(),
+                format!("flow `{}` takes data from where its notice does not tell of", raw.id.get_ref()),
+                "name some of the `sources` of its notice, and of every later one",
+            ));
+        }
+        Ok(sources)
+    }
+
+    /// What each window is for.
+    fn windows(&self, raw: &RawFlow, flow: &Flow) -> Result<(), BundleError> {
+        let refuse = |what: &str, remedy: &str| {
+            let what = format!("flow `{}` {what}", flow.slug);
+            Err(self.fault(&raw.id.span(), what, remedy))
+        };
+        let to_authority = self.known_recipient(&raw.recipient)?.role == RecipientRole::Authority;
+        if to_authority && flow.window != Window::Disclosure {
+            return refuse(
+                "tells an authority without a disclosure",
+                "write `window = \"disclosure\"`: each one is approved",
+            );
+        }
+        if !to_authority && flow.window == Window::Disclosure {
+            return refuse(
+                "discloses to somebody who is no authority",
+                "give it a recipient with `role = \"authority\"`, or another window",
+            );
+        }
+        match &raw.grounds {
+            None if flow.window == Window::Disclosure => {
+                return refuse("discloses on no ground", "add `grounds`, such as [\"court-order\"]");
+            }
+            Some(grounds) if grounds.get_ref().is_empty() || flow.window != Window::Disclosure => {
+                let what = "grounds are for `window = \"disclosure\"`, at least one";
+                return Err(self.fault(&grounds.span(), what, "name one, or take `grounds` out"));
+            }
+            None | Some(_) => {}
+        }
+        if raw.account && flow.window != Window::Order {
+            return refuse("asks for an account beside its window", "write `window = \"account\"`");
+        }
+        if flow.offline {
+            if flow.basis != LegalBasis::Contract {
+                return refuse("is opened by a station, and rests on no contract", "take out `offline`");
+            }
+            if flow.deliver.topic.is_some() {
+                return refuse("is opened by a station, and goes to a topic", "deliver it to the store only");
+            }
+            if flow.window != Window::Order {
+                return refuse("is opened by a station without an order", "write `window = \"order\"`");
+            }
+            if !flow.roles.is_empty() {
+                return refuse("is opened by a station, which knows nobody", "take out `roles` or `offline`");
+            }
+            if flow.account {
+                return refuse("is opened by a station, which knows no account", "take out `offline`");
+            }
+        }
+        Ok(())
+    }
+
+    /// What a company of the group may get: internal administration, and nothing of a vehicle.
+    fn group(&self, raw: &RawFlow, flow: &Flow, purpose: &RawPurpose) -> Result<(), BundleError> {
+        if self.known_recipient(&raw.recipient)?.role != RecipientRole::Group {
+            return Ok(());
+        }
+        if !purpose.internal_administration {
+            return Err(self.fault(
+                &raw.purpose.span(),
+                format!("flow `{}` gives a group company more than internal administration", flow.slug),
+                "give it a purpose with `internal_administration = true`, or another recipient",
+            ));
+        }
+        let Some(category) = flow.categories.iter().find(|category| kept_from_group(**category)) else {
+            return Ok(());
+        };
+        Err(self.fault(
+            &raw.id.span(),
+            format!("flow `{}` gives a group company `{category}`", flow.slug),
+            "take its signals out: internal administration needs none of them",
+        ))
     }
 
     /// What no flow may do, whatever its bundle says.
@@ -114,6 +221,12 @@ impl Compiler<'_> {
                 );
             }
         }
+        if flow.retention.ground == RetentionGround::Consent && flow.basis != LegalBasis::Consent {
+            return refuse(
+                "is kept on a consent that it does not rest on",
+                "give it a retention with another `ground`",
+            );
+        }
         if flow.marketing && flow.basis != LegalBasis::Consent {
             return refuse("uses vehicle data for marketing", "rest it on consent, or take it out");
         }
@@ -138,8 +251,8 @@ impl Compiler<'_> {
         Ok(())
     }
 
-    fn retention(&self, name: &Spanned<Slug>) -> Result<Retention, BundleError> {
-        let Some(raw) = self.bundle.raw.retention.iter().find(|r| r.id.get_ref() == name.get_ref()) else {
+    fn kept(&self, name: &Spanned<Slug>, rules: &[RetentionRule]) -> Result<Retention, BundleError> {
+        let Some(rule) = rules.iter().find(|rule| rule.slug == *name.get_ref()) else {
             let what = format!("there is no retention `{}`", name.get_ref());
             return Err(self.fault(
                 &name.span(),
@@ -147,16 +260,12 @@ impl Compiler<'_> {
                 "add `[[retention]]`; nothing is kept without a rule",
             ));
         };
-        let (period, at_most) = (*raw.period.get_ref(), *raw.at_most.get_ref());
-        if period.rough_micros() > at_most.rough_micros() {
-            let what = "the period is longer than its cap";
-            return Err(self.fault(&raw.at_most.span(), what, "raise `at_most`, or shorten `period`"));
-        }
         Ok(Retention {
-            rule: name.get_ref().clone(),
-            start: crate::rules::start_name(raw.start).parse().expect("start events are slugs"),
-            period,
-            at_most,
+            rule: rule.slug.clone(),
+            start: rule.start.as_str().parse().expect("start events are slugs"),
+            period: rule.period,
+            ground: rule.ground,
+            at_most: rule.at_most,
             zone: self.zone.clone(),
         })
     }
@@ -200,4 +309,16 @@ impl Compiler<'_> {
             )),
         }
     }
+}
+
+/// Categories that tell of a vehicle or its use: no part of internal administration.
+const fn kept_from_group(category: Category) -> bool {
+    matches!(
+        category,
+        Category::Location
+            | Category::DrivingBehaviour
+            | Category::Odometer
+            | Category::ComponentStatus
+            | Category::BodyFunction
+    )
 }

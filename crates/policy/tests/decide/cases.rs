@@ -3,7 +3,9 @@
 use crate::drawn::*;
 use crate::world::NOON;
 use std::sync::Arc;
-use vernport_policy::{Bundle, Grant, Head, Outcomes, Rules, Sample, Sampler, Snapshot, Standing, Table};
+use vernport_policy::{
+    Bundle, Grant, Head, Outcomes, Rules, Sample, Sampler, Snapshot, SourceClass, Standing, Table,
+};
 use vernport_types::{BootMicros, Identification, Reading, Reason, SignalId, Source, Stamp, TimeQuality};
 
 fn stamp(wall_s: i64, boot_s: u64) -> Stamp {
@@ -15,7 +17,7 @@ fn stamp(wall_s: i64, boot_s: u64) -> Stamp {
 }
 
 fn one_flow(purpose: usize, lease_s: Option<u32>, until_s: i64) -> (Table, Head, Snapshot) {
-    let flow = DrawnFlow { purpose, weakest: 0, sample: 0, time: false, minimisers: [1, 0, 0, 0, 0] };
+    let flow = DrawnFlow { purpose, minimisers: [1, 0, 0, 0, 0], ..DrawnFlow::default() };
     let parsed = Bundle::from_toml("drawn.toml", &bundle(&[flow])).expect("a bundle");
     let rules = Arc::new(Rules::compile(&parsed, &signals()).expect("rules"));
     let open = DrawnGrant::Open { until_s, lease_s, wrong_basis: false, over: false };
@@ -28,7 +30,7 @@ fn one_flow(purpose: usize, lease_s: Option<u32>, until_s: i64) -> (Table, Head,
 }
 
 fn is_open(table: &Table, now: Stamp) -> bool {
-    table.open_flows(asset_id(0), SignalId(0), Identification::BusVin, now) != 0
+    table.open_flows(asset_id(0), SignalId(0), (Identification::BusVin, SourceClass::Tool), now) != 0
 }
 
 /// 3. A clock set back reopens nothing; a corrected clock reopens on a fresh head only.
@@ -42,6 +44,25 @@ fn a_clock_set_back_reopens_nothing() {
         .refresh(&Head { sequence: 2, at: NOON.plus_seconds(10), ..head }, stamp(10, 210))
         .expect("the same");
     assert!(is_open(&table, stamp(10, 211)), "central says what time it is");
+}
+
+/// 3. Whatever was asked when the clock showed the later time.
+#[test]
+fn a_clock_set_back_after_a_question_about_a_stranger_reopens_nothing() {
+    let reading = |asset, signal| Reading {
+        asset: asset_id(asset),
+        signal: SignalId(signal),
+        value: value(0),
+        at: stamp(3_600, 201),
+        source: Source::Tool,
+        identified_by: Identification::BusVin,
+    };
+    for (asset, signal) in [(7, 0), (0, 5), (0, 999)] {
+        let (table, ..) = one_flow(1, None, 3_600);
+        let (mut sampler, mut out) = (Sampler::default(), Outcomes::new());
+        table.decide(&reading(asset, signal), stamp(3_600, 201), &mut sampler, &mut out);
+        assert!(!is_open(&table, stamp(0, 202)), "set back after asset {asset}, signal {signal}");
+    }
 }
 
 /// A lease runs on the boot clock, so that no wall clock can stretch it.
@@ -97,7 +118,7 @@ struct Sampled {
 
 impl Sampled {
     fn new(sample: usize) -> Self {
-        let flow = DrawnFlow { purpose: 1, weakest: 0, sample, time: false, minimisers: [1, 0, 0, 0, 0] };
+        let flow = DrawnFlow { purpose: 1, sample, minimisers: [1, 0, 0, 0, 0], ..DrawnFlow::default() };
         let parsed = Bundle::from_toml("drawn.toml", &bundle(&[flow])).expect("a bundle");
         let rules = Arc::new(Rules::compile(&parsed, &signals()).expect("rules"));
         let mut sampled = Self { table: Table::new(rules), out: Outcomes::new() };

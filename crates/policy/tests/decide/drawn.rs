@@ -6,8 +6,8 @@ use std::fmt::Write;
 use vernport_crypto::OpeningKey;
 use vernport_policy::{Believe, ClosedGrant, FlowGrant, Grant, GrantId, Rules, Snapshot};
 use vernport_types::{
-    AssetId, Catalogue, EntryHash, Label, LegalBasis, Number, OrderId, Position, Reason, UtcMicros, Value,
-    VehicleAlias,
+    AssetId, Catalogue, EntryHash, Label, LegalBasis, Number, OrderId, Position, Reason, Source, UtcMicros,
+    Value, VehicleAlias,
 };
 
 pub(crate) const PATHS: [(&str, &str); 6] = [
@@ -20,6 +20,7 @@ pub(crate) const PATHS: [(&str, &str); 6] = [
 ];
 pub(crate) const REASONS: [Reason; 4] =
     [Reason::ConsentWithdrawn, Reason::Restricted, Reason::OrderNotOpen, Reason::NoticeNotServed];
+pub(crate) const CLASSES: [&str; 3] = ["vehicle", "tool", "manual"];
 pub(crate) const SECOND: i64 = 1_000_000;
 
 pub(crate) fn signals() -> Catalogue {
@@ -32,20 +33,24 @@ pub(crate) fn signals() -> Catalogue {
 }
 
 /// One flow as the test draws it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct DrawnFlow {
     pub(crate) purpose: usize,
     pub(crate) weakest: usize,
+    /// One bit for each of vehicle, tool and manual; none: the flow is silent.
+    pub(crate) sources: usize,
     pub(crate) sample: usize,
     pub(crate) time: bool,
     pub(crate) minimisers: [usize; 5],
 }
 
 pub(crate) fn drawn_flow() -> impl Strategy<Value = DrawnFlow> {
-    (0..3_usize, 0..4_usize, 0..4_usize, any::<bool>(), prop::array::uniform5(0..5_usize)).prop_map(
-        |(purpose, weakest, sample, time, minimisers)| DrawnFlow {
+    let said = (0..3_usize, 0..4_usize, 0..8_usize, 0..4_usize, any::<bool>());
+    (said, prop::array::uniform5(0..5_usize)).prop_map(
+        |((purpose, weakest, sources, sample, time), minimisers)| DrawnFlow {
             purpose,
             weakest,
+            sources,
             sample,
             time,
             minimisers,
@@ -95,6 +100,11 @@ pub(crate) fn bundle(flows: &[DrawnFlow]) -> String {
             2 => text.push_str("sample = \"PT10S\"\n"),
             _ => {}
         }
+        if flow.sources > 0 {
+            let named = CLASSES.iter().enumerate().filter(|(n, _)| flow.sources & (1 << n) != 0);
+            let named: Vec<_> = named.map(|(_, class)| class.to_string()).collect();
+            writeln!(text, "sources = {named:?}").expect("a string");
+        }
         if flow.time {
             text.push_str("time = \"PT1M\"\n");
         }
@@ -139,7 +149,7 @@ pub(crate) type DrawnAssets = Vec<(u8, Vec<DrawnGrant>)>;
 pub(crate) enum Step {
     Apply(DrawnAssets),
     Refresh,
-    Decide { asset: u8, signal: u16, value: usize, by: usize },
+    Decide { asset: u8, signal: u16, value: usize, by: usize, from: usize },
     Standing { grant: u8 },
 }
 
@@ -148,8 +158,8 @@ pub(crate) fn steps(flows: usize) -> impl Strategy<Value = Vec<(Step, i64, i64, 
     let step = prop_oneof![
         2 => assets.prop_map(Step::Apply),
         1 => Just(Step::Refresh),
-        12 => (0..4_u8, 0..8_u16, 0..8_usize, 0..4_usize)
-            .prop_map(|(asset, signal, value, by)| Step::Decide { asset, signal, value, by }),
+        12 => (0..4_u8, 0..8_u16, 0..8_usize, 0..4_usize, 0..6_usize)
+            .prop_map(|(asset, signal, value, by, from)| Step::Decide { asset, signal, value, by, from }),
         3 => (0..24_u8).prop_map(|grant| Step::Standing { grant }),
     ];
     // The wall clock jumps both ways; the boot clock only goes on.
@@ -168,6 +178,17 @@ pub(crate) fn value(choice: usize) -> Value {
         5 => Value::Nothing,
         6 => Value::Present,
         _ => Value::Integer(-3),
+    }
+}
+
+pub(crate) fn source(choice: usize) -> Source {
+    match choice {
+        0 => Source::J1939 { pgn: 65_217, sa: 0 },
+        1 => Source::Obd { service: 1, pid: 0xA6, responder: 0x7E8 },
+        2 => Source::Uds { service: 0x22, did: 0xF190, responder: 0x7E8 },
+        3 => Source::Dbc { signal: 7 },
+        4 => Source::Tool,
+        _ => Source::Manual,
     }
 }
 

@@ -11,8 +11,8 @@ use drawn::*;
 use naive::*;
 use proptest::prelude::*;
 use std::{collections::HashMap, sync::Arc};
-use vernport_policy::{Bundle, GrantId, Head, Outcomes, Rules, Sampler, Table};
-use vernport_types::{BootMicros, Identification, Reading, SignalId, Source, Stamp, TimeQuality, UtcMicros};
+use vernport_policy::{Bundle, GrantId, Head, Outcomes, Rules, Sampler, SourceClass, Table};
+use vernport_types::{BootMicros, Identification, Reading, SignalId, Stamp, TimeQuality, UtcMicros};
 use world::NOON;
 
 fn run(flows: &[DrawnFlow], steps: &[(Step, i64, i64, u8)]) -> Result<(), TestCaseError> {
@@ -22,6 +22,7 @@ fn run(flows: &[DrawnFlow], steps: &[(Step, i64, i64, u8)]) -> Result<(), TestCa
     let mut table = Table::new(Arc::clone(&rules));
     let mut naive = Naive {
         rules: &rules,
+        drawn: flows,
         catalogue: &catalogue,
         told: None,
         latest_seen: i64::MIN,
@@ -65,13 +66,13 @@ fn run(flows: &[DrawnFlow], steps: &[(Step, i64, i64, u8)]) -> Result<(), TestCa
                     table.refresh(&head, now).expect("it names the snapshot");
                 }
             }
-            Step::Decide { asset, signal, value: choice, by } => {
+            Step::Decide { asset, signal, value: choice, by, from } => {
                 let reading = Reading {
                     asset: asset_id(usize::from(*asset)),
                     signal: SignalId(*signal),
                     value: value(*choice),
                     at: now,
-                    source: Source::Tool,
+                    source: source(*from),
                     identified_by: [
                         Identification::Pinned,
                         Identification::Tool,
@@ -79,7 +80,8 @@ fn run(flows: &[DrawnFlow], steps: &[(Step, i64, i64, u8)]) -> Result<(), TestCa
                         Identification::BusVin,
                     ][*by],
                 };
-                let mask = table.open_flows(reading.asset, reading.signal, reading.identified_by, now);
+                let recognised = (reading.identified_by, SourceClass::of(&reading.source));
+                let mask = table.open_flows(reading.asset, reading.signal, recognised, now);
                 table.decide(&reading, now, &mut sampler, &mut out);
                 let expected = naive.decide(&reading, now);
                 prop_assert_eq!(said_by(&out), expected);

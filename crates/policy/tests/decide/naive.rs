@@ -1,5 +1,6 @@
 //! The decision once more, written from the prose: slow, and easy to check by eye.
 
+use crate::drawn::DrawnFlow;
 use std::collections::HashMap;
 use vernport_policy::{
     Believe, FlowIndex, Grant, GrantId, Head, How, Minimiser, Outcomes, Rules, Sampling, Snapshot, Standing,
@@ -20,6 +21,7 @@ pub(crate) enum Said {
 /// The same, word by word: lists are searched, nothing is computed ahead.
 pub(crate) struct Naive<'a> {
     pub(crate) rules: &'a Rules,
+    pub(crate) drawn: &'a [DrawnFlow],
     pub(crate) catalogue: &'a Catalogue,
     pub(crate) told: Option<(Snapshot, Head, Stamp)>,
     pub(crate) latest_seen: i64,
@@ -28,7 +30,7 @@ pub(crate) struct Naive<'a> {
 
 impl Naive<'_> {
     /// The wall clock never counts for less than the latest that was seen since the last
-    /// head, with whatever question about a known asset.
+    /// head, with whatever question.
     pub(crate) fn see(&mut self, now: Stamp) -> i64 {
         self.latest_seen = self.latest_seen.max(now.wall.0);
         self.latest_seen
@@ -52,12 +54,11 @@ impl Naive<'_> {
 
     pub(crate) fn decide(&mut self, reading: &Reading, now: Stamp) -> Vec<Said> {
         let withheld = |flow, reason| Said::Withheld { flow, reason };
+        if now.quality != TimeQuality::Unset {
+            self.see(now);
+        }
         if usize::from(reading.signal.0) >= self.catalogue.len() {
             return vec![withheld(None, Reason::UnknownSignal)];
-        }
-        // The mask of open flows was asked for, too, whatever the signal.
-        if now.quality != TimeQuality::Unset && self.has_grant(reading.asset) {
-            self.see(now);
         }
         let rules = self.rules;
         let named: Vec<_> =
@@ -109,6 +110,15 @@ impl Naive<'_> {
         if reading.identified_by < flow.weakest {
             return Err(Reason::IdentificationTooWeak);
         }
+        let told = self.drawn[flow.index.place()].sources;
+        let class = match reading.source.to_string().split(':').next() {
+            Some("tool") => 1,
+            Some("manual") => 2,
+            _ => 0,
+        };
+        if told != 0 && told & (1 << class) == 0 {
+            return Err(Reason::SourceNotInNotice);
+        }
         let kinds = ["integer", "number", "flag", "label", "position", "integer"];
         let kind = kinds[usize::from(reading.signal.0)];
         if reading.value != Value::Nothing && reading.value.kind() != kind {
@@ -150,6 +160,9 @@ impl Naive<'_> {
     }
 
     pub(crate) fn standing(&mut self, id: GrantId, now: Stamp) -> Standing {
+        if now.quality != TimeQuality::Unset {
+            self.see(now);
+        }
         let fate = |reason: Reason| match reason.fate() {
             Fate::Send => Standing::Send,
             Fate::Park => Standing::Park(reason),

@@ -27,6 +27,14 @@ pub(crate) const BUNDLES: [(&str, &str); 4] = [
     ("example-fleet", include_str!("../../../../config/bundles/example-fleet/bundle.toml")),
 ];
 
+/// Fixed bundles, each like the shipped one of its name was: tests change them.
+pub(crate) const EXAMPLES: [(&str, &str); 4] = [
+    ("cars-software", include_str!("../bundles/cars-software.toml")),
+    ("westrum", include_str!("../bundles/westrum.toml")),
+    ("car-special", include_str!("../bundles/car-special.toml")),
+    ("example-fleet", include_str!("../bundles/example-fleet.toml")),
+];
+
 pub(crate) fn id<T: FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
     text.parse().expect("a constant of the test")
 }
@@ -38,6 +46,10 @@ pub(crate) fn catalogue() -> Catalogue {
 
 pub(crate) fn shipped(name: &str) -> &'static str {
     BUNDLES.iter().find(|(known, _)| *known == name).expect("a shipped bundle").1
+}
+
+pub(crate) fn example(name: &str) -> &'static str {
+    EXAMPLES.iter().find(|(known, _)| *known == name).expect("an example").1
 }
 
 pub(crate) fn compile(text: &str) -> Rules {

@@ -12,10 +12,17 @@ use vernport_types::{EntryHash, Slug, SubjectId};
 pub enum Against {
     /// Direct marketing: absolute, upheld the moment it is raised (CARS-9.2).
     Marketing,
-    /// Profiling.
+    /// Profiling: absolute, too (CARS-4.15).
     Profiling,
     /// One purpose of the bundle.
     Purpose(Slug),
+}
+
+impl Against {
+    /// Whether nothing outweighs it: it is upheld the moment it is raised.
+    pub const fn is_absolute(&self) -> bool {
+        matches!(self, Self::Marketing | Self::Profiling)
+    }
 }
 
 /// `objection-raised`.

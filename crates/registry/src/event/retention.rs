@@ -93,6 +93,40 @@ pub struct Erasure {
     pub case: Text,
 }
 
+/// Why something is kept in spite of an order to erase (GDPR Art. 17(3), CSPE-6.4.9 to 6.4.13).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ErasureException {
+    /// Freedom of expression and information.
+    Expression,
+    /// The law demands that it is kept.
+    LegalDuty,
+    /// Public interest in public health.
+    PublicInterest,
+    /// Archives, research, statistics.
+    Archive,
+    /// A legal claim.
+    LegalClaim,
+}
+
+/// `erasure-excepted`: what is excepted is kept until then, and used for nothing else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ErasureExcepted {
+    /// The entry that ordered the erasure.
+    pub erasure: EntryHash,
+    /// Why.
+    pub exception: ErasureException,
+    /// What is kept.
+    pub scope: HoldScope,
+    /// The statute or the case.
+    pub reason: Text,
+    /// Who approved it: a staff pseudonym.
+    pub approver: Slug,
+    /// Until when: the first moment at which it is no longer kept for this.
+    pub until: UtcMicros,
+}
+
 /// What kind of mistake an entry was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

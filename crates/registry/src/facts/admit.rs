@@ -1,7 +1,10 @@
 //! What may be written into the ledger, given what stands there.
 
 use super::{Facts, history::Voids, merges::Merges, touched::About};
-use crate::{ENTRY_FORMAT, Entry, Event, Invalid, Merge, ReceiptCode, WithdrawalScope};
+use crate::{
+    ENTRY_FORMAT, Entry, Event, Invalid, Merge, ReceiptCode, RestrictionExcepted, RestrictionException, Whom,
+    WithdrawalScope,
+};
 use std::hash::Hash;
 use thiserror::Error;
 use vernport_types::{ControllerId, EntryHash, Slug};
@@ -56,12 +59,18 @@ pub enum Refused {
     /// An order has that number.
     #[error("an order of this id was opened before; an order is opened once, draw a new id")]
     OrderExists,
-    /// An objection to marketing is not weighed.
-    #[error("an objection to marketing is absolute: it stands without being weighed")]
-    MarketingNotWeighed,
+    /// An objection to marketing or profiling is not weighed.
+    #[error("an objection to marketing or profiling is absolute: it stands without being weighed")]
+    AbsoluteNotWeighed,
     /// The person was not told before.
     #[error("the person has to be told first: write restriction-lifting-announced with an earlier time")]
     NotAnnounced,
+    /// The consent that an exception rests on is not there.
+    #[error(
+        "the receipt is of no consent in force of the restricted person, for what is restricted; take \
+         the consent first, or name another exception (a restriction of an asset has no consent)"
+    )]
+    NoConsentToException,
     /// The ids are the same, or one was merged before.
     #[error("the ids are one already, or the first was merged into another one; name the ids that stand")]
     MergeInCircle,
@@ -128,8 +137,8 @@ impl Facts {
             },
             Event::ObjectionWeighed(outcome) | Event::ObjectionUpheld(outcome) => {
                 match self.in_force(&outcome.objection) {
-                    Some(About::Objection { marketing: false, .. }) => Ok(()),
-                    Some(About::Objection { marketing: true, .. }) => Err(Refused::MarketingNotWeighed),
+                    Some(About::Objection { absolute: false, .. }) => Ok(()),
+                    Some(About::Objection { absolute: true, .. }) => Err(Refused::AbsoluteNotWeighed),
                     _ => Err(no_such(entry, outcome.objection, "an objection")),
                 }
             }
@@ -159,6 +168,21 @@ impl Facts {
                 Some(About::Hold) => Ok(()),
                 _ => Err(no_such(entry, lifted.hold, "a hold")),
             },
+            Event::DisclosureEnded(ended) => match self.in_force(&ended.disclosure) {
+                Some(About::Disclosure(_)) => Ok(()),
+                _ => Err(no_such(entry, ended.disclosure, "a disclosure")),
+            },
+            Event::RestrictionExcepted(excepted) => {
+                self.restricted(entry, &excepted.restriction)?;
+                match excepted.exception {
+                    RestrictionException::Consent => self.consents_to(entry, excepted),
+                    _ => Ok(()),
+                }
+            }
+            Event::ErasureExcepted(excepted) => match self.in_force(&excepted.erasure) {
+                Some(About::Erasure(_)) => Ok(()),
+                _ => Err(no_such(entry, excepted.erasure, "an order to erase")),
+            },
             Event::Voided(voided) => match self.in_force(&voided.entry) {
                 Some(About::Voids(_)) => Err(Refused::VoidsVoid),
                 Some(_) => Ok(()),
@@ -174,7 +198,20 @@ impl Facts {
 
     /// What an entry is about, unless it is not there or was voided.
     fn in_force(&self, entry: &EntryHash) -> Option<&About> {
-        self.log.get(entry).filter(|_| self.voids.at(entry).is_none())
+        self.log.get(entry).filter(|_| self.voids.at(entry).is_none()).map(|logged| &logged.about)
+    }
+
+    /// Whether the person who is restricted consents, by the receipt of the
+    /// exception, to something that the restriction stops.
+    fn consents_to(&self, entry: &Entry, excepted: &RestrictionExcepted) -> Result<(), Refused> {
+        let written = entry.occurred_at.max(entry.recorded_at);
+        let consent = match (excepted.receipt, self.rights.restricted(&excepted.restriction)) {
+            (Some(receipt), Some((Whom::Subject(subject), purpose))) => {
+                self.receipt_in_force(&receipt, *subject, purpose.as_ref(), None, written)
+            }
+            _ => None,
+        };
+        if consent.is_some() { Ok(()) } else { Err(Refused::NoConsentToException) }
     }
 
     fn restricted(&self, entry: &Entry, restriction: &EntryHash) -> Result<(), Refused> {

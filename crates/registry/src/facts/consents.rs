@@ -3,9 +3,14 @@
 //!
 //! The latest that a person said decides. Expiry equals withdrawal (invariant 3).
 
+mod terms;
+mod told;
+
+pub use told::ConsentFacts;
+
 use super::{
     Facts,
-    history::{Book, Filed, Item},
+    history::{Book, Filed, Item, Place},
 };
 use crate::{Consent, ReceiptCode, Role, WithdrawalScope};
 use std::collections::{BTreeSet, HashMap};
@@ -24,6 +29,7 @@ pub(crate) struct Consents {
 /// The part of a consent that decides.
 #[derive(Debug, Clone)]
 struct Given {
+    subject: SubjectId,
     role: Role,
     purpose: Slug,
     recipient: Slug,
@@ -38,6 +44,23 @@ struct Scope {
     purpose: Option<Slug>,
     recipient: Option<Slug>,
     categories: BTreeSet<Category>,
+}
+
+/// Which consent is wanted: towards an asset and in a role, or apart from both.
+struct Wanted<'a> {
+    asset: Option<AssetId>,
+    subject: SubjectId,
+    role: Option<Role>,
+    purpose: &'a Slug,
+    category: Category,
+    recipient: &'a Slug,
+}
+
+/// The consents that answer a question and are not voided, whenever recorded,
+/// and the withdrawals that cover it.
+struct Said<'a> {
+    given: Vec<&'a Item<Given>>,
+    withdrawals: Vec<Place>,
 }
 
 /// Which consent is asked for.
@@ -68,6 +91,8 @@ pub enum ConsentState {
         until: UtcMicros,
         /// The form that was used.
         form: Slug,
+        /// When it was given.
+        at: UtcMicros,
     },
     /// It was given and withdrawn.
     Withdrawn {
@@ -90,6 +115,7 @@ pub enum ConsentState {
 impl Consents {
     pub(crate) fn give(&mut self, consent: &Consent, filed: &Filed) {
         let given = Given {
+            subject: consent.subject,
             role: consent.role,
             purpose: consent.purpose.clone(),
             recipient: consent.recipient.clone(),
@@ -119,67 +145,110 @@ impl Consents {
 }
 
 impl Given {
-    fn answers(&self, asked: &ConsentQuestion<'_>) -> bool {
-        self.role == asked.role
-            && self.purpose == *asked.purpose
-            && self.recipient == *asked.recipient
-            && self.categories.contains(&asked.category)
+    fn answers(&self, wanted: &Wanted<'_>) -> bool {
+        wanted.role.is_none_or(|role| self.role == role)
+            && self.purpose == *wanted.purpose
+            && self.recipient == *wanted.recipient
+            && self.categories.contains(&wanted.category)
+    }
+
+    /// Whether two consents are in part about the same.
+    fn overlaps(&self, other: &Self) -> bool {
+        self.role == other.role
+            && self.purpose == other.purpose
+            && self.recipient == other.recipient
+            && !self.categories.is_disjoint(&other.categories)
     }
 }
 
 impl Scope {
-    fn covers(&self, asked: &ConsentQuestion<'_>) -> bool {
-        self.purpose.as_ref().is_none_or(|purpose| purpose == asked.purpose)
-            && self.recipient.as_ref().is_none_or(|recipient| recipient == asked.recipient)
-            && (self.categories.is_empty() || self.categories.contains(&asked.category))
+    /// Whether it takes any part of a consent back.
+    fn narrows(&self, given: &Given) -> bool {
+        self.purpose.as_ref().is_none_or(|purpose| *purpose == given.purpose)
+            && self.recipient.as_ref().is_none_or(|recipient| *recipient == given.recipient)
+            && (self.categories.is_empty() || !self.categories.is_disjoint(&given.categories))
+    }
+
+    fn covers(&self, wanted: &Wanted<'_>) -> bool {
+        self.purpose.as_ref().is_none_or(|purpose| purpose == wanted.purpose)
+            && self.recipient.as_ref().is_none_or(|recipient| recipient == wanted.recipient)
+            && (self.categories.is_empty() || self.categories.contains(&wanted.category))
+    }
+}
+
+impl<'a> From<&ConsentQuestion<'a>> for Wanted<'a> {
+    fn from(asked: &ConsentQuestion<'a>) -> Self {
+        Self {
+            asset: Some(asked.asset),
+            subject: asked.subject,
+            role: Some(asked.role),
+            purpose: asked.purpose,
+            category: asked.category,
+            recipient: asked.recipient,
+        }
     }
 }
 
 impl Facts {
     /// Whether a consent is in force now.
     pub fn consent(&self, asked: &ConsentQuestion<'_>, now: UtcMicros) -> ConsentState {
-        let subjects = self.subjects.members(asked.subject, &self.voids);
-        let given: Vec<&Item<Given>> = self
-            .consents
-            .given
-            .of_all(subjects.iter().copied())
-            .filter(|item| self.voids.at(&item.entry).is_none() && item.says.answers(asked))
-            .collect();
-        let counting = given.iter().filter(|item| self.voids.counts(item, now));
+        self.consent_state(&asked.into(), now)
+    }
+
+    fn consent_state(&self, wanted: &Wanted<'_>, now: UtcMicros) -> ConsentState {
+        let said = self.said_of(wanted, now);
+        let counting = said.given.iter().filter(|item| self.voids.counts(item, now));
         let Some(last) = counting.max_by_key(|item| item.place()) else { return ConsentState::Missing };
-        if let Some((entry, at)) = self.withdrawal(asked, &subjects, &given, now)
-            && last.occurred <= at
+        if let Some((at, _, _, entry)) = said.withdrawals.iter().max()
+            && last.occurred <= *at
         {
-            return ConsentState::Withdrawn { entry, at };
+            return ConsentState::Withdrawn { entry: *entry, at: *at };
         }
         let until = last.says.until;
         if now < until {
-            ConsentState::Given { entry: last.entry, until, form: last.says.form.clone() }
+            let form = last.says.form.clone();
+            ConsentState::Given { entry: last.entry, until, form, at: last.occurred }
         } else {
             ConsentState::Expired { entry: last.entry, at: until }
         }
     }
 
-    /// The last withdrawal that covers what is asked for. `given` are all
-    /// consents that answer the question, whenever recorded: their receipts count.
-    fn withdrawal(
+    /// All that was said about what is wanted, as known now.
+    fn said_of(&self, wanted: &Wanted<'_>, now: UtcMicros) -> Said<'_> {
+        let subjects = self.subjects.members(wanted.subject, &self.voids);
+        let assets = wanted.asset.map(|asset| self.assets.members(asset, &self.voids)).unwrap_or_default();
+        let given: Vec<&Item<Given>> = self
+            .consents
+            .given
+            .of_all(subjects.iter().copied())
+            .filter(|item| self.voids.at(&item.entry).is_none() && item.says.answers(wanted))
+            .collect();
+        let receipts: Vec<ReceiptCode> = given.iter().map(|item| item.says.receipt).collect();
+        let withdrawals = self.withdrawals(|scope| scope.covers(wanted), &subjects, &assets, &receipts, now);
+        Said { given, withdrawals }
+    }
+
+    /// The withdrawals that count now: of the people as far as its scope fits,
+    /// at one of the assets, or by one of the receipts.
+    fn withdrawals(
         &self,
-        asked: &ConsentQuestion<'_>,
+        fits: impl Fn(&Scope) -> bool,
         subjects: &[SubjectId],
-        given: &[&Item<Given>],
+        assets: &[AssetId],
+        receipts: &[ReceiptCode],
         now: UtcMicros,
-    ) -> Option<(EntryHash, UtcMicros)> {
+    ) -> Vec<Place> {
         let consents = &self.consents;
         let by_subject = consents
             .by_subject
             .of_all(subjects.iter().copied())
-            .filter(|item| item.says.covers(asked) && self.voids.counts(item, now))
+            .filter(|item| fits(&item.says) && self.voids.counts(item, now))
             .map(Item::place);
-        let by_asset = consents.by_asset.of_all(self.assets.members(asked.asset, &self.voids));
-        let by_receipt = consents.by_receipt.of_all(given.iter().map(|item| item.says.receipt));
+        let by_asset = consents.by_asset.of_all(assets.iter().copied());
+        let by_receipt = consents.by_receipt.of_all(receipts.iter().copied());
         let unscoped =
             by_asset.chain(by_receipt).filter(|item| self.voids.counts(item, now)).map(Item::place);
-        by_subject.chain(unscoped).max().map(|(at, _, _, entry)| (entry, at))
+        by_subject.chain(unscoped).collect()
     }
 
     /// Whose consent a receipt code stands for, by the id that stands for them after merges.

@@ -104,6 +104,17 @@ impl Facts {
             .collect()
     }
 
+    /// When an asset was sold for the first time after a moment.
+    pub fn sold(&self, asset: AssetId, after: UtcMicros, now: UtcMicros) -> Option<UtcMicros> {
+        self.links
+            .said
+            .of_all(self.assets.members(asset, &self.voids))
+            .filter(|item| matches!(item.says, Said::Sold { .. }) && self.voids.counts(item, now))
+            .map(|item| item.occurred)
+            .filter(|sold| after < *sold)
+            .min()
+    }
+
     /// The id that stands for a person after merges.
     pub fn canonical_subject(&self, subject: SubjectId) -> SubjectId {
         self.subjects.canonical(subject, &self.voids)

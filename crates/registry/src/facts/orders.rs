@@ -87,6 +87,16 @@ impl Facts {
             .collect()
     }
 
+    /// When an order ended: closed, or by itself, whichever was first. None if
+    /// that did not happen yet, or nobody opened it.
+    pub fn order_ended(&self, order: OrderId, now: UtcMicros) -> Option<UtcMicros> {
+        let in_force = |item: &&Item<OrderOpened>| self.voids.at(&item.entry).is_none();
+        let opened = self.orders.opened.of(&order).filter(in_force).max_by_key(|item| item.place())?;
+        let closed = self.orders.closed.of(&order).filter(|item| self.voids.counts(item, now));
+        let ended = closed.map(|item| item.occurred).chain([opened.says.expires_at]).min()?;
+        (ended <= now).then_some(ended)
+    }
+
     /// The opening of an order that is open now. A closing holds for the
     /// number, however the times of the two compare: nothing reopens an order.
     fn open_item(&self, order: OrderId, now: UtcMicros) -> Option<&Item<OrderOpened>> {

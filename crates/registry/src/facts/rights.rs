@@ -2,12 +2,13 @@
 
 use super::{
     Facts,
-    history::{Book, Filed, Place},
+    history::{Book, Filed, Item, Place},
 };
 use crate::{
     Against, Objection, ObjectionOutcome, PrivateMode, Restriction, RestrictionLifted, RestrictionLifting,
     Whom,
 };
+use std::collections::HashMap;
 use vernport_types::{AssetId, EntryHash, Slug, SubjectId, UtcMicros};
 
 /// What was stopped by whom, and what became of it.
@@ -17,6 +18,8 @@ pub(crate) struct Rights {
     /// By objection: whether it was upheld.
     outcomes: Book<EntryHash, bool>,
     restrictions: Book<Whom, Option<Slug>>,
+    /// By restriction: whom it is about, and which purpose alone.
+    restricted: HashMap<EntryHash, (Whom, Option<Slug>)>,
     announced: Book<EntryHash, ()>,
     lifted: Book<EntryHash, ()>,
     /// By asset: whether private mode started.
@@ -51,6 +54,7 @@ impl Rights {
 
     pub(crate) fn restrict(&mut self, restriction: &Restriction, filed: &Filed) {
         self.restrictions.file(restriction.whom, filed.item(restriction.purpose.clone()));
+        self.restricted.insert(filed.entry, (restriction.whom, restriction.purpose.clone()));
     }
 
     pub(crate) fn announce(&mut self, lifting: &RestrictionLifting, filed: &Filed) {
@@ -64,32 +68,23 @@ impl Rights {
     pub(crate) fn private(&mut self, private: &PrivateMode, started: bool, filed: &Filed) {
         self.private.file(private.asset, filed.item(started));
     }
+
+    /// Whom a restriction is about, and which purpose alone, whether or not it counts.
+    pub(crate) fn restricted(&self, restriction: &EntryHash) -> Option<&(Whom, Option<Slug>)> {
+        self.restricted.get(restriction)
+    }
 }
 
 impl Facts {
-    /// Whether a person objects to something now. An objection to marketing is
-    /// upheld the moment it is raised, and nothing outweighs it (invariant 5).
+    /// Whether a person objects to something now. An objection to marketing or to
+    /// profiling is upheld the moment it is raised, and nothing outweighs it (invariant 5).
     pub fn objection(&self, subject: SubjectId, against: &Against, now: UtcMicros) -> Objected {
-        let members = self.subjects.members(subject, &self.voids);
-        let raised = self
-            .rights
-            .objections
-            .of_all(members)
-            .filter(|item| item.says == *against && self.voids.counts(item, now));
         let (mut pending, mut upheld) = (None, None);
-        for item in raised {
-            let outcome = self
-                .rights
-                .outcomes
-                .of(&item.entry)
-                .filter(|outcome| self.voids.counts(outcome, now) && item.place() < outcome.place())
-                .max_by_key(|outcome| outcome.place())
-                .map(|outcome| outcome.says);
-            match outcome {
-                _ if *against == Against::Marketing => upheld = upheld.max(Some(item.place())),
-                Some(true) => upheld = upheld.max(Some(item.place())),
+        for (stands, place) in self.standing(subject, against, now) {
+            match stands {
+                Some(true) => upheld = upheld.max(Some(place)),
                 Some(false) => {}
-                None => pending = pending.max(Some(item.place())),
+                None => pending = pending.max(Some(place)),
             }
         }
         match (upheld, pending) {
@@ -99,15 +94,64 @@ impl Facts {
         }
     }
 
-    /// The entry that restricts a purpose for a person or an asset now.
+    /// When a person objected for the first time with an objection that stands now.
+    pub fn objected(&self, subject: SubjectId, against: &Against, now: UtcMicros) -> Option<UtcMicros> {
+        self.standing(subject, against, now)
+            .filter(|(stands, _)| *stands == Some(true))
+            .map(|(_, (at, ..))| at)
+            .min()
+    }
+
+    /// All objections of a person that count, each with what became of it.
+    fn standing(
+        &self,
+        subject: SubjectId,
+        against: &Against,
+        now: UtcMicros,
+    ) -> impl Iterator<Item = (Option<bool>, Place)> {
+        let raised = self
+            .rights
+            .objections
+            .of_all(self.subjects.members(subject, &self.voids))
+            .filter(move |item| item.says == *against && self.voids.counts(item, now));
+        raised.map(move |item| {
+            let outcome = self
+                .rights
+                .outcomes
+                .of(&item.entry)
+                .filter(|outcome| self.voids.counts(outcome, now) && item.place() < outcome.place())
+                .max_by_key(|outcome| outcome.place())
+                .map(|outcome| outcome.says);
+            (if against.is_absolute() { Some(true) } else { outcome }, item.place())
+        })
+    }
+
+    /// The first of the entries that restrict a purpose for a person or an asset now.
     pub fn restriction(&self, whom: Whom, purpose: &Slug, now: UtcMicros) -> Option<EntryHash> {
+        self.restricting(whom, purpose, now).map(|item| item.place()).min().map(|(.., entry)| entry)
+    }
+
+    /// All entries that restrict a purpose for a person or an asset now, in the
+    /// order of time: each has to be lifted or excepted by itself.
+    pub fn restrictions(&self, whom: Whom, purpose: &Slug, now: UtcMicros) -> Vec<EntryHash> {
+        let mut places: Vec<Place> = self.restricting(whom, purpose, now).map(|item| item.place()).collect();
+        places.sort();
+        places.into_iter().map(|(.., entry)| entry).collect()
+    }
+
+    fn restricting(
+        &self,
+        whom: Whom,
+        purpose: &Slug,
+        now: UtcMicros,
+    ) -> impl Iterator<Item = &Item<Option<Slug>>> {
         self.rights
             .restrictions
             .of_all(self.members(whom))
-            .filter(|item| item.says.as_ref().is_none_or(|only| only == purpose))
-            .filter(|item| self.voids.counts(item, now) && !self.is_lifted(item.entry, item.place(), now))
-            .min_by_key(|item| item.place())
-            .map(|item| item.entry)
+            .filter(move |item| item.says.as_ref().is_none_or(|only| only == purpose))
+            .filter(move |item| {
+                self.voids.counts(item, now) && !self.is_lifted(item.entry, item.place(), now)
+            })
     }
 
     /// INVARIANT: a lifting counts only if an announcement that counts came

@@ -2,7 +2,7 @@
 //! computed again for those assets only.
 
 use super::Facts;
-use crate::{Against, Event, ReceiptCode, Whom, WithdrawalScope};
+use crate::{Event, ReceiptCode, Whom, WithdrawalScope};
 use std::collections::BTreeSet;
 use vernport_types::{AssetId, EntryHash, OrderId, SubjectId};
 
@@ -41,9 +41,11 @@ pub(crate) enum About {
     Receipt(ReceiptCode),
     Objection {
         subject: SubjectId,
-        marketing: bool,
+        absolute: bool,
     },
     Restriction(Whom),
+    Erasure(Whom),
+    Disclosure(Vec<AssetId>),
     Order(OrderId),
     Hold,
     /// Refers to another entry, and is about what that is about.
@@ -66,10 +68,9 @@ impl About {
                 WithdrawalScope::Subject { subject, .. } => Self::Subjects(vec![*subject]),
                 WithdrawalScope::Asset(asset) => Self::Assets(vec![*asset]),
             },
-            Event::ObjectionRaised(objection) => Self::Objection {
-                subject: objection.subject,
-                marketing: objection.against == Against::Marketing,
-            },
+            Event::ObjectionRaised(objection) => {
+                Self::Objection { subject: objection.subject, absolute: objection.against.is_absolute() }
+            }
             Event::ObjectionWeighed(outcome) | Event::ObjectionUpheld(outcome) => {
                 Self::Entry(outcome.objection)
             }
@@ -90,10 +91,16 @@ impl About {
             }
             Event::HoldSet(_) => Self::Hold,
             Event::HoldLifted(lifted) => Self::Entry(lifted.hold),
-            Event::ErasureOrdered(erasure) => match erasure.whom {
+            Event::ErasureOrdered(erasure) => Self::Erasure(erasure.whom),
+            Event::MilestoneReached(reached) => match reached.whom {
                 Whom::Subject(subject) => Self::Subjects(vec![subject]),
                 Whom::Asset(asset) => Self::Assets(vec![asset]),
             },
+            Event::DisclosureApproved(approved) => Self::Disclosure(approved.assets.clone()),
+            Event::DisclosureEnded(ended) => Self::Entry(ended.disclosure),
+            Event::RestrictionExcepted(excepted) => Self::Entry(excepted.restriction),
+            // What is kept so is used for nothing: no grant rests on it.
+            Event::ErasureExcepted(_) => Self::Nothing,
             Event::Voided(voided) => Self::Voids(voided.entry),
             Event::Unknown(unknown) => match (unknown.closes(), unknown.asset()) {
                 (false, _) => Self::Nothing,
@@ -109,16 +116,17 @@ impl Facts {
     pub(super) fn touched_by(&self, entry: &EntryHash) -> Touched {
         // A chain of references has three links at most: a voiding, what became
         // of an objection, the objection.
-        let mut about = self.log.get(entry);
+        let about_of = |entry| self.log.get(entry).map(|logged| &logged.about);
+        let mut about = about_of(entry);
         for _ in 0..3 {
             if let Some(About::Entry(of) | About::Voids(of)) = about {
-                about = self.log.get(of);
+                about = about_of(of);
             }
         }
         let assets = match about {
             None | Some(About::Nothing | About::Hold) => Vec::new(),
             Some(About::Everything | About::Entry(_) | About::Voids(_)) => return Touched::All,
-            Some(About::Assets(assets)) => assets.clone(),
+            Some(About::Assets(assets) | About::Disclosure(assets)) => assets.clone(),
             Some(About::Subjects(subjects)) => {
                 subjects.iter().flat_map(|subject| self.assets_of(*subject)).collect()
             }
@@ -126,8 +134,10 @@ impl Facts {
             Some(About::Receipt(receipt)) => {
                 self.receipt(receipt).map(|subject| self.assets_of(subject)).unwrap_or_default()
             }
-            Some(About::Restriction(Whom::Subject(subject))) => self.assets_of(*subject),
-            Some(About::Restriction(Whom::Asset(asset))) => vec![*asset],
+            Some(About::Restriction(whom) | About::Erasure(whom)) => match whom {
+                Whom::Subject(subject) => self.assets_of(*subject),
+                Whom::Asset(asset) => vec![*asset],
+            },
             Some(About::Order(order)) => self.orders.assets_of(*order).collect(),
         };
         let all_ids = assets.into_iter().flat_map(|asset| self.assets.members(asset, &self.voids));
@@ -135,7 +145,7 @@ impl Facts {
     }
 
     /// The assets that a person was ever linked to.
-    fn assets_of(&self, subject: SubjectId) -> Vec<AssetId> {
+    pub(super) fn assets_of(&self, subject: SubjectId) -> Vec<AssetId> {
         let members = self.subjects.members(subject, &self.voids);
         members.into_iter().flat_map(|subject| self.links.assets_of(subject)).collect()
     }

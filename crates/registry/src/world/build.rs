@@ -180,7 +180,9 @@ impl<'a> Ledger<'a> {
             "from" | "into" => json!(self.names.subject(text)?),
             "order" => json!(names::order(text)),
             "receipt" => json!(names::receipt(text)),
-            "renews" | "objection" | "restriction" | "hold" | "entry" => {
+            // Where a disclosure is approved, the word is its name at the controller.
+            "disclosure" if event.kind == "disclosure-approved" => json!(text),
+            "renews" | "objection" | "restriction" | "hold" | "disclosure" | "erasure" | "entry" => {
                 json!(self.named.get(text).ok_or_else(|| Fault(format!(
                     "`{member}`: no event further up is named `{text}`; give it `name = \"{text}\"`"
                 )))?)
@@ -216,6 +218,9 @@ fn fill_in(kind: &str, members: &mut Map<String, Value>, occurred_at: UtcMicros,
         "order-opened" => json!({ "expires_at": occurred_at.plus_seconds(ORDER_SECONDS) }),
         "gateway-enrolled" => json!({ "device_key": hash }),
         "hold-set" => json!({ "citation": "world" }),
+        "disclosure-approved" => json!({ "reference": "world", "approvers": ["world-1", "world-2"] }),
+        "restriction-excepted" => json!({ "case": "world", "approver": "world" }),
+        "erasure-excepted" => json!({ "reason": "world", "approver": "world" }),
         "voided" => json!({ "reason": "mistake" }),
         _ => return,
     };

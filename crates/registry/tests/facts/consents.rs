@@ -182,3 +182,34 @@ fn a_voided_consent_never_was_and_a_voided_withdrawal_stopped_until_it_was_voide
     assert_eq!(told_withdrawal.consent("anna", Category::Odometer, hours(-2)), "withdrawn");
     assert_eq!(told_withdrawal.consent("anna", Category::Odometer, hours(-1)), "given");
 }
+
+/// What the counter is told, by vehicle and by receipt.
+#[test]
+fn what_of_a_consent_still_holds_is_told_by_vehicle_and_by_receipt() {
+    let given = "[[event]]\nkind = \"linked\"\ntime = \"-9h\"\nasset = \"truck\"\nsubject = \"anna\"\nrole = \"driver\"\n\
+                 [[event]]\nkind = \"consent-given\"\nsubject = \"anna\"\nrole = \"driver\"\npurpose = \"service\"\n\
+                 recipient = \"fleet\"\ncategories = [\"odometer\", \"location\"]\ntime = \"-5h\"\n\
+                 valid_until = \"+10h\"\nreceipt = \"1R70-W3GE-1R7Q\"\n";
+    let part = "[[event]]\nkind = \"consent-withdrawn\"\ntime = \"-2h\"\n\
+                scope = { subject = { subject = \"anna\", categories = [\"location\"] } }\n";
+    let bo = gives("bo", "time = \"-4h\"");
+    let told = told(&format!("{given}{part}{bo}"));
+    let both = std::collections::BTreeSet::from([Category::Odometer, Category::Location]);
+    let at = |now| {
+        let [consent] = &told.facts.consents_at(told.truck(), now)[..] else {
+            panic!("bo is not linked to the truck")
+        };
+        consent.clone()
+    };
+    let before = at(hours(-3));
+    assert_eq!((&before.in_force, before.withdrawn_at), (&both, None));
+    let after = at(EIGHT);
+    assert_eq!(after.in_force, [Category::Odometer].into());
+    assert_eq!((after.categories, after.withdrawn_at), (both, Some(hours(-2))));
+    assert_eq!(at(hours(10)).in_force, [].into(), "expiry equals withdrawal");
+    let receipt: ReceiptCode = "1R70-W3GE-1R7Q".parse().expect("a receipt");
+    let by_receipt = told.facts.consent_of(&receipt, None, EIGHT).expect("anna has it");
+    assert_eq!(by_receipt.in_force, [Category::Odometer].into());
+    assert_eq!(by_receipt.subject, told.subject("anna"));
+    assert_eq!(told.facts.consent_of(&ReceiptCode::from_bytes([9; 7]), None, EIGHT), None);
+}

@@ -1,6 +1,8 @@
 //! What follows from a ledger, told as small worlds.
 
 mod consents;
+mod exceptions;
+mod milestones;
 mod rights;
 #[path = "../samples/mod.rs"]
 mod samples;

@@ -160,7 +160,7 @@ fn a_voiding_touches_what_its_entry_touched_and_no_other_asset() {
         name = "objection"
         time = "-4h"
         subject = "anna"
-        against = "profiling"
+        against = { purpose = "service" }
         "#,
     );
     let (truck, stranger) = (told.truck(), told.world.asset("stranger").expect("declared"));
@@ -169,8 +169,12 @@ fn a_voiding_touches_what_its_entry_touched_and_no_other_asset() {
         told.facts.apply(&samples::entry(event, hours(-1), hours(-1), reference)).expect("admitted")
     };
     let against = |touched: &Touched| (touched.includes(truck), touched.includes(stranger));
-    let raised =
-        Objection { subject: anna, against: Against::Profiling, method: Method::Web, recorded_by: None };
+    let raised = Objection {
+        subject: anna,
+        against: Against::Purpose(slug("service")),
+        method: Method::Web,
+        recorded_by: None,
+    };
     let raised = apply(Event::ObjectionRaised(raised), "raised");
     let outcome = ObjectionOutcome {
         objection: raised.entry,

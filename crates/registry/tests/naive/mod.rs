@@ -3,6 +3,8 @@
 //! change a small state. Written from decision note 0005 and not from the
 //! code of the crate; it shares nothing with it but the types.
 
+mod answers;
+
 use std::collections::{BTreeMap, BTreeSet};
 use vernport_crypto::BlindIndex;
 use vernport_registry::*;
@@ -11,7 +13,7 @@ use vernport_types::*;
 /// What a person last said about one consent.
 #[derive(Clone)]
 enum Said {
-    Given { entry: EntryHash, until: UtcMicros, form: Slug },
+    Given { entry: EntryHash, until: UtcMicros, form: Slug, at: UtcMicros },
     Withdrawn { entry: EntryHash, at: UtcMicros },
 }
 
@@ -36,6 +38,13 @@ struct Held {
     lifted: bool,
 }
 
+/// A consent as such, by the asset that it was withdrawn at, if any.
+struct Receipted {
+    consent: Consent,
+    withdrawn: bool,
+    withdrawn_at: BTreeSet<AssetId>,
+}
+
 /// The world at one time.
 #[derive(Default)]
 pub(crate) struct Naive {
@@ -57,6 +66,21 @@ pub(crate) struct Naive {
     holds: Vec<Held>,
     erasures: Vec<(Whom, Option<Slug>, EntryHash, UtcMicros)>,
     closed: Vec<(Option<AssetId>, EntryHash)>,
+    told: BTreeMap<(Text, SubjectId), EntryHash>,
+    milestones: BTreeMap<(Whom, Milestone), (EntryHash, UtcMicros)>,
+    accounts: BTreeMap<SubjectId, EntryHash>,
+    disclosures: Vec<(EntryHash, DisclosureApproved)>,
+    ended_disclosures: BTreeSet<EntryHash>,
+    receipted: Vec<Receipted>,
+    times: BTreeMap<EntryHash, UtcMicros>,
+    order_ends: BTreeMap<OrderId, UtcMicros>,
+    closings: BTreeMap<OrderId, UtcMicros>,
+    sales: Vec<(AssetId, UtcMicros)>,
+    /// Consents apart from any asset and role.
+    personal: BTreeMap<(SubjectId, Slug, Slug, Category), Said>,
+    restricted: BTreeMap<EntryHash, Whom>,
+    excepted: Vec<(EntryHash, RestrictionExcepted)>,
+    kept: Vec<(EntryHash, ErasureExcepted)>,
 }
 
 /// All assets of the small world: a consent is kept for each of them apart,
@@ -80,6 +104,16 @@ impl Naive {
             match &entry.event {
                 Event::AssetMerged(merge) => _ = naive.assets.insert(merge.from, merge.into),
                 Event::SubjectMerged(merge) => _ = naive.subjects.insert(merge.from, merge.into),
+                _ => {}
+            }
+        }
+        for (hash, entry) in ledger {
+            naive.times.insert(*hash, entry.occurred_at);
+            match &entry.event {
+                Event::RestrictionSet(set) => _ = naive.restricted.insert(*hash, set.whom),
+                Event::OrderOpened(order) if !voided.contains_key(hash) => {
+                    _ = naive.order_ends.insert(order.order, order.expires_at);
+                }
                 _ => {}
             }
         }
@@ -142,12 +176,16 @@ impl Naive {
         let at = entry.occurred_at;
         match &entry.event {
             Event::NoticeServed(served) => {
-                if served.subject.is_none() {
-                    self.notices.entry(served.notice.clone()).or_insert(hash);
+                let notice = served.notice.clone();
+                match served.subject {
+                    None => _ = self.notices.entry(notice).or_insert(hash),
+                    Some(subject) => {
+                        _ = self.told.entry((notice, self.subject(subject))).or_insert(hash);
+                    }
                 }
             }
-            Event::ConsentGiven(consent) => self.given(consent, hash),
-            Event::ConsentRenewed(renewal) => self.given(&renewal.consent, hash),
+            Event::ConsentGiven(consent) => self.given(consent, (hash, at)),
+            Event::ConsentRenewed(renewal) => self.given(&renewal.consent, (hash, at)),
             Event::ConsentWithdrawn(withdrawal) => {
                 let covers = |naive: &Self, key: &ConsentKey| match &withdrawal.scope {
                     WithdrawalScope::Asset(asset) => naive.asset(*asset) == naive.asset(key.0),
@@ -169,6 +207,8 @@ impl Naive {
                 for key in keys {
                     self.consents.insert(key, Said::Withdrawn { entry: hash, at });
                 }
+                self.withdrawn_in_part(&withdrawal.scope, receipts);
+                self.withdrawn_in_person(&withdrawal.scope, receipts, &Said::Withdrawn { entry: hash, at });
             }
             Event::ObjectionRaised(objection) => {
                 let subject = self.subject(objection.subject);
@@ -205,7 +245,10 @@ impl Naive {
                 expires: order.expires_at,
                 entry: hash,
             }),
-            Event::OrderClosed(order) => _ = self.closed_orders.insert(order.order),
+            Event::OrderClosed(order) => {
+                self.closed_orders.insert(order.order);
+                self.closings.entry(order.order).or_insert(at);
+            }
             Event::AssetIdentified(identified) => {
                 _ = self.identifiers.insert((self.asset(identified.asset), identified.index));
             }
@@ -224,6 +267,7 @@ impl Naive {
             Event::OwnerChanged(change) => {
                 let asset = self.asset(change.asset);
                 self.links.retain(|key, _| key.0 != asset);
+                self.sales.push((asset, at));
                 for owner in &change.owners {
                     let subject = self.subject(*owner);
                     let linked = Linked { subject, entry: hash, until: None };
@@ -259,6 +303,23 @@ impl Naive {
             Event::ErasureOrdered(erasure) => {
                 self.erasures.push((self.whom(erasure.whom), erasure.purpose.clone(), hash, at));
             }
+            Event::MilestoneReached(reached) => {
+                let whom = self.whom(reached.whom);
+                self.milestones.insert((whom, reached.milestone), (hash, at));
+                match (whom, reached.milestone) {
+                    (Whom::Subject(subject), Milestone::AccountOpened) => {
+                        _ = self.accounts.insert(subject, hash);
+                    }
+                    (Whom::Subject(subject), Milestone::AccountClosed) => {
+                        _ = self.accounts.remove(&subject);
+                    }
+                    _ => {}
+                }
+            }
+            Event::DisclosureApproved(approved) => self.disclosures.push((hash, approved.clone())),
+            Event::DisclosureEnded(ended) => _ = self.ended_disclosures.insert(ended.disclosure),
+            Event::RestrictionExcepted(excepted) => self.excepted.push((hash, excepted.clone())),
+            Event::ErasureExcepted(excepted) => self.kept.push((hash, excepted.clone())),
             Event::Unknown(unknown) => {
                 if unknown.closes() {
                     self.closed.push((unknown.asset(), hash));
@@ -268,13 +329,80 @@ impl Naive {
         }
     }
 
-    fn given(&mut self, consent: &Consent, entry: EntryHash) {
+    /// A consent that rests on its receipt ends when any part of it is taken back.
+    fn withdrawn_in_part(&mut self, scope: &WithdrawalScope, receipts: &BTreeMap<ReceiptCode, Consent>) {
+        let mut receipted = std::mem::take(&mut self.receipted);
+        for Receipted { consent, withdrawn, withdrawn_at } in &mut receipted {
+            let same_person = |subject| self.subject(subject) == self.subject(consent.subject);
+            let some_of = |categories: &BTreeSet<Category>| {
+                consent.categories.iter().any(|category| categories.contains(category))
+            };
+            match scope {
+                WithdrawalScope::Asset(asset) => {
+                    let all = all_assets().into_iter();
+                    withdrawn_at.extend(all.filter(|of| self.asset(*of) == self.asset(*asset)));
+                }
+                WithdrawalScope::Receipt(receipt) => {
+                    *withdrawn |= receipts.get(receipt).is_some_and(|other| {
+                        same_person(other.subject)
+                            && (other.role, &other.purpose, &other.recipient)
+                                == (consent.role, &consent.purpose, &consent.recipient)
+                            && some_of(&other.categories)
+                    });
+                }
+                WithdrawalScope::Subject { subject, purpose, recipient, categories } => {
+                    *withdrawn |= same_person(*subject)
+                        && purpose.as_ref().is_none_or(|purpose| *purpose == consent.purpose)
+                        && recipient.as_ref().is_none_or(|recipient| *recipient == consent.recipient)
+                        && (categories.is_empty() || some_of(categories));
+                }
+            }
+        }
+        self.receipted = receipted;
+    }
+
+    fn withdrawn_in_person(
+        &mut self,
+        scope: &WithdrawalScope,
+        receipts: &BTreeMap<ReceiptCode, Consent>,
+        said: &Said,
+    ) {
+        let covers = |(subject, purpose, recipient, category): &(SubjectId, Slug, Slug, Category)| match scope
+        {
+            WithdrawalScope::Asset(_) => false,
+            WithdrawalScope::Receipt(receipt) => receipts.get(receipt).is_some_and(|consent| {
+                self.subject(consent.subject) == *subject
+                    && (&consent.purpose, &consent.recipient) == (purpose, recipient)
+                    && consent.categories.contains(category)
+            }),
+            WithdrawalScope::Subject { subject: of, purpose: p, recipient: r, categories } => {
+                self.subject(*of) == *subject
+                    && p.as_ref().is_none_or(|p| p == purpose)
+                    && r.as_ref().is_none_or(|r| r == recipient)
+                    && (categories.is_empty() || categories.contains(category))
+            }
+        };
+        let keys: Vec<_> = self.personal.keys().filter(|key| covers(key)).cloned().collect();
+        for key in keys {
+            self.personal.insert(key, said.clone());
+        }
+    }
+
+    fn given(&mut self, consent: &Consent, (entry, at): (EntryHash, UtcMicros)) {
+        for category in &consent.categories {
+            let (purpose, recipient) = (consent.purpose.clone(), consent.recipient.clone());
+            let key = (self.subject(consent.subject), purpose, recipient, *category);
+            let said = Said::Given { entry, until: consent.valid_until, form: consent.form.clone(), at };
+            self.personal.insert(key, said);
+        }
+        let (withdrawn, withdrawn_at) = (false, BTreeSet::new());
+        self.receipted.push(Receipted { consent: consent.clone(), withdrawn, withdrawn_at });
         for asset in all_assets() {
             for category in &consent.categories {
                 let subject = self.subject(consent.subject);
                 let (purpose, recipient) = (consent.purpose.clone(), consent.recipient.clone());
                 let key = (asset, subject, consent.role, purpose, recipient, *category);
-                let said = Said::Given { entry, until: consent.valid_until, form: consent.form.clone() };
+                let said = Said::Given { entry, until: consent.valid_until, form: consent.form.clone(), at };
                 self.consents.insert(key, said);
             }
         }
@@ -285,151 +413,16 @@ impl Naive {
             objecting.outcome = Some(upheld);
         }
     }
-
-    pub(crate) fn notice_served(&self, notice: &str) -> Option<EntryHash> {
-        self.notices.get(notice).copied()
-    }
-
-    pub(crate) fn identifiers(&self, asset: AssetId) -> BTreeSet<BlindIndex> {
-        let asset = self.asset(asset);
-        self.identifiers.iter().filter(|(of, _)| *of == asset).map(|(_, index)| *index).collect()
-    }
-
-    pub(crate) fn find_asset(&self, index: &BlindIndex) -> Option<AssetId> {
-        let found: Vec<_> = self.identifiers.iter().filter(|(_, of)| of == index).collect();
-        if found.len() == 1 { Some(found[0].0) } else { None }
-    }
-
-    pub(crate) fn subjects(&self, asset: AssetId, role: Role) -> Vec<Linked> {
-        let asset = self.asset(asset);
-        self.links
-            .iter()
-            .filter(|((of, as_what, _), _)| *of == asset && *as_what == role)
-            .map(|(_, linked)| *linked)
-            .filter(|linked| linked.until.is_none_or(|until| until > self.now()))
-            .collect()
-    }
-
-    fn open_orders(&self) -> impl DoubleEndedIterator<Item = &OrderFacts> {
-        self.orders
-            .iter()
-            .filter(|order| !self.closed_orders.contains(&order.id) && order.expires > self.now())
-    }
-
-    pub(crate) fn open_order(&self, asset: AssetId, station: Option<&StationRef>) -> Option<OrderFacts> {
-        let asset = self.asset(asset);
-        self.open_orders()
-            .filter(|order| order.assets.iter().any(|of| self.asset(*of) == asset))
-            .rfind(|order| station.is_none_or(|station| order.station == *station))
-            .cloned()
-    }
-
-    pub(crate) fn assets_of_interest(&self, station: &StationRef) -> BTreeSet<AssetId> {
-        let mut assets = BTreeSet::new();
-        for order in self.open_orders().filter(|order| order.station == *station) {
-            assets.extend(order.assets.iter().map(|asset| self.asset(*asset)));
-        }
-        for enrolment in self.enrolments.values().filter(|enrolment| enrolment.station == *station) {
-            assets.extend(enrolment.pinned.map(|asset| self.asset(asset)));
-        }
-        assets
-    }
-
-    pub(crate) fn consent(&self, asked: &ConsentQuestion<'_>) -> ConsentState {
-        let subject = self.subject(asked.subject);
-        let (purpose, recipient) = (asked.purpose.clone(), asked.recipient.clone());
-        match self.consents.get(&(asked.asset, subject, asked.role, purpose, recipient, asked.category)) {
-            None => ConsentState::Missing,
-            Some(Said::Withdrawn { entry, at }) => ConsentState::Withdrawn { entry: *entry, at: *at },
-            Some(Said::Given { entry, until, form }) if *until > self.now() => {
-                ConsentState::Given { entry: *entry, until: *until, form: form.clone() }
-            }
-            Some(Said::Given { entry, until, .. }) => ConsentState::Expired { entry: *entry, at: *until },
-        }
-    }
-
-    pub(crate) fn objection(&self, subject: SubjectId, against: &Against) -> Objected {
-        let subject = self.subject(subject);
-        let mine = || self.objections.iter().filter(|(of, o)| *of == subject && o.against == *against).rev();
-        for (_, o) in mine() {
-            if o.outcome == Some(true) || *against == Against::Marketing {
-                return Objected::Upheld { entry: o.entry };
-            }
-        }
-        for (_, o) in mine() {
-            if o.outcome.is_none() {
-                return Objected::Pending { entry: o.entry };
-            }
-        }
-        Objected::No
-    }
-
-    pub(crate) fn restriction(&self, whom: Whom, purpose: &Slug) -> Option<EntryHash> {
-        let whom = self.whom(whom);
-        self.restrictions
-            .iter()
-            .filter(|(of, r)| *of == whom && !r.lifted)
-            .find(|(_, r)| r.purpose.as_ref().is_none_or(|only| only == purpose))
-            .map(|(_, r)| r.entry)
-    }
-
-    pub(crate) fn private_mode(&self, asset: AssetId) -> Option<EntryHash> {
-        self.private.get(&self.asset(asset)).copied()
-    }
-
-    pub(crate) fn enrolment(&self, gateway: &Slug) -> Option<EnrolmentFacts> {
-        self.enrolments.get(gateway).cloned()
-    }
-
-    pub(crate) fn recipient_keys(&self, recipient: &Slug, purpose: &Slug) -> Vec<(KeyId, EntryHash)> {
-        self.keys
-            .iter()
-            .filter(|((r, p, key), _)| r == recipient && p == purpose && !self.revoked.contains(key))
-            .map(|((_, _, key), entry)| (*key, *entry))
-            .collect()
-    }
-
-    pub(crate) fn hold(&self, asset: AssetId, flow: &Slug, epoch: EpochId) -> Option<HoldFacts> {
-        let asset = self.asset(asset);
-        let mut longest: Option<HoldFacts> = None;
-        for held in self.holds.iter().filter(|held| !held.lifted && held.hold.until > self.now()) {
-            let covers = match &held.hold.scope {
-                HoldScope::Epochs(epochs) => epochs.contains(&epoch),
-                HoldScope::Flows { asset: of, flows } => {
-                    flows.contains(flow) && of.is_none_or(|of| self.asset(of) == asset)
-                }
-            };
-            if covers && longest.is_none_or(|longest| longest.until <= held.hold.until) {
-                longest =
-                    Some(HoldFacts { entry: held.entry, ground: held.hold.ground, until: held.hold.until });
-            }
-        }
-        longest
-    }
-
-    pub(crate) fn erasure(&self, whom: Whom, purpose: &Slug) -> Option<(EntryHash, UtcMicros)> {
-        let whom = self.whom(whom);
-        self.erasures
-            .iter()
-            .rfind(|(of, only, ..)| *of == whom && only.as_ref().is_none_or(|only| only == purpose))
-            .map(|(_, _, entry, at)| (*entry, *at))
-    }
-
-    pub(crate) fn closed_by_unknown(&self, asset: AssetId) -> Option<EntryHash> {
-        let asset = self.asset(asset);
-        self.closed
-            .iter()
-            .find(|(of, _)| of.is_none_or(|of| self.asset(of) == asset))
-            .map(|(_, entry)| *entry)
-    }
 }
 
 /// At one and the same moment: how the world is, what opens, what closes. A
-/// sale comes before links and links before their ends.
+/// sale comes before links and links before their ends, an account is opened
+/// before it is closed.
 fn rank(event: &Event) -> (u8, u8) {
     match event {
         Event::Linked(_) | Event::IdentifierEnded(_) => (0, 1),
         Event::Unlinked(_) => (0, 2),
+        Event::MilestoneReached(reached) if reached.milestone == Milestone::AccountClosed => (0, 1),
         event => match event.effect() {
             Effect::States => (0, 0),
             Effect::Opens => (1, 0),

@@ -170,6 +170,37 @@ pub(crate) fn events() -> Vec<Event> {
             case: text("case 20"),
         }),
         Event::Voided(Voided { entry: hash, reason: VoidReason::WrongAsset }),
+        Event::MilestoneReached(MilestoneReached {
+            whom: Whom::Subject(subject(1)),
+            milestone: Milestone::AccountOpened,
+        }),
+        Event::DisclosureApproved(DisclosureApproved {
+            disclosure: slug("police-2026-4"),
+            reference: text("order of 2026-11-18"),
+            ground: DisclosureGround::CourtOrder,
+            assets: vec![asset(1), asset(2)],
+            flows: BTreeSet::from([slug("disclosure-odometer")]),
+            approvers: BTreeSet::from([slug("lead-1"), slug("lawyer-1")]),
+            until: EIGHT.plus_seconds(30 * 86_400),
+        }),
+        Event::DisclosureEnded(DisclosureEnded { disclosure: hash }),
+        Event::RestrictionExcepted(RestrictionExcepted {
+            restriction: hash,
+            exception: RestrictionException::Consent,
+            flows: BTreeSet::from([slug("service-odometer")]),
+            case: text("case 21"),
+            approver: Some(slug("lead-1")),
+            receipt: Some(ReceiptCode::from_bytes([1, 2, 3, 4, 5, 6, 7])),
+            until: EIGHT.plus_seconds(30 * 86_400),
+        }),
+        Event::ErasureExcepted(ErasureExcepted {
+            erasure: hash,
+            exception: ErasureException::LegalDuty,
+            scope: HoldScope::Flows { asset: None, flows: BTreeSet::from([slug("invoice-odometer")]) },
+            reason: text("bookkeeping act, section 13"),
+            approver: slug("lead-1"),
+            until: EIGHT.plus_seconds(5 * 366 * 86_400),
+        }),
     ]
 }
 

@@ -1,0 +1,76 @@
+//! Whether somebody consents.
+
+use super::ledger::{counting, latest, the_asset, the_person, voided};
+use super::{Asset, Consent, EntryId, Event, Fault, Known, Micros, Name, Person, Role, Withdrawal};
+
+/// Whose consent, to what, for whom.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted {
+    pub(super) asset: Asset,
+    pub(super) person: Person,
+    pub(super) role: Role,
+    pub(super) purpose: Name,
+    pub(super) category: Name,
+    pub(super) recipient: Name,
+}
+
+fn consent(event: &Event) -> Option<&Consent> {
+    match event {
+        // A renewal is a whole new consent.
+        Event::ConsentGiven(consent) | Event::ConsentRenewed(_, consent) => Some(consent),
+        _ => None,
+    }
+}
+
+/// Note 0005, *Consent*: whether a consent says what is wanted.
+fn answers(known: &Known<'_>, consent: &Consent, wanted: Wanted) -> bool {
+    the_person(known, consent.person) == the_person(known, wanted.person)
+        && consent.role == wanted.role
+        && consent.purpose == wanted.purpose
+        && consent.recipient == wanted.recipient
+        && consent.categories.contains(&wanted.category)
+}
+
+/// Note 0005, *Consent*: a withdrawal names a receipt, a person (narrowed as they
+/// like) or an asset. A receipt stands for what its consent covers, renewals included; a
+/// consent that was voided never was, and its receipt stands for nothing.
+fn covers(known: &Known<'_>, withdrawal: &Withdrawal, wanted: Wanted) -> bool {
+    match withdrawal {
+        Withdrawal::Receipt(receipt) => known
+            .ledger
+            .iter()
+            .filter(|entry| voided(known, entry.id).is_none())
+            .filter_map(|entry| consent(&entry.event))
+            .any(|consent| consent.receipt == *receipt && answers(known, consent, wanted)),
+        Withdrawal::Person { person, purpose, recipient, categories } => {
+            the_person(known, *person) == the_person(known, wanted.person)
+                && purpose.is_none_or(|purpose| purpose == wanted.purpose)
+                && recipient.is_none_or(|recipient| recipient == wanted.recipient)
+                && (categories.is_empty() || categories.contains(&wanted.category))
+        }
+        Withdrawal::Asset(asset) => the_asset(known, *asset) == the_asset(known, wanted.asset),
+    }
+}
+
+/// Design 3.3 and 3.7, note 0005, *Consent*: the entry of a consent in force and
+/// its end; or why there is none. Among what counts, the latest word decides.
+pub(super) fn consented(known: &Known<'_>, wanted: Wanted, now: Micros) -> Result<(EntryId, Micros), Name> {
+    let said = counting(known, now);
+    let given = said.iter().copied().filter(|e| consent(&e.event).is_some_and(|c| answers(known, c, wanted)));
+    let Some(given) = latest(known, given) else { return Err("consent-missing") };
+    let withdrawn = said.iter().copied().filter(
+        |e| matches!(&e.event, Event::ConsentWithdrawn(withdrawal) if covers(known, withdrawal, wanted)),
+    );
+    if let Some(withdrawn) = latest(known, withdrawn)
+        && let Some(last) = latest(known, [given, withdrawn])
+        && last.id == withdrawn.id
+    {
+        return Err("consent-withdrawn");
+    }
+    let mut until = consent(&given.event).expect("a consent").until;
+    if known.fault == Some(Fault::ExpiryIsLater) {
+        until += 1;
+    }
+    // The end is the first moment at which it is no longer valid.
+    if now < until { Ok((given.id, until)) } else { Err("consent-expired") }
+}

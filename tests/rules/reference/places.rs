@@ -1,0 +1,80 @@
+//! Stations, orders, gateways and keys.
+
+use super::ledger::{counting, is_later, latest, the_asset};
+use super::{Asset, Entry, EntryId, Event, Known, Micros, Name};
+
+/// An order that is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Order {
+    pub(super) number: u32,
+    pub(super) entry: EntryId,
+    pub(super) expires: Micros,
+}
+
+/// Design 1 (*work order*), note 0005, *Ends*: the order that is open for an asset at a
+/// station; of several the one that was opened last. A closing holds for the number.
+pub(super) fn open_order(known: &Known<'_>, asset: Asset, station: Name, now: Micros) -> Option<Order> {
+    let said = counting(known, now);
+    let open = said.iter().copied().filter(|entry| match &entry.event {
+        Event::OrderOpened { order, assets, station: at, expires } => {
+            assets.iter().any(|one| the_asset(known, *one) == the_asset(known, asset))
+                && *at == station
+                && now < *expires
+                && !said
+                    .iter()
+                    .any(|other| matches!(other.event, Event::OrderClosed(number) if number == *order))
+        }
+        _ => false,
+    });
+    let entry = latest(known, open)?;
+    let Event::OrderOpened { order, expires, .. } = entry.event else { return None };
+    Some(Order { number: order, entry: entry.id, expires })
+}
+
+/// Whether a gateway that is enrolled at a station is mounted in an asset.
+pub(super) fn carries_gateway(known: &Known<'_>, asset: Asset, station: Name, now: Micros) -> bool {
+    let said = counting(known, now);
+    let about = |event: &Event| match event {
+        Event::GatewayEnrolled { gateway, .. } | Event::EnrolmentEnded(gateway) => Some(*gateway),
+        _ => None,
+    };
+    said.iter().filter_map(|entry| about(&entry.event)).any(|gateway| {
+        let last = latest(known, said.iter().copied().filter(|entry| about(&entry.event) == Some(gateway)));
+        matches!(
+            last.map(|entry| &entry.event),
+            Some(Event::GatewayEnrolled { station: at, pinned: Some(pinned), .. })
+                if *at == station && the_asset(known, *pinned) == the_asset(known, asset)
+        )
+    })
+}
+
+/// Design 5: whether a recipient has a key in use for a purpose. A revoked key never comes back.
+pub(super) fn has_key(known: &Known<'_>, recipient: Name, purpose: Name, now: Micros) -> bool {
+    let said = counting(known, now);
+    said.iter().any(|entry| match entry.event {
+        Event::RecipientKeyActivated { recipient: whose, purpose: of, key } => {
+            whose == recipient
+                && of == purpose
+                && !said
+                    .iter()
+                    .any(|other| matches!(other.event, Event::RecipientKeyRevoked(gone) if gone == key))
+        }
+        _ => false,
+    })
+}
+
+/// Note 0007: a notice version counts when the ledger says that it was served, to
+/// everybody concerned; served again, it was served before.
+pub(super) fn served(known: &Known<'_>, version: Name, now: Micros) -> Option<EntryId> {
+    let said = counting(known, now);
+    let serving = said
+        .into_iter()
+        .filter(|entry| matches!(entry.event, Event::NoticeServed { notice, to: None } if notice == version));
+    let mut first: Option<&Entry> = None;
+    for entry in serving {
+        if first.is_none_or(|first| is_later(known, first, entry)) {
+            first = Some(entry);
+        }
+    }
+    first.map(|entry| entry.id)
+}
