@@ -182,8 +182,13 @@ impl OnBus {
 
     /// What the flow "workshop" has to release of what was sent since `from`, without times.
     pub(crate) fn workshop(&self, from: usize) -> Result<Opened> {
+        self.workshop_of(from..self.sent.len())
+    }
+
+    /// The same of some of what was sent.
+    pub(crate) fn workshop_of(&self, sent: std::ops::Range<usize>) -> Result<Opened> {
         let stamp = |at| Stamp { wall: UtcMicros(0), boot: at, quality: TimeQuality::Bounded };
-        let frames = self.sent[from..].iter().map(|(at, frame)| (stamp(*at), frame));
+        let frames = self.sent[sent].iter().map(|(at, frame)| (stamp(*at), frame));
         Ok(truck::workshop(frames)?.timeless())
     }
 }

@@ -14,7 +14,7 @@ use vernport_gateway::{
     station::{Answered, Done, Said},
 };
 use vernport_registry::world::World;
-use vernport_types::{Clock as _, Identifier, LegalBasis, Plate, Reason};
+use vernport_types::{Identifier, LegalBasis, Plate, Reason};
 
 const NOTICE_WORLD: &str = include_str!("worlds/notice.toml");
 
@@ -98,13 +98,10 @@ async fn an_order_opened_at_the_station_reads_over_a_restart_and_is_delivered_on
     stand.until("merged", is_merged).await?;
     let status = stand.until("delivered", is_delivered).await?;
     assert_eq!((status.spool.notes, status.station_refused), (0, 0), "nothing was lost");
-    let read = stand.opened().await?;
-    let read = read.of("westrum-workshop", "service-delivery").timeless();
-    let mut expected = truck.workshop(0)?.len();
-    assert!(read.len() > 10 && before > 0);
-    // The decoder forgot what it had half received with the restart.
-    expected -= read.len();
-    assert!(expected <= 20, "{expected} of {} are missing", read.len());
+    // Each run of the gateway decodes by itself.
+    let mut expected = truck.workshop_of(0..before)?;
+    expected.extend(truck.workshop(before)?);
+    stand.opened().await?.of("westrum-workshop", "service-delivery").timeless().assert_same(&expected);
     assert_eq!(stand.registrar.find(vin()?).await?, Some(known), "the two ids are one vehicle");
 
     let closed = done(&stand, &Said::OrderClose { vehicle: vin()? }).await?;
@@ -206,7 +203,7 @@ async fn what_cannot_be_is_refused_with_its_remedy_and_strange_lines_harm_nobody
     assert!(why.contains("168 hours"), "{why}");
     let why = refused(&stand, &Said::Private { on: true, vehicle: None }).await?;
     assert!(why.contains("which vehicle"), "{why}");
-    for line in [&b"{\n"[..], b"\n", b"\xFF\xFE\n", &[b'x'; 5_000], b"{\"do\":\"order-open\",\"extra\":1}\n"]
+    for line in [&b"{\n"[..], b"\n", b"\xFF\xFE\n", &[b'x'; 4_096], b"{\"do\":\"order-open\",\"extra\":1}\n"]
     {
         let mut stream = tokio::net::UnixStream::connect(socket(&stand)).await?;
         stream.write_all(line).await?;
