@@ -11,6 +11,7 @@ mod cspe_sharing;
 mod entries;
 mod fleet;
 mod sealed;
+mod terms;
 mod visit;
 mod west_access;
 mod west_data;
