@@ -2,5 +2,6 @@
 
 mod clauses;
 mod mutation;
+mod published;
 mod random;
 mod reference;
