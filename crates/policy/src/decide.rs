@@ -69,6 +69,8 @@ impl Table {
         }
     }
 
+    /// Kept out of the loop of [`Table::decide`], which has no room for it.
+    #[cold]
     fn why_not_accepted(&self, reading: &Reading, flow: FlowIndex) -> Reason {
         if reading.identified_by < self.rules.flow(flow).weakest {
             Reason::IdentificationTooWeak
