@@ -7,7 +7,8 @@ use super::real::{Ground, Real, fate, no_facts, paths};
 use super::{bundles, ledgers};
 use crate::reference::{
     ASSETS, Answer, Asked, Bundle, CELLS, Clock, Entry, Fault, Head, Identified, Kind, Known, Micros, Name,
-    Opening, Past, Quality, SECOND, Said, Value, is_known_asset, may_be_sent, open, read, standing, why_over,
+    Opening, Origin, Past, Quality, SECOND, Said, Value, is_known_asset, may_be_sent, open, read, standing,
+    why_over,
 };
 use std::{collections::BTreeMap, sync::Arc};
 use vernport_policy::{GrantId, Rules};
@@ -125,7 +126,8 @@ fn asked(dice: &mut Dice, bundle: &Bundle, now: Clock) -> Asked {
     let asset = if dice.percent(88) { 0 } else { dice.below(ASSETS.len()) };
     let by = [Identified::Pinned, Identified::Tool, Identified::Asserted, Identified::BusVin];
     let by = if dice.percent(70) { Identified::BusVin } else { dice.one_of(&by) };
-    Asked { asset, signal, value: value(dice, kind), read, by }
+    let from = if dice.percent(80) { Origin::Vehicle } else { dice.one_of(&[Origin::Tool, Origin::Manual]) };
+    Asked { asset, signal, value: value(dice, kind), read, by, from }
 }
 
 /// Values with their edges; now and then a signal has none.

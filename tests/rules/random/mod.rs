@@ -115,11 +115,12 @@ fn expect_reading(asked: &Asked, now: Clock, head: Option<Head>, answers: &[Answ
     for answer in answers {
         let _ = write!(
             text,
-            "[[expect]]\ntime = \"{}\"\nasset = \"{}\"\nsignal = \"{}\"\nby = \"{}\"\n",
+            "[[expect]]\ntime = \"{}\"\nasset = \"{}\"\nsignal = \"{}\"\nby = \"{}\"\nfrom = \"{}\"\n",
             written_time(now.wall),
             ASSETS[asked.asset],
             asked.signal.unwrap_or("Vehicle.Unknown"),
-            written::identified(asked.by)
+            written::identified(asked.by),
+            written::origin(asked.from)
         );
         if let Some(value) = plain(&asked.value) {
             let _ = writeln!(text, "value = {value}");

@@ -197,3 +197,53 @@ fn the_bundle_of_these_tests_names_each_minimiser() {
         assert!(BUNDLE.contains(&format!("\"{minimiser}\"")), "{minimiser}");
     }
 }
+
+#[test]
+fn what_is_wrong_in_an_expectation_on_what_is_kept_is_refused_at_its_line() {
+    let due = "\n[[expect]]\ntime = \"+1h\"\ndue = { asset = \"car\", flow = \"near\", read = \"-1h\" }\nheld = true\n";
+    Trial::from_toml("t.toml", &format!("{}{due}", good())).expect("a trial");
+    for (from, to, part) in [
+        ("held = true", "", "name one of them"),
+        ("held = true", "held = true\nat = \"+2h\"", "name one of them"),
+        ("held = true", "at = \"later\"", "`at` is not a time"),
+        ("held = true", "held = \"yes\"", "expected a boolean"),
+        ("held = true", "held = true\nsent = \"send\"", "unknown field `sent`"),
+        ("time = \"+1h\"\n", "", "missing field `time`"),
+        ("time = \"+1h\"", "time = \"-2h\"", "`time` is before"),
+        ("asset = \"car\"", "asset = \"cat\"", "no asset is named `cat`"),
+        (", read = \"-1h\"", "", "missing field `read`"),
+    ] {
+        assert_eq!(due.matches(from).count(), 1, "{from}");
+        let text = format!("{}{}", good(), due.replace(from, to));
+        let error = refused(&text);
+        assert!(error.message.contains(part), "{to}: {error}");
+        let line = text[..text.rfind("[[expect]]").expect("three")].matches('\n').count() + 1;
+        assert!((line..line + 4).contains(&error.line), "{to}: {error}");
+    }
+}
+
+#[test]
+fn what_is_wrong_in_an_expectation_on_a_message_is_refused_at_its_line() {
+    let message =
+        "\n[[expect]]\ntime = \"+1h\"\nmessage = \"coach-letter\"\nsubject = \"kari\"\nallowed = true\n";
+    Trial::from_toml("t.toml", &format!("{}{message}", good())).expect("a trial");
+    for (from, to, part) in [
+        ("allowed = true", "", "`allowed = true` or `withheld`"),
+        ("allowed = true", "allowed = false", "`allowed = true` or `withheld`"),
+        ("allowed = true", "allowed = true\nwithheld = \"erased\"", "`allowed = true` or `withheld`"),
+        ("allowed = true", "withheld = \"erazed\"", "no reason has this code"),
+        ("allowed = true", "allowed = true\nsimilar = 1", "expected a boolean"),
+        ("allowed = true", "allowed = true\nflow = \"near\"", "unknown field `flow`"),
+        ("subject = \"kari\"\n", "", "missing field `subject`"),
+        ("subject = \"kari\"", "subject = \"karl\"", "no subject is named `karl`"),
+        ("message = \"coach-letter\"", "message = \"Coach Letter\"", ""),
+        ("time = \"+1h\"", "time = \"then\"", "`time` is not a time"),
+    ] {
+        assert_eq!(message.matches(from).count(), 1, "{from}");
+        let text = format!("{}{}", good(), message.replace(from, to));
+        let error = refused(&text);
+        assert!(error.message.contains(part), "{to}: {error}");
+        let line = text[..text.rfind("[[expect]]").expect("three")].matches('\n').count() + 1;
+        assert!((line..line + 5).contains(&error.line), "{to}: {error}");
+    }
+}
