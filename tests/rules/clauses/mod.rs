@@ -18,3 +18,6 @@ mod west_data;
 mod west_keeping;
 mod west_purposes;
 mod world;
+
+pub(crate) use cspe_overlay::with_vehicle_data;
+pub(crate) use world::{catalogue, compile, text};

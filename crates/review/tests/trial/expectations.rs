@@ -264,3 +264,22 @@ fn every_kind_of_value_is_written_and_shown() {
     assert!(cell.starts_with("{ h3 = \"86"), "{cell}");
     is_met(&format!("{place}released = {cell}"));
 }
+
+#[test]
+fn a_release_bears_its_time_and_goes_where_its_flow_says() {
+    is_met(&format!("{ODOMETER}released = 158910605\nstamped = 2026-05-01T10:00:00Z\ndeliver = [\"store\"]"));
+    let other = |rest: &str| came(&format!("{ODOMETER}released = 158910605\n{rest}"));
+    assert_eq!(other("stamped = 2026-05-01T10:00:01Z"), "stamped 2026-05-01T10:00:00Z");
+    assert_eq!(other("deliver = [\"store\", \"plain\"]"), "delivered to the store");
+}
+
+#[test]
+fn a_category_is_listed_or_not_and_used_by_what_the_bundle_says() {
+    is_met("category = \"driver-identity\"\nwithheld = \"category-not-in-notice\"");
+    assert_eq!(came("category = \"driver-identity\"\nused = []"), "`driver-identity` in no notice");
+    let driving = "category = \"driving-behaviour\"\n";
+    is_met(&format!("{driving}used = [\"flow.speed\", \"form.coaching-1\"]"));
+    let by = "`driving-behaviour` used by flow.speed, form.coaching-1";
+    assert_eq!(came(&format!("{driving}used = [\"flow.speed\"]")), by);
+    assert_eq!(came(&format!("{driving}withheld = \"category-not-in-notice\"")), by);
+}
