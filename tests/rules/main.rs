@@ -1,5 +1,6 @@
 //! The rules: the shipped bundles kept to their notices, clause by clause.
 
 mod clauses;
+mod mutation;
 mod random;
 mod reference;

@@ -22,6 +22,8 @@
 //! released = 158911000            # or: withheld = "consent-withdrawn"
 //! clause = "CARS-4.14"            # one of those that `vernport explain` names
 //! latest_due = "P3Y"              # after the reading
+//! stamped = 2026-05-01T10:00:00Z  # the time that the release bears
+//! deliver = ["store", "plain"]    # where it goes: store, and a topic plain or sealed
 //! ```
 //!
 //! Values are integers, floats, `true`, texts (a trouble code as `"P0126"`), `{ lat, lon }`,
@@ -37,16 +39,51 @@
 //! sent = "destroy:consent-withdrawn"    # send | park:<reason> | destroy:<reason>
 //! ```
 //!
+//! When something that is kept has to go, by what is known at `time`, or whether a hold, an
+//! exception or a restriction keeps it beyond that (invariant 12):
+//!
+//! ```toml
+//! [[expect]]
+//! time = "+2d"
+//! due = { asset = "car", flow = "service-reminder", read = "+1h" }
+//! at = 2029-05-01T11:00:00Z             # or: held = true
+//! ```
+//!
+//! Whether a message of a class of the bundle may be sent to a person:
+//!
+//! ```toml
+//! [[expect]]
+//! time = "+2d"
+//! message = "newsletter"
+//! subject = "kari"
+//! similar = false                       # not about goods like those bought; true without it
+//! allowed = true                        # or: withheld = "consent-missing"
+//! ```
+//!
+//! Which rules may use a category of data, also one that no signal has; no time, for the bundle says it:
+//!
+//! ```toml
+//! [[expect]]
+//! category = "preference"
+//! used = ["message.newsletter"]         # or: withheld = "category-not-in-notice"
+//! ```
+//!
 //! Promise: nothing is decided here. What a trial expects is held against what
 //! [`crate::ask`] answers.
 
 mod batches;
+mod categories;
+mod dues;
+mod messages;
 mod raw;
 mod readings;
 mod values;
 
 use crate::ask::ask;
 use batches::Batch;
+use categories::Category;
+use dues::Due;
+use messages::Message;
 use raw::{Place, RawTrial};
 use readings::Reading;
 use std::{collections::BTreeSet, fmt, sync::Arc};
@@ -85,6 +122,9 @@ pub struct Trial {
 enum Expect {
     Reading(Box<Reading>),
     Batch(Batch),
+    Due(Due),
+    Message(Message),
+    Category(Category),
 }
 
 /// An expectation that was not met.
@@ -222,6 +262,12 @@ impl Expect {
     fn read(table: Table, place: &Place<'_>) -> Result<Self, TrialError> {
         Ok(if table.contains_key("batch") {
             Self::Batch(Batch::read(place.members(table)?, place)?)
+        } else if table.contains_key("due") {
+            Self::Due(Due::read(place.members(table)?, place)?)
+        } else if table.contains_key("message") {
+            Self::Message(Message::read(place.members(table)?, place)?)
+        } else if table.contains_key("category") {
+            Self::Category(Category::read(place.members(table)?, place)?)
         } else {
             Self::Reading(Box::new(Reading::read(place.members(table)?, place)?))
         })
@@ -231,6 +277,9 @@ impl Expect {
         match self {
             Self::Reading(reading) => reading.met(stage),
             Self::Batch(batch) => batch.met(stage),
+            Self::Due(due) => due.met(stage),
+            Self::Message(message) => message.met(stage),
+            Self::Category(category) => category.met(stage),
         }
     }
 }

@@ -2,10 +2,11 @@
 
 use super::{TrialError, values::Written};
 use serde::{Deserialize, de::DeserializeOwned};
+use std::collections::BTreeSet;
 use toml::{Spanned, Table, Value};
 use vernport_policy::StationRef;
 use vernport_registry::world::World;
-use vernport_types::{AssetId, Reason, Slug, UtcMicros};
+use vernport_types::{AssetId, Category, Reason, Slug, UtcMicros};
 
 /// What stands beside the world.
 #[derive(Deserialize)]
@@ -39,6 +40,29 @@ pub(super) struct RawReading {
     pub(super) withheld: Option<String>,
     pub(super) clause: Option<String>,
     pub(super) latest_due: Option<String>,
+    pub(super) stamped: Option<Value>,
+    pub(super) deliver: Option<BTreeSet<Target>>,
+}
+
+/// Where a release goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Target {
+    /// To the central store.
+    Store,
+    /// To a topic, readable.
+    Plain,
+    /// To a topic, sealed.
+    Sealed,
+}
+
+/// An `[[expect]]` on a category.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawCategory {
+    pub(super) category: Category,
+    pub(super) used: Option<BTreeSet<String>>,
+    pub(super) withheld: Option<String>,
 }
 
 /// An `[[expect]]` on a batch.
@@ -58,6 +82,43 @@ pub(super) struct RawOpening {
     pub(super) flow: Slug,
     pub(super) opened: Value,
     pub(super) station: Option<String>,
+}
+
+/// An `[[expect]]` on a message.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawMessage {
+    pub(super) time: Value,
+    pub(super) message: Slug,
+    pub(super) subject: String,
+    #[serde(default = "yes")]
+    pub(super) similar: bool,
+    pub(super) allowed: Option<bool>,
+    pub(super) withheld: Option<String>,
+}
+
+/// A class that may tell customers of similar goods does.
+const fn yes() -> bool {
+    true
+}
+
+/// An `[[expect]]` on what is kept.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawDue {
+    pub(super) time: Value,
+    pub(super) due: RawKept,
+    pub(super) at: Option<Value>,
+    pub(super) held: Option<bool>,
+}
+
+/// What is kept.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawKept {
+    pub(super) asset: String,
+    pub(super) flow: Slug,
+    pub(super) read: Value,
 }
 
 /// Where an expectation stands, and the world that its names and times are of.

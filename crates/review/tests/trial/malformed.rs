@@ -73,6 +73,19 @@ fn what_is_wrong_at_the_top_is_refused() {
 }
 
 #[test]
+fn an_expectation_on_a_category_says_who_uses_it_or_that_nobody_may() {
+    for (rest, part) in [
+        ("", "a category is expected"),
+        ("used = []\nwithheld = \"category-not-in-notice\"", "a category is expected"),
+        ("withheld = \"restricted\"", "a category is expected"),
+        ("time = \"now\"\nused = []", "unknown field `time`"),
+    ] {
+        let error = refused(&format!("{HEAD}{WORLD}[[expect]]\ncategory = \"odometer\"\n{rest}\n"));
+        assert!(error.message.contains(part), "{rest}: {error}");
+    }
+}
+
+#[test]
 fn what_is_wrong_in_an_expectation_is_refused_at_its_line() {
     for (from, to, part) in [
         ("time = \"-1h\"", "time = \"1h\"", "`time` is not a time"),
@@ -88,6 +101,9 @@ fn what_is_wrong_in_an_expectation_is_refused_at_its_line() {
         ("value = 158910605", "value = { spn = 524288, fmi = 1 }", "`value` is no value"),
         ("value = 158910605", "value = nan", "`value` is no value"),
         ("value = 158910605", "valu = 158910605", "unknown field `valu`"),
+        ("value = 158910605", "deliver = [\"post\"]", "unknown variant `post`"),
+        ("value = 158910605", "stamped = \"noon\"", "`stamped` is not a time"),
+        ("released = 158910000", "withheld = \"restricted\"\nstamped = \"now\"", "of what is released"),
         ("by = \"asserted\"", "by = \"guess\"", "`by` is one of pinned, tool, asserted, bus-vin"),
         ("from = \"tool\"", "from = \"can\"", "`from` is one of vehicle, tool, manual"),
         ("station = \"main/bay-2\"", "station = \"bay-2\"", "site/station"),
@@ -101,7 +117,7 @@ fn what_is_wrong_in_an_expectation_is_refused_at_its_line() {
         ("released = 158910000\n", "", "name one of them"),
         ("released = 158910000", "released = 1\nwithheld = \"erased\"", "name one of them"),
         ("released = 158910000", "withheld = \"erazed\"", "no reason has this code"),
-        ("released = 158910000", "withheld = \"erased\"", "`latest_due` is of what is released"),
+        ("released = 158910000", "withheld = \"erased\"", "are of what is released"),
         ("latest_due = \"P30D\"", "latest_due = \"30 days\"", "`latest_due`: not a period"),
         ("latest_due = \"P30D\"", "latest_due = \"P30D\"\nsent = \"send\"", "unknown field `sent`"),
     ] {
@@ -195,5 +211,55 @@ proptest! {
 fn the_bundle_of_these_tests_names_each_minimiser() {
     for minimiser in ["exact", "bucket-20", "cell-6", "presence", "round-10000", "drop"] {
         assert!(BUNDLE.contains(&format!("\"{minimiser}\"")), "{minimiser}");
+    }
+}
+
+#[test]
+fn what_is_wrong_in_an_expectation_on_what_is_kept_is_refused_at_its_line() {
+    let due = "\n[[expect]]\ntime = \"+1h\"\ndue = { asset = \"car\", flow = \"near\", read = \"-1h\" }\nheld = true\n";
+    Trial::from_toml("t.toml", &format!("{}{due}", good())).expect("a trial");
+    for (from, to, part) in [
+        ("held = true", "", "name one of them"),
+        ("held = true", "held = true\nat = \"+2h\"", "name one of them"),
+        ("held = true", "at = \"later\"", "`at` is not a time"),
+        ("held = true", "held = \"yes\"", "expected a boolean"),
+        ("held = true", "held = true\nsent = \"send\"", "unknown field `sent`"),
+        ("time = \"+1h\"\n", "", "missing field `time`"),
+        ("time = \"+1h\"", "time = \"-2h\"", "`time` is before"),
+        ("asset = \"car\"", "asset = \"cat\"", "no asset is named `cat`"),
+        (", read = \"-1h\"", "", "missing field `read`"),
+    ] {
+        assert_eq!(due.matches(from).count(), 1, "{from}");
+        let text = format!("{}{}", good(), due.replace(from, to));
+        let error = refused(&text);
+        assert!(error.message.contains(part), "{to}: {error}");
+        let line = text[..text.rfind("[[expect]]").expect("three")].matches('\n').count() + 1;
+        assert!((line..line + 4).contains(&error.line), "{to}: {error}");
+    }
+}
+
+#[test]
+fn what_is_wrong_in_an_expectation_on_a_message_is_refused_at_its_line() {
+    let message =
+        "\n[[expect]]\ntime = \"+1h\"\nmessage = \"coach-letter\"\nsubject = \"kari\"\nallowed = true\n";
+    Trial::from_toml("t.toml", &format!("{}{message}", good())).expect("a trial");
+    for (from, to, part) in [
+        ("allowed = true", "", "`allowed = true` or `withheld`"),
+        ("allowed = true", "allowed = false", "`allowed = true` or `withheld`"),
+        ("allowed = true", "allowed = true\nwithheld = \"erased\"", "`allowed = true` or `withheld`"),
+        ("allowed = true", "withheld = \"erazed\"", "no reason has this code"),
+        ("allowed = true", "allowed = true\nsimilar = 1", "expected a boolean"),
+        ("allowed = true", "allowed = true\nflow = \"near\"", "unknown field `flow`"),
+        ("subject = \"kari\"\n", "", "missing field `subject`"),
+        ("subject = \"kari\"", "subject = \"karl\"", "no subject is named `karl`"),
+        ("message = \"coach-letter\"", "message = \"Coach Letter\"", ""),
+        ("time = \"+1h\"", "time = \"then\"", "`time` is not a time"),
+    ] {
+        assert_eq!(message.matches(from).count(), 1, "{from}");
+        let text = format!("{}{}", good(), message.replace(from, to));
+        let error = refused(&text);
+        assert!(error.message.contains(part), "{to}: {error}");
+        let line = text[..text.rfind("[[expect]]").expect("three")].matches('\n').count() + 1;
+        assert!((line..line + 5).contains(&error.line), "{to}: {error}");
     }
 }
