@@ -5,7 +5,7 @@ use anyhow::Result;
 use std::fs;
 use vernport::{dev, shipped};
 use vernport_crypto::SigningKey;
-use vernport_gateway::{SystemClock, rules, secrets};
+use vernport_gateway::{SystemClock, secrets};
 use vernport_testkit::logs::Logs;
 use vernport_types::{CanId, Clock as _};
 
@@ -74,7 +74,7 @@ async fn an_unknown_signal_in_a_bundle_is_refused_with_file_line_and_remedy() ->
     let file = stand.file("bundle/bundle.toml");
     let place = format!("{}:{line}:", file.display());
     fs::write(&file, &broken)?;
-    fs::write(stand.file("bundle/bundle.sig"), rules::sign(&key, &broken).to_string())?;
+    fs::write(stand.file("bundle/bundle.sig"), vernport_policy::sign_bundle(&key, &broken).to_string())?;
     let said = format!("{:#}", stand.start().await.expect_err("the bundle is broken"));
     assert!(said.contains(&place) && said.contains("; "), "{said}");
 

@@ -65,6 +65,9 @@ pub struct Config {
     pub keys: KeyFiles,
     /// Folder of the signal catalogue.
     pub signals: PathBuf,
+    /// The country where databases and backups stand (ISO 3166, such as `NO`): has to be given
+    /// where the `[hosting]` of a bundle says where they may stand.
+    pub region: Option<String>,
     /// The controllers that this central serves.
     pub controllers: Vec<Controller>,
 }
@@ -157,8 +160,12 @@ pub struct KeyFiles {
 pub struct Controller {
     /// Its organisation number, `NO-…` or `DK-…`.
     pub id: ControllerId,
-    /// Folder of its bundle.
+    /// Folder with its `bundle.toml` and `bundle.sig`.
     pub bundle: PathBuf,
+    /// Public half of its bundle key, which has to have signed the bundle: 64 hexadecimal digits.
+    pub bundle_key: VerifyingKey,
+    /// The country where what is kept for it stands; by default that of the whole central.
+    pub region: Option<String>,
     /// File of its identity key: 64 hexadecimal digits.
     pub identity_key: PathBuf,
     /// Public key of its recovery pair: 64 hexadecimal digits.
@@ -192,6 +199,7 @@ struct Raw {
     store: Databases,
     keys: KeyFiles,
     signals: PathBuf,
+    region: Option<String>,
     #[serde(default, rename = "controller")]
     controllers: Vec<Controller>,
 }
@@ -237,6 +245,10 @@ impl Config {
         if raw.store.main == raw.store.erasure {
             return refuse("store.erasure", "give the erasure keys a database of their own");
         }
+        let regions = raw.controllers.iter().map(|controller| &controller.region).chain([&raw.region]);
+        if regions.flatten().any(|text| text.len() != 2 || !text.bytes().all(|b| b.is_ascii_uppercase())) {
+            return refuse("region", "write a country code of ISO 3166, such as NO");
+        }
         let mut seen = HashSet::new();
         for controller in &raw.controllers {
             if !seen.insert((&controller.id, None)) {
@@ -267,6 +279,7 @@ impl Config {
             store: Databases { main: url(raw.store.main), erasure: url(raw.store.erasure) },
             keys: KeyFiles { head: path(raw.keys.head), master: path(raw.keys.master) },
             signals: path(raw.signals),
+            region: raw.region,
             controllers: raw
                 .controllers
                 .into_iter()

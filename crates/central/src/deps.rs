@@ -18,8 +18,8 @@ use std::{
 };
 use thiserror::Error;
 use vernport_crypto::{IdentityKey, MasterKey, SigningKey, WrappingKey, Zeroizing};
-use vernport_policy::{Bundle, BundleError, Rules};
-use vernport_types::{BootMicros, Catalogue, CatalogueError, Clock, Stamp, TimeQuality, UtcMicros};
+use vernport_policy::{Bundle, BundleError, BundleFile, Rules, SignatureError, verify_bundle};
+use vernport_types::{BootMicros, Catalogue, CatalogueError, Clock, Slug, Stamp, TimeQuality, UtcMicros};
 
 /// The longest file that is read whole, in bytes.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
@@ -66,6 +66,24 @@ pub enum LoadError {
     /// A bundle is broken.
     #[error(transparent)]
     Bundle(#[from] BundleError),
+    /// A bundle is not signed by its controller.
+    #[error("{}", .file.display())]
+    Signature {
+        /// The file of the signature.
+        file: PathBuf,
+        /// What the check said, and how to mend it.
+        source: SignatureError,
+    },
+    /// The bundle says where its data may stand, and central does not say where it stands, or elsewhere.
+    #[error("{}: data may stand in {allowed} only; central stands in {stands}: mend `region`", .folder.display())]
+    Region {
+        /// The folder of the bundle.
+        folder: PathBuf,
+        /// Where the bundle allows it.
+        allowed: String,
+        /// Where central stands by its configuration.
+        stands: String,
+    },
     /// A bundle is of another controller.
     #[error("{}: the bundle is not of {controller}; name the right folder under [[controller]]", .folder.display())]
     OtherController {
@@ -111,31 +129,60 @@ impl Deps {
     /// [`LoadError`] names the file and how to mend it.
     pub fn load(config: &Config) -> Result<Self, LoadError> {
         let catalogue = Arc::new(catalogue(&config.signals)?);
-        let controllers = config.controllers.iter().map(|controller| load_controller(controller, &catalogue));
+        let controllers = config.controllers.iter().map(|controller| {
+            let region = controller.region.as_deref().or(config.region.as_deref());
+            load_controller(controller, region, &catalogue)
+        });
+        let controllers = controllers.collect::<Result<_, _>>()?;
         Ok(Self {
             tls: tls(config)?,
             head_key: SigningKey::from_seed(key(&config.keys.head)?),
             master_key: MasterKey::from_bytes(key(&config.keys.master)?),
-            controllers: controllers.collect::<Result<_, _>>()?,
+            controllers,
             clock: Arc::new(system_clock()),
         })
     }
 }
 
-fn load_controller(controller: &Controller, catalogue: &Arc<Catalogue>) -> Result<ControllerDeps, LoadError> {
+fn load_controller(
+    controller: &Controller,
+    region: Option<&str>,
+    catalogue: &Arc<Catalogue>,
+) -> Result<ControllerDeps, LoadError> {
     let file = controller.bundle.join("bundle.toml");
-    let bundle = Bundle::from_toml(&file.display().to_string(), &read(&file)?)?;
+    let text = read(&file)?;
+    let signature = controller.bundle.join("bundle.sig");
+    verify_bundle(&controller.bundle_key, &text, if_there(read(&signature))?.as_deref())
+        .map_err(|source| LoadError::Signature { file: signature, source })?;
+    let mut base = |name: &Slug| read_base(&controller.bundle, name).map_err(Into::into);
+    let bundle = Bundle::load(&file.display().to_string(), &text, &mut base)?;
     if *bundle.controller() != controller.id {
         let (folder, controller) = (controller.bundle.clone(), controller.id.to_string());
         return Err(LoadError::OtherController { folder, controller });
     }
+    let rules = Rules::compile(&bundle, catalogue)?;
+    if let Some(hosting) = rules.hosting()
+        && !region.is_some_and(|region| hosting.allows(region))
+    {
+        let (folder, allowed) = (controller.bundle.clone(), hosting.regions.join(", "));
+        let stands = region.unwrap_or("no region that it names").to_owned();
+        return Err(LoadError::Region { folder, allowed, stands });
+    }
     Ok(ControllerDeps {
-        rules: Rules::compile(&bundle, catalogue)?,
+        rules,
         catalogue: Arc::clone(catalogue),
         identity_key: IdentityKey::from_bytes(key(&controller.identity_key)?),
         recovery_key: controller.recovery_key,
         gateways: controller.gateways.clone(),
     })
+}
+
+/// The base of a bundle: a file of its name in the bundle's folder, or a folder of its name beside it.
+fn read_base(folder: &Path, name: &Slug) -> Result<BundleFile, LoadError> {
+    let inside = folder.join(format!("{name}.toml"));
+    let beside = folder.join("..").join(name.as_str()).join("bundle.toml");
+    let path = if inside.is_file() { inside } else { beside };
+    Ok(BundleFile { file: path.display().to_string(), text: read(&path)? })
 }
 
 fn tls(config: &Config) -> Result<ServerConfig, LoadError> {
@@ -181,6 +228,14 @@ fn read(file: &Path) -> Result<String, LoadError> {
     fs::read_to_string(file).map_err(broken)
 }
 
+/// What was read; none if there is no such file.
+fn if_there(read: Result<String, LoadError>) -> Result<Option<String>, LoadError> {
+    match read {
+        Err(LoadError::Read { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        read => read.map(Some),
+    }
+}
+
 /// The machine's clock. Central's machines keep their time; what compares here is the wall clock.
 fn system_clock() -> impl Clock {
     let start = std::time::Instant::now();
@@ -192,5 +247,42 @@ fn system_clock() -> impl Clock {
             boot: BootMicros(u64::try_from(boot).unwrap_or(u64::MAX)),
             quality: TimeQuality::Synced,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vernport_policy::sign_bundle;
+
+    /// The shipped bundle of a workshop lets its data stand in Norway only.
+    fn load(region: Option<&str>) -> LoadError {
+        let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config");
+        let catalogue = Arc::new(catalogue(&config.join("signals")).expect("the shipped catalogue"));
+        let text = read(&config.join("bundles/westrum/bundle.toml")).expect("the shipped bundle");
+        let key = SigningKey::from_seed([1; 32]);
+        let signed = tempfile::tempdir().expect("a folder");
+        fs::write(signed.path().join("bundle.toml"), &text).expect("written");
+        fs::write(signed.path().join("bundle.sig"), sign_bundle(&key, &text).to_string()).expect("written");
+        let controller = Controller {
+            id: "NO-900000001".parse().expect("an id"),
+            bundle: signed.path().to_owned(),
+            bundle_key: key.verifying_key(),
+            region: None,
+            identity_key: config.join("no-such.key"),
+            recovery_key: vernport_crypto::OpeningKey::from_bytes([1; 32]).wrapping_key(),
+            gateways: Vec::new(),
+        };
+        load_controller(&controller, region, &catalogue).map(|_| ()).expect_err("it has no identity key")
+    }
+
+    #[test]
+    fn a_bundle_is_served_only_where_its_data_may_stand() {
+        for region in [None, Some("SE")] {
+            let error = load(region).to_string();
+            assert!(error.contains("may stand in NO only") && error.contains("region"), "{error}");
+        }
+        let error = load(Some("NO"));
+        assert!(matches!(&error, LoadError::Read { file, .. } if file.ends_with("no-such.key")), "{error}");
     }
 }

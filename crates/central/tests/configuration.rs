@@ -3,6 +3,7 @@
 
 use std::{path::Path, process::Command};
 use vernport_central::{Config, ConfigError, Deps};
+use vernport_crypto::SigningKey;
 
 const BASIC: &str = include_str!("../../../config/central.basic.toml");
 const FULL: &str = include_str!("../../../config/central.full.toml");
@@ -58,7 +59,7 @@ fn a_wrong_file_says_which_line_or_key_and_what_is_expected() {
             "central.toml: controller.id: list each controller once",
         ),
         (BASIC.replace("NO-999999999", "999999999"), "central.toml:22: a controller is written"),
-        (BASIC.replace("8520f0", "zz20f0"), "central.toml:25: "),
+        (BASIC.replace("8520f0", "zz20f0"), "central.toml:26: "),
     ];
     for (text, expected) in cases {
         let error = read(&text).expect_err(expected).to_string();
@@ -70,6 +71,57 @@ fn a_wrong_file_says_which_line_or_key_and_what_is_expected() {
 fn what_a_file_names_and_is_not_there_is_named() {
     let error = Deps::load(&read(BASIC).expect("good")).err().expect("nothing is there");
     assert!(error.to_string().starts_with("/etc/vernport/signals: cannot be read"), "{error}");
+}
+
+/// A bundle of others was accepted unsigned where no key was set (GHSA-g2pf-6v5v-qcc8). Here a key has to
+/// be set, and what it did not sign is refused with the remedy.
+#[test]
+fn an_unset_bundle_key_never_means_that_unsigned_is_fine() {
+    let unset = BASIC.lines().filter(|line| !line.starts_with("bundle_key")).collect::<Vec<_>>().join("\n");
+    let error = read(&unset).expect_err("no key").to_string();
+    assert!(error.contains("missing field `bundle_key`"), "{error}");
+    for none in ["", "00"] {
+        let text = BASIC.replace("3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c", none);
+        assert!(read(&text).is_err(), "`{none}` is no key");
+    }
+}
+
+#[test]
+fn a_bundle_that_the_controller_did_not_sign_stops_the_start() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let bundle = folder.path().join("bundles/example-fleet");
+    for made in [&bundle, &folder.path().join("signals")] {
+        std::fs::create_dir_all(made).expect("writable");
+    }
+    let signals = include_str!("../../../config/signals/vehicle.toml");
+    std::fs::write(folder.path().join("signals/vehicle.toml"), signals).expect("writable");
+    let text = include_str!("../../../config/bundles/example-fleet/bundle.toml");
+    std::fs::write(bundle.join("bundle.toml"), text).expect("writable");
+    let key = SigningKey::generate();
+    let hex = "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c";
+    let config = BASIC.replace(hex, &key.verifying_key().to_string());
+    let config = Config::from_toml("central.toml", &config, folder.path()).expect("good");
+    let told = || {
+        let error = Deps::load(&config).err().expect("keys and certificates are not there");
+        let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+        format!("{error}: {cause}")
+    };
+    let sign = |key: &SigningKey, text: &str| {
+        let signature = format!("{}\n", vernport_policy::sign_bundle(key, text));
+        std::fs::write(bundle.join("bundle.sig"), signature).expect("writable");
+    };
+    let unsigned = told();
+    assert!(
+        unsigned.contains("bundle.sig") && unsigned.contains("the bundle is not signed; sign it"),
+        "{unsigned}"
+    );
+    sign(&SigningKey::generate(), text);
+    assert!(told().contains("not signed by the controller's bundle key"), "{}", told());
+    sign(&key, &format!("{text}\n"));
+    assert!(told().contains("or changed since; sign it anew: vernport bundle sign"), "{}", told());
+    // Signed, the next thing that is missing is named.
+    sign(&key, text);
+    assert!(told().contains("example-fleet.identity.key"), "{}", told());
 }
 
 #[test]

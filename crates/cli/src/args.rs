@@ -1,12 +1,17 @@
 //! What can be typed after `vernport`.
 
+mod dbc;
+mod explain;
 mod station;
 
+pub use dbc::Dbc;
+pub use explain::{Explain, ExplainAudience, ReadFrom, Recognised};
 pub use station::{MaybeVehicle, Station, StationOrder, StationSaid, Switch};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use vernport_canbus::SourceUrl;
+use vernport_crypto::VerifyingKey;
 use vernport_registry::{Method, ReceiptCode, Role, Text, VoidReason};
 use vernport_sim::Fault;
 use vernport_types::{EntryHash, Identifier, IdentifierError, Plate, Slug, SubjectId, Vin};
@@ -320,38 +325,94 @@ pub enum Ledger {
     },
 }
 
-/// `vernport explain`.
-#[derive(Debug, Args)]
-pub struct Explain {
-    /// Whose rules: a shipped bundle by name, or the folder of one
-    #[arg(long, value_name = "NAME")]
-    pub bundle: String,
-    /// Who said what: assets, orders, consents (TOML)
-    #[arg(long, value_name = "FILE")]
-    pub world: PathBuf,
-    /// The vehicle, by its name in the world file; needed where that has several
-    #[arg(long)]
-    pub asset: Option<String>,
-    /// The VSS path; all signals of the catalogue without it
-    #[arg(long)]
-    pub signal: Option<String>,
-    /// When (RFC 3339); now without it
-    #[arg(long)]
-    pub at: Option<String>,
-}
-
 /// `vernport bundle`.
 #[derive(Debug, Subcommand)]
 pub enum Bundle {
-    /// Read bundles as a gateway would and say what is wrong with them
-    Check {
-        /// Folders of bundles
-        #[arg(required = true)]
-        folders: Vec<PathBuf>,
+    /// Read bundles as a gateway would, and hold them against the clauses of their notices. Ends with 1
+    /// for a finding that the bundle does not acknowledge, with 2 if a bundle cannot be used
+    Check(BundleCheck),
+    /// Write a bundle as people read it: Markdown, in English
+    Render {
+        /// A shipped bundle by name, or the folder of one
+        #[arg(value_name = "NAME")]
+        bundle: String,
+    },
+    /// Sign a bundle as its controller: writes bundle.sig beside bundle.toml. One that cannot be used is
+    /// not signed
+    Sign {
+        /// Folder of the bundle
+        folder: PathBuf,
+        /// The controller's bundle key: a file of 64 hexadecimal digits that nobody else may read
+        #[arg(long, value_name = "FILE")]
+        key: PathBuf,
+    },
+    /// Make a signed bundle the active one of a folder. Ends with 1 if it permits what no newer notice
+    /// tells of
+    Activate(BundleActivate),
+    /// Show which bundles were active when, and check that nobody changed that record
+    History {
+        /// The folder that bundles are activated into
+        dir: PathBuf,
+    },
+    /// Say what a new bundle permits that an old one does not. Ends with 1 if it permits anything more,
+    /// with 2 if one of them cannot be used
+    Diff {
+        /// A shipped bundle by name, or the folder of one
+        old: String,
+        /// The same for the new one
+        new: String,
+        /// Print the result as JSON alone on standard output
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write a bundle for other systems, as JSON
+    Export {
+        /// A shipped bundle by name, or the folder of one
+        #[arg(value_name = "NAME")]
+        bundle: String,
+        /// Which form
+        #[arg(long, value_enum)]
+        format: ExportFormat,
     },
     /// Run the trials of bundles (tests/*.toml): worlds, and what is expected of them. Ends with 1 if
     /// an expectation is not met, with 2 if a file cannot be read
     Test(BundleTest),
+}
+
+/// `vernport bundle check`.
+#[derive(Debug, Args)]
+pub struct BundleCheck {
+    /// Folders of bundles
+    #[arg(required = true, value_name = "FOLDER")]
+    pub folders: Vec<PathBuf>,
+    /// Print the result as JSON alone on standard output (crates/cli/schema/bundle-check-v1.json)
+    #[arg(long)]
+    pub json: bool,
+    /// When: a day such as 2027-01-31, or a time (RFC 3339); now without it
+    #[arg(long, value_name = "DATE")]
+    pub at: Option<String>,
+}
+
+/// `vernport bundle activate`.
+#[derive(Debug, Args)]
+pub struct BundleActivate {
+    /// Folder of the bundle: bundle.toml and bundle.sig
+    pub folder: PathBuf,
+    /// The folder that gateways and central are configured with
+    #[arg(long, value_name = "DIR")]
+    pub into: PathBuf,
+    /// The controller's bundle key, public (64 hexadecimal digits)
+    #[arg(long, value_name = "HEX")]
+    pub signed_by: VerifyingKey,
+}
+
+/// `vernport bundle export --format`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// Record of processing (GDPR Art. 30) in DPV 2.3, JSON-LD
+    Dpv,
+    /// Purpose list of COVESA VISS 3.0
+    Viss,
 }
 
 /// `vernport bundle test`.
@@ -363,24 +424,6 @@ pub struct BundleTest {
     /// Print the result as JSON alone on standard output
     #[arg(long)]
     pub json: bool,
-}
-
-/// `vernport dbc`.
-#[derive(Debug, Subcommand)]
-pub enum Dbc {
-    /// Say what is wrong in DBC files, and which of their signals are read as which of the catalogue.
-    /// Ends with 1 if a signal is lost by an error, with 2 if a file cannot be read
-    Check {
-        /// DBC files
-        #[arg(required = true, value_name = "FILE")]
-        files: Vec<PathBuf>,
-        /// Rules that come before the shipped ones (see config/dbc/README.md)
-        #[arg(long, value_name = "FILE")]
-        map: Option<PathBuf>,
-        /// Print the result as JSON alone on standard output
-        #[arg(long)]
-        json: bool,
-    },
 }
 
 /// `vernport init`.

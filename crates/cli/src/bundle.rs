@@ -1,49 +1,50 @@
-//! `vernport bundle check`: reads bundles as a gateway would.
+//! `vernport bundle …`: work on rules. Each sub-command has a file of its own.
+//!
+//! Answers alone go to standard output; what is wrong goes to standard error, with file, line
+//! and remedy. The end: 0 for yes, 1 for no, 2 for a bundle that cannot be used.
 
+mod activate;
+mod check;
+mod diff;
+mod export;
+mod files;
+mod history;
+mod render;
+mod sign;
 mod test;
 
-use crate::{args, shipped};
-use anyhow::{Result, bail};
-use std::path::Path;
-use vernport_policy::{Bundle, Rules};
+use crate::args;
+use anyhow::Result;
+use thiserror::Error;
 
-/// Checks each folder; ends with an error when one is broken.
-///
-/// # Errors
-/// If a bundle is broken; each was named with file, line and remedy before.
-pub fn run(args: &args::Bundle) -> Result<()> {
-    let folders = match args {
-        args::Bundle::Check { folders } => folders,
-        args::Bundle::Test(args) => return test::run(args),
-    };
-    let catalogue = shipped::catalogue();
-    let mut broken = 0;
-    for folder in folders {
-        match check(folder, &catalogue) {
-            Ok(line) => print(&line),
-            Err(error) => {
-                broken += 1;
-                eprint(&format!("{error:#}"));
-            }
-        }
-    }
-    if broken > 0 {
-        bail!("{broken} of {} bundles cannot be used", folders.len());
-    }
-    Ok(())
+/// Bundles that cannot be used: the command ends with 2.
+#[derive(Debug, Error)]
+#[error("{count} of {of} bundles cannot be used")]
+pub struct Invalid {
+    count: usize,
+    of: usize,
 }
 
-fn check(folder: &Path, catalogue: &vernport_types::Catalogue) -> Result<String> {
-    let (file, text) = shipped::read_bundle(folder)?;
-    let rules = Rules::compile(&Bundle::from_toml(&file, &text)?, catalogue)?;
-    let signals = catalogue.iter().filter(|(id, _)| rules.flows().iter().any(|f| f.minimiser(*id).is_some()));
-    Ok(format!(
-        "{file}: in order; controller {}, {} flows, {} of {} signals named by a flow",
-        rules.controller(),
-        rules.flows().len(),
-        signals.count(),
-        catalogue.len()
-    ))
+impl Invalid {
+    /// The one bundle of a command.
+    const ONE: Self = Self { count: 1, of: 1 };
+}
+
+/// Carries out a sub-command.
+///
+/// # Errors
+/// [`Invalid`] for a bundle that cannot be used, another error for a plain no.
+pub fn run(args: &args::Bundle) -> Result<()> {
+    match args {
+        args::Bundle::Check(args) => check::run(args),
+        args::Bundle::Render { bundle } => render::run(bundle),
+        args::Bundle::Sign { folder, key } => sign::run(folder, key),
+        args::Bundle::Activate(args) => activate::run(args),
+        args::Bundle::History { dir } => history::run(dir),
+        args::Bundle::Diff { old, new, json } => diff::run(old, new, *json),
+        args::Bundle::Export { bundle, format } => export::run(bundle, *format),
+        args::Bundle::Test(args) => test::run(args),
+    }
 }
 
 #[expect(clippy::print_stdout, reason = "the answer of the command")]

@@ -14,7 +14,7 @@ use crate::{
 use anyhow::{Context as _, Result, bail};
 use vernport_api::{Consented, ConsentsAnswer, ConsentsRequest, Person};
 use vernport_crypto::{random, sha256};
-use vernport_policy::{Bundle, Form, Rules};
+use vernport_policy::{Form, Rules};
 use vernport_registry::{
     Consent, Event, Link, Method, ReceiptCode, Role, TextHash, Withdrawal, WithdrawalScope,
 };
@@ -176,7 +176,7 @@ impl Who {
 
 fn rules(dev: &Dev, controller: &DevController) -> Result<Rules> {
     let (file, text) = shipped::read_bundle(&dev.folder(controller).join("bundle"))?;
-    Ok(Rules::compile(&Bundle::from_toml(&file, &text)?, &shipped::catalogue())?)
+    Ok(Rules::compile(&shipped::load(&file, &text)?, &shipped::catalogue())?)
 }
 
 fn named<'a>(rules: &'a Rules, form: &Slug) -> Result<&'a Form> {

@@ -20,7 +20,7 @@ use vernport_central::{
     authority::{Authority, Credential},
 };
 use vernport_crypto::{IdentityKey, OpeningKey, SigningKey, VerifyingKey, Zeroizing, random};
-use vernport_policy::{Bundle, Rules};
+use vernport_policy::{Rules, sign_bundle};
 use vernport_types::{Catalogue, ControllerId, KeyId, Slug};
 
 /// What stands in `dev.toml`: where everything is.
@@ -233,13 +233,14 @@ fn make_controller(
     for made in [&bundle_dir, &keys, &tls, &folder_of.join("recipients"), &folder_of.join("data")] {
         folder(made)?;
     }
-    let rules = Rules::compile(&Bundle::from_toml(&format!("{name}/bundle.toml"), text)?, catalogue)?;
+    let bundle = shipped::load(&format!("{name}/bundle.toml"), text)?;
+    let rules = Rules::compile(&bundle, catalogue)?;
+    for (base, text) in bundle.bases() {
+        write(&bundle_dir.join(format!("{base}.toml")), text)?;
+    }
     let bundle_key = SigningKey::generate();
     write(&bundle_dir.join("bundle.toml"), text)?;
-    write(
-        &bundle_dir.join("bundle.sig"),
-        &format!("{}\n", vernport_gateway::rules::sign(&bundle_key, text)),
-    )?;
+    write(&bundle_dir.join("bundle.sig"), &format!("{}\n", sign_bundle(&bundle_key, text)))?;
     secret(&keys.join("bundle.key"), &bundle_key.seed())?;
     let (device, identity, recovery) =
         (SigningKey::generate(), IdentityKey::generate(), OpeningKey::generate());
@@ -270,8 +271,10 @@ fn make_controller(
     )?;
     write!(
         central,
-        "\n[[controller]]\nid = \"{id}\"\nbundle = \"{name}/bundle\"\nidentity_key = \"{name}/keys/identity.key\"\n\
+        "\n[[controller]]\nid = \"{id}\"\nbundle = \"{name}/bundle\"\nbundle_key = \"{}\"\n{}identity_key = \"{name}/keys/identity.key\"\n\
          recovery_key = \"{}\"\n\n[[controller.gateway]]\nname = \"{}\"\nsite = \"{}\"\nstation = \"{}\"\ndevice_key = \"{}\"\n",
+        bundle_key.verifying_key(),
+        region(&rules),
         recovery.wrapping_key(),
         controller.gateway,
         controller.site,
@@ -279,6 +282,15 @@ fn make_controller(
         controller.device_key,
     )?;
     Ok(controller)
+}
+
+/// The line of a configuration that says where the machines stand: for a set on a developer's own
+/// machine, where the controller would have them.
+pub fn region(rules: &Rules) -> String {
+    let Some(hosting) = rules.hosting() else { return String::new() };
+    let countries = std::iter::once(&rules.controller_info().jurisdiction).chain(&hosting.regions);
+    let stands = countries.filter(|country| country.len() == 2).find(|country| hosting.allows(country));
+    stands.map_or(String::new(), |country| format!("region = \"{country}\"\n"))
 }
 
 /// The one site of each controller.

@@ -1,88 +1,123 @@
 //! `vernport explain`: why a signal of a vehicle passes or does not, at one time,
-//! under the rules of a bundle and the facts of a world file. It asks the same
-//! code that a gateway asks.
+//! under the rules of a bundle and the facts of a world file, or at central. It
+//! asks the same code that a gateway asks.
 
-use crate::{args, shipped, show};
+mod text;
+
+use crate::{
+    args::{self, ExplainAudience, ReadFrom, Recognised},
+    order, shipped,
+};
 use anyhow::{Context as _, Result, bail};
-use std::{collections::HashMap, sync::Arc};
-use vernport_crypto::{IdentityKey, OpeningKey, SigningKey, sha256};
+use std::{collections::HashMap, path::Path, sync::Arc};
+use vernport_api::explain::{ExplainRequest, Explanation, Vehicle, source};
+use vernport_crypto::IdentityKey;
 use vernport_gateway::SystemClock;
-use vernport_policy::{
-    Bundle, GrantId, Head, Opening, Outcomes, Rules, Sampler, Snapshot, SnapshotFor, StationRef, Table,
-    Tables, snapshot,
+use vernport_policy::{Rules, SourceClass, StationRef};
+use vernport_registry::{Entry, world::World};
+use vernport_review::{
+    ask::{self, Question, ask},
+    trial::give_keys,
 };
-use vernport_registry::{
-    Actor, ActorRole, ENTRY_FORMAT, Entry, Event, Facts, RecipientKeyActivated, world::World,
-};
-use vernport_types::{
-    AssetId, BootMicros, Catalogue, Clock as _, Fault, FaultState, Identification, Label, Number, Position,
-    Reading, Signal, SignalId, Slug, Source, Stamp, TimeQuality, TroubleCode, UtcMicros, Value, ValueKind,
-    VehicleAlias,
-};
+use vernport_types::{AssetId, Clock as _, Identification, Identifier, Plate, UtcMicros};
 
-/// Ids made from what they name: the same on every run.
-#[derive(Default)]
-struct Names(HashMap<GrantId, Opening>);
-
-impl Tables for Names {
-    fn grant_id(&mut self, opening: &Opening) -> GrantId {
-        let id = GrantId::from_bytes(*opening.key().first_chunk().expect("32 bytes begin with 16"));
-        self.0.insert(id, opening.clone());
-        id
-    }
-
-    fn alias(&mut self, asset: AssetId, recipient: &Slug, purpose: &Slug, year: i16) -> VehicleAlias {
-        let hash = sha256(format!("{asset}/{recipient}/{purpose}/{year}").as_bytes());
-        VehicleAlias::from_bytes(*hash.first_chunk().expect("32 bytes begin with 16"))
-    }
-}
+/// The JSON Schema of `--json`.
+pub const SCHEMA: &str = include_str!("../schema/explain-v1.json");
 
 /// Explains one signal, or all of the catalogue.
 ///
 /// # Errors
-/// If bundle, world file, asset, signal or time cannot be used.
-pub fn run(args: &args::Explain) -> Result<()> {
-    let catalogue = shipped::catalogue();
-    let (file, text) = shipped::bundle_text(&args.bundle)?;
-    let rules = Arc::new(Rules::compile(&Bundle::from_toml(&file, &text)?, &catalogue)?);
-    let now = match &args.at {
-        Some(at) => UtcMicros(
-            at.parse::<jiff::Timestamp>().context("--at: write 2026-11-20T09:30:00Z")?.as_microsecond(),
-        ),
-        None => SystemClock.now().wall,
+/// If bundle, world file, central, asset, signal, flow, station or time cannot be used.
+pub async fn run(args: &args::Explain) -> Result<()> {
+    let explanation = match (&args.bundle, &args.world) {
+        (Some(bundle), Some(world)) => by_world(args, bundle, world)?,
+        _ => at_central(args).await?,
     };
-    let file = args.world.display().to_string();
-    let text = std::fs::read_to_string(&args.world).with_context(|| format!("{file}: cannot be read"))?;
-    let world = World::from_toml(&file, &text)?;
-    let mut facts = world.facts(rules.controller(), &IdentityKey::from_bytes([0; 32]), now)?;
-    give_keys(&mut facts, &rules, now)?;
-    let asset = asset(args, &world)?;
-    let signals = signals(args, &catalogue)?;
-    print(&explain(&rules, &catalogue, &facts, asset, &signals, now)?);
+    match (args.audience, args.json) {
+        (ExplainAudience::Operator, true) => print(&(serde_json::to_string_pretty(&explanation)? + "\n")),
+        (ExplainAudience::Operator, false) => print(&text::for_operator(&explanation)),
+        (ExplainAudience::Recipient, json) => {
+            let told = explanation.for_recipient();
+            print(&if json {
+                serde_json::to_string_pretty(&told)? + "\n"
+            } else {
+                text::for_recipient(&told)
+            });
+        }
+    }
     Ok(())
 }
 
-/// Recipients have keys: a world file cannot name any, and rules are what is asked about.
-fn give_keys(facts: &mut Facts, rules: &Rules, now: UtcMicros) -> Result<()> {
-    for (n, flow) in rules.flows().iter().enumerate() {
-        let event = Event::RecipientKeyActivated(RecipientKeyActivated {
-            recipient: flow.recipient.clone(),
-            purpose: flow.purpose.clone(),
-            key: OpeningKey::generate().wrapping_key(),
-        });
-        let at = now.plus_seconds(-1);
-        facts.apply(&Entry {
-            format: ENTRY_FORMAT,
-            controller: rules.controller().clone(),
-            event,
-            actor: Actor { role: ActorRole::System, id: "explain".parse()? },
-            occurred_at: at,
-            recorded_at: at,
-            source: "explain".parse()?,
-            external_ref: format!("key-{n}").parse()?,
-        })?;
+/// By the rules of a bundle and what a world file tells.
+fn by_world(args: &args::Explain, bundle: &str, world: &Path) -> Result<Explanation> {
+    let catalogue = shipped::catalogue();
+    let (file, text) = shipped::bundle_text(bundle)?;
+    let rules = Arc::new(Rules::compile(&shipped::load(&file, &text)?, &catalogue)?);
+    let file = world.display().to_string();
+    let text = std::fs::read_to_string(world).with_context(|| format!("{file}: cannot be read"))?;
+    let world = World::from_toml(&file, &text)?;
+    let now = at(args)?.unwrap_or_else(|| SystemClock.now().wall);
+    let identity = IdentityKey::from_bytes([0; 32]);
+    let mut facts = world.facts(rules.controller(), &identity, now)?;
+    // A world file seldom names keys, and rules are what is asked about.
+    give_keys(&mut facts, &rules, |_| false)?;
+
+    let mut question = Question::new(asset(args, &world)?, now);
+    if let Some(path) = &args.signal {
+        let found = catalogue.find(path);
+        question.signal =
+            Some(found.with_context(|| format!("--signal {path}: not in the catalogue (config/signals)"))?);
     }
-    Ok(())
+    if let Some(flow) = &args.flow
+        && rules.find(flow).is_none()
+    {
+        let flows: Vec<&str> = rules.flows().iter().map(|flow| flow.slug.as_str()).collect();
+        bail!("--flow {flow}: not in the bundle; its flows are {}", flows.join(", "));
+    }
+    question.flow.clone_from(&args.flow);
+    question.by = args.by.into();
+    question.source = source(args.from.into());
+    question.station = station(args)?;
+    let answers = ask(&rules, &catalogue, &facts, &question);
+    let station = ask::station(&facts, &question);
+    let mut explanation = Explanation::new(&rules, &catalogue, &question, station, &answers);
+    let said = |entry: &Entry| (entry.hash(), (entry.event.kind().into(), entry.recorded_at));
+    let known: HashMap<_, _> = world.entries(rules.controller(), &identity, now)?.iter().map(said).collect();
+    explanation.know_entries(|entry| known.get(entry).cloned());
+    Ok(explanation)
+}
+
+/// By what central holds.
+async fn at_central(args: &args::Explain) -> Result<Explanation> {
+    let (Some(dev), Some(controller)) = (args.dev.clone(), args.controller.clone()) else {
+        bail!("name --bundle and --world, or --dev and --controller");
+    };
+    let (_, registrar) = order::connect(&args::Registrar { dev, controller })?;
+    let vehicle = match (args.plate.as_deref(), &args.vin, &args.asset) {
+        (Some([country, number]), None, None) => {
+            Vehicle::Identifier(Identifier::Plate(Plate::new(country, number)?))
+        }
+        (None, Some(vin), None) => Vehicle::Identifier(Identifier::Vin(vin.parse()?)),
+        (None, None, Some(asset)) => Vehicle::Asset(asset.parse().context("--asset: not an id of an asset")?),
+        _ => bail!("name the vehicle: --plate COUNTRY NUMBER, --vin VIN or --asset ID"),
+    };
+    let asked = ExplainRequest {
+        signal: args.signal.as_deref().map(Into::into),
+        flow: args.flow.clone(),
+        by: Some(args.by.into()),
+        from: Some(args.from.into()),
+        station: station(args)?,
+        at: at(args)?,
+        ..ExplainRequest::new(vehicle)
+    };
+    let explanation = registrar.explain(&asked).await?;
+    explanation.context("no vehicle of this controller's registry bears that identifier now")
+}
+
+fn at(args: &args::Explain) -> Result<Option<UtcMicros>> {
+    let Some(at) = &args.at else { return Ok(None) };
+    let at: jiff::Timestamp = at.parse().context("--at: write 2026-11-20T09:30:00Z")?;
+    Ok(Some(UtcMicros(at.as_microsecond())))
 }
 
 fn asset(args: &args::Explain, world: &World) -> Result<AssetId> {
@@ -96,102 +131,34 @@ fn asset(args: &args::Explain, world: &World) -> Result<AssetId> {
     }
 }
 
-fn signals(args: &args::Explain, catalogue: &Catalogue) -> Result<Vec<SignalId>> {
-    match &args.signal {
-        None => Ok(catalogue.iter().map(|(id, _)| id).collect()),
-        Some(path) => {
-            let id = catalogue.find(path);
-            Ok(vec![id.with_context(|| format!("--signal {path}: not in the catalogue (config/signals)"))?])
+fn station(args: &args::Explain) -> Result<Option<StationRef>> {
+    let Some(text) = &args.station else { return Ok(None) };
+    let (site, station) = text.split_once('/').context("--station: write site/station")?;
+    Ok(Some(StationRef {
+        site: site.parse().context("--station: the site")?,
+        station: station.parse().context("--station: the station")?,
+    }))
+}
+
+impl From<Recognised> for Identification {
+    fn from(by: Recognised) -> Self {
+        match by {
+            Recognised::Pinned => Self::Pinned,
+            Recognised::Tool => Self::Tool,
+            Recognised::Asserted => Self::Asserted,
+            Recognised::BusVin => Self::BusVin,
         }
     }
 }
 
-fn explain(
-    rules: &Arc<Rules>,
-    catalogue: &Catalogue,
-    facts: &Facts,
-    asset: AssetId,
-    signals: &[SignalId],
-    now: UtcMicros,
-) -> Result<String> {
-    let at = match facts.open_order(asset, None, now) {
-        Some(order) => order.station,
-        None => StationRef { site: "main".parse()?, station: "bay-1".parse()? },
-    };
-    let mut names = Names::default();
-    let whom = SnapshotFor {
-        gateway: "explain".parse()?,
-        at: at.clone(),
-        recovery: OpeningKey::generate().wrapping_key(),
-        closed: Vec::new(),
-    };
-    let snapshot = snapshot(facts, rules, whom, now, &mut names);
-    let here = Stamp { wall: now, boot: BootMicros(0), quality: TimeQuality::Bounded };
-    let table = table(rules, snapshot, here)?;
-    let (mut sampler, mut outcomes) = (Sampler::default(), Outcomes::new());
-    let mut rows = Vec::new();
-    for id in signals {
-        let signal = catalogue.signal(*id);
-        let reading = Reading {
-            asset,
-            signal: *id,
-            value: example(signal)?,
-            at: here,
-            source: Source::Manual,
-            identified_by: Identification::BusVin,
-        };
-        table.decide(&reading, here, &mut sampler, &mut outcomes);
-        for released in outcomes.released() {
-            let flow = rules.flow(released.flow());
-            let entries: Vec<String> =
-                table.opening(released.grant_id()).map_or_else(Vec::new, |(_, opened)| {
-                    opened.rests_on.iter().map(|entry| entry.to_string()[..8].to_owned()).collect()
-                });
-            let clause = flow.clauses.join(" ");
-            rows.push([
-                signal.path.to_string(),
-                flow.slug.to_string(),
-                format!("released, {}", released.minimiser()),
-                clause,
-                entries.join(" "),
-            ]);
-        }
-        for withheld in outcomes.withheld() {
-            let flow = withheld.flow.map_or_else(|| "-".to_owned(), |flow| rules.flow(flow).slug.to_string());
-            let clause = rules.clause_for(*id, withheld.reason).unwrap_or("-").to_owned();
-            let outcome = format!("withheld, {}", withheld.reason);
-            rows.push([signal.path.to_string(), flow, outcome, clause, withheld.reason.remedy().to_owned()]);
+impl From<ReadFrom> for SourceClass {
+    fn from(from: ReadFrom) -> Self {
+        match from {
+            ReadFrom::Vehicle => Self::Vehicle,
+            ReadFrom::Tool => Self::Tool,
+            ReadFrom::Manual => Self::Manual,
         }
     }
-    let head = ["signal", "flow", "outcome", "clause", "ledger entries, or what can be done"];
-    Ok(format!(
-        "{} at {}, station {at}; the vehicle said its VIN on the bus, recipients have keys\n{}",
-        rules.name(),
-        show::time(now),
-        show::table(&head, rows)
-    ))
-}
-
-fn table(rules: &Arc<Rules>, snapshot: Snapshot, here: Stamp) -> Result<Table> {
-    let head = Head { era: 1, sequence: 1, at: here.wall, nonce: [0; 16], snapshot_hash: snapshot.hash() };
-    let head = head.sign(&SigningKey::generate()).head;
-    let mut table = Table::new(Arc::clone(rules));
-    table.apply(snapshot, &head, here)?;
-    Ok(table)
-}
-
-/// Any value of a signal's kind: only whether it passes is asked.
-fn example(signal: &Signal) -> Result<Value> {
-    Ok(match signal.kind {
-        ValueKind::Integer => Value::Integer(1),
-        ValueKind::Number => Value::Number(Number::new(1.0)?),
-        ValueKind::Flag => Value::Flag(true),
-        ValueKind::Label => Value::Label(Label::new("example")?),
-        ValueKind::Position => Value::Position(Position::from_degrees(59.0, 10.0)?),
-        ValueKind::TroubleCode => {
-            Value::TroubleCode(TroubleCode { fault: Fault::Obd(1), state: FaultState::Present })
-        }
-    })
 }
 
 #[expect(clippy::print_stdout, reason = "the answer of the command")]

@@ -39,7 +39,7 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Station(args) => station::run(args).await,
         Command::Consent(args) => consent::run(args).await,
         Command::Ledger(args) => ledger::run(args).await,
-        Command::Explain(args) => explain::run(&args),
+        Command::Explain(args) => explain::run(&args).await,
         Command::Bundle(args) => bundle::run(&args),
         Command::Dbc(args) => dbc::run(&args),
         Command::Init(args) => init::run(&args),

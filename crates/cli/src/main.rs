@@ -15,7 +15,8 @@ async fn main() -> ExitCode {
         Err(error) => {
             eprint(&format!("vernport: {error:#}"));
             // What could not be read is told apart from what is wrong in it.
-            if error.is::<vernport::dbc::Unreadable>() { ExitCode::from(2) } else { ExitCode::FAILURE }
+            let unread = error.is::<vernport::dbc::Unreadable>() || error.is::<vernport::bundle::Invalid>();
+            if unread { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }
 }

@@ -4,7 +4,10 @@
 use crate::dev::{Dev, DevController, DevRecipient};
 use anyhow::Result;
 use std::sync::Arc;
-use vernport_api::{ConsentsAnswer, ConsentsRequest, LedgerAnswer, LedgerRequest, ReadRequest};
+use vernport_api::{
+    ConsentsAnswer, ConsentsRequest, LedgerAnswer, LedgerRequest, ReadRequest,
+    explain::{ExplainRequest, Explanation},
+};
 use vernport_crypto::{IdentityKey, random};
 use vernport_registry::{
     Actor, ActorRole, AssetIdentified, ENTRY_FORMAT, Entry, Event, RecipientKeyActivated, Text,
@@ -132,6 +135,14 @@ impl Registrar {
     /// If central cannot be reached or refuses the question.
     pub async fn find(&self, identifier: Identifier) -> Result<Option<AssetId>> {
         Ok(self.client.find_asset(identifier).await?)
+    }
+
+    /// Why signals of a vehicle pass or do not; none if no asset bears the identifier now.
+    ///
+    /// # Errors
+    /// If central cannot be reached or refuses the question.
+    pub async fn explain(&self, asked: &ExplainRequest) -> Result<Option<Explanation>> {
+        Ok(self.client.explain(asked).await?)
     }
 
     /// How many batches central keeps of this controller.

@@ -137,8 +137,7 @@ fn assumed_world(args: &args::Replay, log: &Log, assumed: &mut Vec<String>) -> S
 async fn serve_notices(registrar: &Registrar, bundle: &str, assumed: &mut Vec<String>) -> Result<()> {
     let catalogue = shipped::catalogue();
     let (file, text) = shipped::bundle_text(bundle)?;
-    let rules =
-        vernport_policy::Rules::compile(&vernport_policy::Bundle::from_toml(&file, &text)?, &catalogue)?;
+    let rules = vernport_policy::Rules::compile(&shipped::load(&file, &text)?, &catalogue)?;
     for notice in rules.notices() {
         let served = NoticeServed {
             notice: notice.version.as_str().parse()?,

@@ -3,7 +3,8 @@
 
 use anyhow::{Context as _, Result, bail};
 use std::path::Path;
-use vernport_types::Catalogue;
+use vernport_policy::{Bundle, BundleError, BundleFile};
+use vernport_types::{Catalogue, Slug};
 
 /// The catalogue's files: name and text.
 pub const SIGNALS: &[(&str, &str)] =
@@ -50,6 +51,24 @@ pub fn read_bundle(folder: &Path) -> Result<(String, String)> {
     let text = std::fs::read_to_string(&file)
         .with_context(|| format!("{}: cannot be read; name the folder of a bundle", file.display()))?;
     Ok((file.display().to_string(), text))
+}
+
+/// A bundle with what it extends: in its own folder, beside it, or among the shipped ones.
+///
+/// # Errors
+/// If it or a base is broken, or a base is nowhere.
+pub fn load(file: &str, text: &str) -> Result<Bundle, BundleError> {
+    let folder = Path::new(file).parent().unwrap_or(Path::new(""));
+    let mut base = |name: &Slug| match vernport_gateway::rules::read_base(folder, name) {
+        Ok(found) => Ok(found),
+        Err(error) => match BUNDLES.iter().find(|(known, _)| *known == name.as_str()) {
+            Some((known, text)) => {
+                Ok(BundleFile { file: format!("{known}/bundle.toml"), text: (*text).to_owned() })
+            }
+            None => Err(error.into()),
+        },
+    };
+    Bundle::load(file, text, &mut base)
 }
 
 /// All bundles: the shipped ones, or those in the folders below `dir`, by name.

@@ -5,6 +5,7 @@
 use crate::{
     dev::{self, Dev, DevController},
     registrar::Registrar,
+    shipped,
 };
 use anyhow::{Context as _, Result};
 use std::{collections::BTreeMap, net::SocketAddr, path::Path, sync::Arc, time::Duration};
@@ -15,6 +16,7 @@ use vernport_canbus::VirtualBuses;
 use vernport_crypto::{Zeroizing, random};
 use vernport_gateway::Status;
 use vernport_mqtt::{Endpoint, acl::Principal};
+use vernport_policy::Rules;
 use vernport_registry::Event;
 use vernport_types::{Clock, Slug};
 
@@ -90,7 +92,7 @@ impl Brokers {
     }
 
     /// The sections of a gateway's configuration that lead to these brokers.
-    fn sections(&self, name: &Slug, gateway: &str) -> String {
+    fn sections(&self, name: &Slug, gateway: &str, region: &str) -> String {
         let section = |title, broker: &Broker| {
             let addr = broker.addr();
             format!(
@@ -98,6 +100,7 @@ impl Brokers {
             )
         };
         section("fleet", &self.fleet)
+            + region
             + &self.tools.get(name).map(|broker| section("tools", broker)).unwrap_or_default()
     }
 
@@ -153,10 +156,14 @@ impl Stage {
         let brokers = if setting.brokers { Some(Brokers::start(&names).await?) } else { None };
         let mut gateway_extra = BTreeMap::new();
         if let Some(brokers) = &brokers {
-            for name in &names {
+            let catalogue = shipped::catalogue();
+            for (name, (_, text)) in names.iter().zip(&setting.bundles) {
+                let bundle = shipped::load(&format!("{name}/bundle.toml"), text)?;
+                let region = dev::region(&Rules::compile(&bundle, &catalogue)?);
                 let gateway = Principal::Gateway { gateway: dev::gateway_name(name)?, site: dev::site()? };
                 let batch = "\n[batch]\nmax_wait_ms = 100\n";
-                gateway_extra.insert(name.to_string(), brokers.sections(name, &gateway.to_string()) + batch);
+                let sections = brokers.sections(name, &gateway.to_string(), &region);
+                gateway_extra.insert(name.to_string(), sections + batch);
             }
         }
         let options = dev::Options {

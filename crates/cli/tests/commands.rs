@@ -26,36 +26,6 @@ fn config() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config")
 }
 
-const WORLD: &str = r#"
-format = 1
-
-[[asset]]
-name = "truck"
-since = "-30d"
-vin = "YV2RT40A8KB123456"
-
-[[event]]
-time = "-10d"
-kind = "notice-served"
-notice = "westrum-1"
-language = "nb"
-
-[[event]]
-time = "-1h"
-kind = "order-opened"
-order = "1017"
-assets = ["truck"]
-station = "main/bay-1"
-"#;
-
-fn world(text: &str) -> (tempfile::TempDir, String) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("world.toml");
-    fs::write(&file, text).expect("a file");
-    let name = file.to_str().expect("a path in UTF-8").to_owned();
-    (folder, name)
-}
-
 #[test]
 fn the_shipped_bundles_are_in_order() {
     let bundles = config().join("bundles");
@@ -78,52 +48,6 @@ fn a_broken_bundle_is_named_with_file_line_and_remedy() {
     let said = stderr(&output);
     assert!(said.contains("bundle.toml") && said.contains(&format!(":{line}:")), "{said}");
     assert!(said.contains("TravelledDistance"), "{said}");
-}
-
-#[test]
-fn explain_names_rule_clause_and_what_can_be_done() {
-    let (_folder, file) = world(WORLD);
-    let open = vernport(&[
-        "explain",
-        "--bundle",
-        "westrum",
-        "--world",
-        &file,
-        "--signal",
-        "Vehicle.TraveledDistance",
-    ]);
-    assert!(open.status.success(), "{}", stderr(&open));
-    let said = stdout(&open);
-    assert!(said.contains("released, exact") && said.contains("WEST-"), "{said}");
-    assert!(said.contains("withheld, role-missing"), "{said}");
-
-    let location = vernport(&[
-        "explain",
-        "--bundle",
-        "westrum",
-        "--world",
-        &file,
-        "--signal",
-        "Vehicle.CurrentLocation",
-    ]);
-    assert!(stdout(&location).contains("category-not-in-notice"), "{}", stdout(&location));
-
-    let late =
-        vernport(&["explain", "--bundle", "westrum", "--world", &file, "--at", "2020-01-01T00:00:00Z"]);
-    assert!(late.status.success(), "{}", stderr(&late));
-}
-
-#[test]
-fn explain_refuses_what_is_not_there_and_says_what_there_is() {
-    let (_folder, file) = world(WORLD);
-    let signal =
-        vernport(&["explain", "--bundle", "westrum", "--world", &file, "--signal", "Vehicle.Nothing"]);
-    assert!(!signal.status.success() && stderr(&signal).contains("catalogue"), "{}", stderr(&signal));
-    let bundle = vernport(&["explain", "--bundle", "wostrum", "--world", &file]);
-    assert!(!bundle.status.success() && stderr(&bundle).contains("westrum"), "{}", stderr(&bundle));
-    let (_folder, broken) = world("format = 1\n[[event]]\ntime = \"-1h\"\nkind = \"order-opened\"\n");
-    let world = vernport(&["explain", "--bundle", "westrum", "--world", &broken]);
-    assert!(!world.status.success() && stderr(&world).contains("world.toml:2"), "{}", stderr(&world));
 }
 
 /// One second of a truck at rest: VDHR and DD of the cluster, with a torn line between them.

@@ -203,6 +203,9 @@ pub struct Mqtt {
     pub user: Option<String>,
     /// File with the password.
     pub password_file: Option<PathBuf>,
+    /// The country where the broker of the fleet operators stands (ISO 3166, such as `NO`): has to be
+    /// given where the bundle's `[hosting]` says where it may stand. Not for tools.
+    pub region: Option<String>,
 }
 
 /// Where a technician speaks.
@@ -346,6 +349,13 @@ impl Config {
         if !(1..=1_048_576).contains(&self.spool.max_mib) {
             return wrong("spool.max_mib", "choose 1 to 1048576 MiB");
         }
+        if self.tools.as_ref().is_some_and(|tools| tools.region.is_some()) {
+            return wrong("tools.region", "take it out: only the broker of the fleet operators has a region");
+        }
+        let region = self.fleet.as_ref().and_then(|fleet| fleet.region.as_deref());
+        if region.is_some_and(|region| region.len() != 2 || !region.bytes().all(|b| b.is_ascii_uppercase())) {
+            return wrong("fleet.region", "write a country code of ISO 3166, such as NO");
+        }
         if !self.central.url.starts_with("https://") {
             return wrong("central.url", "write https://host:port; central speaks TLS only");
         }
@@ -389,6 +399,12 @@ mod tests {
         assert!(plain.to_string().contains("central.url"), "{plain}");
         let bus = load(&sample.replace("can:can0", "elm:tty")).expect_err("unknown source");
         assert!(bus.to_string().contains("bus.source"), "{bus}");
+        let mqtt = "[SECTION]\nurl = \"mqtt://127.0.0.1\"\nregion = \"REGION\"\n[[bus]]";
+        for (section, region, key) in [("tools", "NO", "tools.region"), ("fleet", "Norway", "fleet.region")] {
+            let with = mqtt.replace("SECTION", section).replace("REGION", region);
+            let wrong = load(&sample.replace("[[bus]]", &with)).expect_err("no such region");
+            assert!(wrong.to_string().contains(key), "{wrong}");
+        }
         for (key, remedy) in [
             ("requests_per_second = 50", "bus.requests_per_second"),
             ("requests_per_second = 0", "bus.requests_per_second"),

@@ -6,9 +6,8 @@
 use crate::config::RulesFiles;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
-use vernport_crypto::{Signature, SigningKey, VerifyError, VerifyingKey, sha256};
-use vernport_policy::{Bundle, BundleError, Rules};
-use vernport_types::{Catalogue, CatalogueError, ControllerId};
+use vernport_policy::{Bundle, BundleError, BundleFile, Rules, SignatureError, verify_bundle};
+use vernport_types::{Catalogue, CatalogueError, ControllerId, Slug};
 
 /// Why there are no rules to run.
 #[derive(Debug, Error)]
@@ -21,19 +20,13 @@ pub enum RulesError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// There are no digits of a signature.
-    #[error("{}: not a signature; sign the bundle with the controller's key", path.display())]
-    SignatureForm {
-        /// Which file.
-        path: PathBuf,
-    },
-    /// Somebody else signed it, or the bundle was changed afterwards.
-    #[error("{}: not signed by the controller's bundle key, or changed since", path.display())]
+    /// The bundle is not signed by the controller.
+    #[error("{}", path.display())]
     Signature {
         /// Which file.
         path: PathBuf,
-        /// What the check said.
-        source: VerifyError,
+        /// What the check said, and how to mend it.
+        source: SignatureError,
     },
     /// A broken catalogue.
     #[error(transparent)]
@@ -51,25 +44,6 @@ pub enum RulesError {
         /// Of the configuration.
         expected: ControllerId,
     },
-}
-
-const TAG: &[u8] = b"vernport bundle v1\0";
-
-fn signed_bytes(text: &str) -> Vec<u8> {
-    [TAG, &sha256(text.as_bytes())].concat()
-}
-
-/// Signs the text of a `bundle.toml`, as the controller does.
-pub fn sign(key: &SigningKey, text: &str) -> Signature {
-    key.sign(&signed_bytes(text))
-}
-
-/// Checks the signature of a bundle's text.
-///
-/// # Errors
-/// [`VerifyError`].
-pub fn verify(key: &VerifyingKey, text: &str, signature: &Signature) -> Result<(), VerifyError> {
-    key.verify(&signed_bytes(text), signature)
 }
 
 /// Reads all `*.toml` of a folder as the signal catalogue.
@@ -100,13 +74,10 @@ pub fn load(
     let path = files.bundle.join("bundle.toml");
     let text = read(&path)?;
     let signature_path = files.bundle.join("bundle.sig");
-    let signature: Signature = read(&signature_path)?
-        .trim_end()
-        .parse()
-        .map_err(|_| RulesError::SignatureForm { path: signature_path })?;
-    verify(&files.bundle_key, &text, &signature)
-        .map_err(|source| RulesError::Signature { path: path.clone(), source })?;
-    let rules = Rules::compile(&Bundle::from_toml(&path.display().to_string(), &text)?, catalogue)?;
+    verify_bundle(&files.bundle_key, &text, if_there(read(&signature_path))?.as_deref())
+        .map_err(|source| RulesError::Signature { path: signature_path, source })?;
+    let mut base = |name: &Slug| read_base(&files.bundle, name).map_err(Into::into);
+    let rules = Rules::compile(&Bundle::load(&path.display().to_string(), &text, &mut base)?, catalogue)?;
     if rules.controller() != controller {
         let (found, expected) = (rules.controller().clone(), controller.clone());
         return Err(RulesError::Controller { path, found, expected });
@@ -114,6 +85,26 @@ pub fn load(
     Ok(rules)
 }
 
+/// The base of a bundle: a file of its name in the bundle's folder, or a folder of its name beside it.
+/// It needs no signature of its own: the bundle names its hash.
+///
+/// # Errors
+/// [`RulesError::Read`], for the folder beside it, if neither is there.
+pub fn read_base(folder: &Path, name: &Slug) -> Result<BundleFile, RulesError> {
+    let inside = folder.join(format!("{name}.toml"));
+    let beside = folder.join("..").join(name.as_str()).join("bundle.toml");
+    let path = if inside.is_file() { inside } else { beside };
+    Ok(BundleFile { file: path.display().to_string(), text: read(&path)? })
+}
+
 fn read(path: &Path) -> Result<String, RulesError> {
     std::fs::read_to_string(path).map_err(|source| RulesError::Read { path: path.into(), source })
+}
+
+/// What was read; none if there is no such file.
+fn if_there(read: Result<String, RulesError>) -> Result<Option<String>, RulesError> {
+    match read {
+        Err(RulesError::Read { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        read => read.map(Some),
+    }
 }

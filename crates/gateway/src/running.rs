@@ -95,6 +95,14 @@ pub enum StartError {
         /// What to write.
         message: &'static str,
     },
+    /// The broker of the fleet operators stands where the bundle does not allow it.
+    #[error("fleet.region: {message} {allowed}")]
+    Region {
+        /// What is wrong.
+        message: &'static str,
+        /// Where the bundle lets it stand.
+        allowed: String,
+    },
     /// A data identifier of a bus cannot be read.
     #[error("bus {source_url}, dids")]
     DataIdentifier {
@@ -249,6 +257,7 @@ pub async fn run(config: &Config, deps: Deps, stop: CancellationToken) -> Result
         parts.spawn(tools.run(stop.clone()));
     }
     if let Some(section) = &config.fleet {
+        hosted(&rules, section)?;
         let endpoint = endpoint("fleet", section, config)?;
         let operators: BTreeSet<_> = rules
             .flows()
@@ -322,6 +331,19 @@ pub async fn run(config: &Config, deps: Deps, stop: CancellationToken) -> Result
     Ok(Running { shared, spool, holds, rules, catalogue, stop, parts })
 }
 
+/// A broker stands where the bundle lets one stand.
+fn hosted(rules: &Rules, fleet: &Mqtt) -> Result<(), StartError> {
+    let Some(hosting) = rules.hosting() else { return Ok(()) };
+    let allowed = hosting.regions.join(", ");
+    match fleet.region.as_deref() {
+        Some(region) if hosting.allows(region) => Ok(()),
+        Some(_) => Err(StartError::Region { message: "the broker stands elsewhere than in", allowed }),
+        None => {
+            Err(StartError::Region { message: "say where the broker stands; the bundle allows", allowed })
+        }
+    }
+}
+
 fn endpoint(section: &'static str, mqtt: &Mqtt, config: &Config) -> Result<Endpoint, StartError> {
     let tls = match (&mqtt.ca, &mqtt.certificate, &mqtt.key) {
         (Some(ca), Some(certificate), Some(key)) => {
@@ -349,6 +371,32 @@ fn endpoint(section: &'static str, mqtt: &Mqtt, config: &Config) -> Result<Endpo
         _ => {
             let message = "user and password_file belong together: write both or none";
             Err(StartError::BrokerFiles { section, message })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+    use vernport_policy::Bundle;
+
+    #[test]
+    fn the_fleets_broker_stands_where_the_bundle_lets_it() {
+        let catalogue =
+            rules::load_catalogue(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config/signals"));
+        let text = include_str!("../../../config/bundles/westrum/bundle.toml");
+        let bundle = Bundle::from_toml("bundle.toml", text).expect("the shipped bundle");
+        let rules = Rules::compile(&bundle, &catalogue.expect("the shipped catalogue")).expect("rules");
+        let told = |region: &str| {
+            let fleet: Mqtt =
+                toml::from_str(&format!("url = \"mqtt://127.0.0.1\"\n{region}")).expect("a broker");
+            hosted(&rules, &fleet).map_err(|error| error.to_string())
+        };
+        assert_eq!(told("region = \"NO\""), Ok(()));
+        for region in ["", "region = \"SE\""] {
+            let error = told(region).expect_err("not there");
+            assert!(error.starts_with("fleet.region") && error.ends_with("NO"), "{error}");
         }
     }
 }

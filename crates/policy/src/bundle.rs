@@ -43,6 +43,7 @@ pub struct Bundle {
 /// What a bundle extends, and where it says so.
 #[derive(Debug, Clone)]
 pub(crate) struct Base {
+    name: Slug,
     pub(crate) bundle: Box<Bundle>,
     pub(crate) span: Range<usize>,
 }
@@ -75,7 +76,7 @@ impl Bundle {
     /// [`BundleError`] with the file, line, column and remedy, also for a finding in a base.
     pub fn load(file: &str, text: &str, read: &mut ReadBase<'_>) -> Result<Self, BundleError> {
         let mut files = vec![BundleFile { file: file.into(), text: text.into() }];
-        let mut spans = Vec::new();
+        let mut bases = Vec::new();
         while let Some(base) = opening(&files)? {
             let fault = |span: &Range<usize>, what: String, remedy: &str| fault(&files, span, what, remedy);
             let name = base.bundle.get_ref();
@@ -92,14 +93,14 @@ impl Bundle {
                 let what = format!("the base `{name}` is another text: its hash is {hash}");
                 return Err(fault(&base.hash.span(), what, "look at what changed, then write the new hash"));
             }
-            spans.push(base.bundle.span());
+            bases.push(base.bundle);
             files.push(found);
         }
-        Self::assemble(files, &spans)
+        Self::assemble(files, &bases)
     }
 
-    /// One bundle of all its files; `spans` is where each says what it extends.
-    fn assemble(files: Vec<BundleFile>, spans: &[Range<usize>]) -> Result<Self, BundleError> {
+    /// One bundle of all its files; `bases` is what each says that it extends.
+    fn assemble(files: Vec<BundleFile>, bases: &[Spanned<Slug>]) -> Result<Self, BundleError> {
         let parameter = |(span, what, remedy): Fault| fault(&files, &span, what, remedy);
         let texts: Vec<String> = (0..files.len()).map(|place| padded(&files, place)).collect();
         let mut roots = Vec::with_capacity(files.len());
@@ -125,16 +126,31 @@ impl Bundle {
             }
             raw = over.over(raw);
         }
-        let base = match spans {
+        let base = match bases {
             [] => None,
-            [span, deeper @ ..] => {
+            [base, deeper @ ..] => {
                 let before = files[0].text.len() + 1;
-                let deeper: Vec<_> = deeper.iter().map(|s| s.start - before..s.end - before).collect();
+                let nearer = |base: &Spanned<Slug>| {
+                    let span = base.span();
+                    Spanned::new(span.start - before..span.end - before, base.get_ref().clone())
+                };
+                let deeper: Vec<_> = deeper.iter().map(nearer).collect();
                 let bundle = Box::new(Self::assemble(files[1..].to_vec(), &deeper)?);
-                Some(Base { bundle, span: span.clone() })
+                Some(Base { name: base.get_ref().clone(), bundle, span: base.span() })
             }
         };
         Ok(Self { files, raw, uses, base })
+    }
+
+    /// What it extends, and what that extends: name and text of each.
+    pub fn bases(&self) -> Vec<(&Slug, &str)> {
+        let mut bases = Vec::new();
+        let mut bundle = self;
+        while let Some(base) = &bundle.base {
+            bundle = &base.bundle;
+            bases.push((&base.name, bundle.files[0].text.as_str()));
+        }
+        bases
     }
 
     /// The controller whose rules these are.

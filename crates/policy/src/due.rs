@@ -101,7 +101,7 @@ impl Due {
 pub fn due(facts: &Facts, rules: &Rules, kept: &Kept<'_>, now: UtcMicros) -> Due {
     let retention = &kept.flow.retention;
     // What started before the reading starts with the reading.
-    let started = start::started(facts, kept, now).map(|started| started.max(kept.read_at));
+    let started = start::started(facts, rules, kept, now).map(|started| started.max(kept.read_at));
     let by_rule = started.map_or(kept.latest_due, |started| retention.period.after(started, &retention.zone));
     let mut due = Due {
         at: by_rule.min(kept.latest_due),

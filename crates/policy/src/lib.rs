@@ -19,12 +19,14 @@ mod flow;
 mod grant;
 mod grants;
 mod head;
+mod message;
 mod minimise;
 mod opening;
 mod period;
 mod released;
 mod rules;
 mod sampler;
+mod signature;
 mod standing;
 mod station;
 mod table;
@@ -38,6 +40,7 @@ pub use flow::{Deliver, Flow, FlowIndex, Payload, Retention, Sampling, TopicForm
 pub use grant::{Believe, FlowGrant, Grant, Wider, no_wider};
 pub use grants::{SnapshotFor, Tables, grants, snapshot};
 pub use head::{ClosedGrant, Head, HeadError, RecipientKey, SignedHead, Snapshot, SnapshotError};
+pub use message::{MessageBasis, may_send};
 pub use minimise::{Minimiser, MinimiserError};
 pub use opening::{Opening, closing_reason, may_be_sent, may_be_used};
 pub use period::{Period, PeriodError};
@@ -49,6 +52,7 @@ pub use rules::{
     StartEvent, Transfer, TransferTool,
 };
 pub use sampler::{Sample, SampleKey, Sampler};
+pub use signature::{SignatureError, sign_bundle, verify_bundle};
 pub use standing::{Applied, ApplyError, Standing};
 pub use station::{
     AtStation, Judged, Link, LinkError, MAX_STATION_ORDER_SECONDS, Merged, SignedLink, SignedMerged,

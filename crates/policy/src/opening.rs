@@ -146,9 +146,6 @@ pub(crate) struct Consented<'a> {
 
 impl Consented<'_> {
     /// The consents of one person in one role to all of it: entry and end of each.
-    ///
-    /// A form of the bundle binds: what was given on it is about its purpose, recipient and
-    /// categories only, and holds for no longer than it says.
     pub(crate) fn of(
         &self,
         facts: &Facts,
@@ -161,16 +158,8 @@ impl Consented<'_> {
             let asked = ConsentQuestion { asset, subject, role, purpose, category: *category, recipient };
             match facts.consent(&asked, now) {
                 ConsentState::Given { entry, until, form, at } => {
-                    let Some(form) = rules.form(&form) else { return Ok((entry, until)) };
-                    let about = form.purpose == *purpose
-                        && form.recipient == *recipient
-                        && form.categories.contains(category);
-                    let until = until.min(form.valid.after(at, rules.zone()));
-                    match about {
-                        false => Err(Reason::ConsentMissing),
-                        true if until <= now => Err(Reason::ConsentExpired),
-                        true => Ok((entry, until)),
-                    }
+                    let until = held_by_form(rules, &form, (purpose, recipient, *category), (at, until))?;
+                    if until <= now { Err(Reason::ConsentExpired) } else { Ok((entry, until)) }
                 }
                 ConsentState::Withdrawn { .. } => Err(Reason::ConsentWithdrawn),
                 ConsentState::Expired { .. } => Err(Reason::ConsentExpired),
@@ -179,6 +168,20 @@ impl Consented<'_> {
         };
         categories.iter().map(given).collect()
     }
+}
+
+/// Until when a consent holds that was given on a form. A form of the bundle binds: what was given
+/// on it is about its purpose, recipient and categories only, and holds for no longer than it says.
+pub(crate) fn held_by_form(
+    rules: &Rules,
+    form: &Slug,
+    (purpose, recipient, category): (&Slug, &Slug, Category),
+    (given_at, until): (UtcMicros, UtcMicros),
+) -> Result<UtcMicros, Reason> {
+    let Some(form) = rules.form(form) else { return Ok(until) };
+    let about =
+        form.purpose == *purpose && form.recipient == *recipient && form.categories.contains(&category);
+    if about { Ok(until.min(form.valid.after(given_at, rules.zone()))) } else { Err(Reason::ConsentMissing) }
 }
 
 /// The exceptions that lift all restrictions of the asset and of anybody linked for a flow: entry

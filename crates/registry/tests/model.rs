@@ -230,7 +230,7 @@ proptest! {
                         !matches!(state, ConsentState::Given { .. })
                     };
                     let expected = (since..=last).find(over).map(moment);
-                    let ended = facts.consent_ended(&asked, moment(since), now);
+                    let ended = facts.consent_ended(&asked, |_, _, until| until, moment(since), now);
                     prop_assert_eq!(ended, expected, "{:?} since {}", asked, since);
                 }
             }

@@ -37,16 +37,41 @@
 //! sent = "destroy:consent-withdrawn"    # send | park:<reason> | destroy:<reason>
 //! ```
 //!
+//! When something that is kept has to go, by what is known at `time`, or whether a hold, an
+//! exception or a restriction keeps it beyond that (invariant 12):
+//!
+//! ```toml
+//! [[expect]]
+//! time = "+2d"
+//! due = { asset = "car", flow = "service-reminder", read = "+1h" }
+//! at = 2029-05-01T11:00:00Z             # or: held = true
+//! ```
+//!
+//! Whether a message of a class of the bundle may be sent to a person:
+//!
+//! ```toml
+//! [[expect]]
+//! time = "+2d"
+//! message = "newsletter"
+//! subject = "kari"
+//! similar = false                       # not about goods like those bought; true without it
+//! allowed = true                        # or: withheld = "consent-missing"
+//! ```
+//!
 //! Promise: nothing is decided here. What a trial expects is held against what
 //! [`crate::ask`] answers.
 
 mod batches;
+mod dues;
+mod messages;
 mod raw;
 mod readings;
 mod values;
 
 use crate::ask::ask;
 use batches::Batch;
+use dues::Due;
+use messages::Message;
 use raw::{Place, RawTrial};
 use readings::Reading;
 use std::{collections::BTreeSet, fmt, sync::Arc};
@@ -85,6 +110,8 @@ pub struct Trial {
 enum Expect {
     Reading(Box<Reading>),
     Batch(Batch),
+    Due(Due),
+    Message(Message),
 }
 
 /// An expectation that was not met.
@@ -222,6 +249,10 @@ impl Expect {
     fn read(table: Table, place: &Place<'_>) -> Result<Self, TrialError> {
         Ok(if table.contains_key("batch") {
             Self::Batch(Batch::read(place.members(table)?, place)?)
+        } else if table.contains_key("due") {
+            Self::Due(Due::read(place.members(table)?, place)?)
+        } else if table.contains_key("message") {
+            Self::Message(Message::read(place.members(table)?, place)?)
         } else {
             Self::Reading(Box::new(Reading::read(place.members(table)?, place)?))
         })
@@ -231,6 +262,8 @@ impl Expect {
         match self {
             Self::Reading(reading) => reading.met(stage),
             Self::Batch(batch) => batch.met(stage),
+            Self::Due(due) => due.met(stage),
+            Self::Message(message) => message.met(stage),
         }
     }
 }

@@ -65,7 +65,8 @@ fn fleet_3_2_route_planning_is_an_interest_that_people_can_object_to() {
 #[test]
 fn fleet_3_3_coaching_takes_the_consent_of_every_driver() {
     world(BUNDLE, "FLEET-3.3");
-    let form = &rules(BUNDLE).forms()[0];
+    let rules = rules(BUNDLE);
+    let form = &rules.forms()[0];
     assert_eq!(form.valid.to_string(), "P1Y");
     for (language, one_year) in [("nb", "ett år"), ("da", "et år"), ("en", "a year")] {
         assert!(form.texts[language].contains(one_year), "{language}");

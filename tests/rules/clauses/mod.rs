@@ -1,7 +1,13 @@
 //! One test for each clause of the notices that a rule covers, named by its id.
 
 mod cars;
+mod cspe_collection;
+mod cspe_erasure;
+mod cspe_keeping;
 mod cspe_overlay;
+mod cspe_principles;
+mod cspe_restriction;
+mod cspe_sharing;
 mod entries;
 mod fleet;
 mod sealed;

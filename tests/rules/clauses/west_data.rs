@@ -116,6 +116,10 @@ fn west_2_8_newsletters_use_contact_data_alone() {
         assert_eq!(message.categories, [Category::Contact], "{}", message.slug);
         assert!(message.opt_out && message.form.is_some(), "{}", message.slug);
     }
+    let asks = "recipient = \"westrum-workshop\"\ncategories = [\"contact\"]\nvalid";
+    let said =
+        refused("westrum", asks, "recipient = \"westrum-workshop\"\ncategories = [\"odometer\"]\nvalid");
+    assert!(said.contains("marketing"), "{said}");
     for form in rules.forms().iter().filter(|form| marketing.contains(&&form.purpose)) {
         assert_eq!(form.categories, [Category::Contact], "{}", form.slug);
     }

@@ -3,7 +3,7 @@
 
 use std::{fs, path::PathBuf, sync::Arc};
 use vernport_crypto::{IdentityKey, OpeningKey};
-use vernport_policy::{Bundle, Head, Rules, SnapshotFor, Table, snapshot};
+use vernport_policy::{Bundle, Head, Rules, SnapshotFor, SourceClass, Table, snapshot};
 use vernport_registry::world::World;
 use vernport_review::{
     ask::{Names, default_station},
@@ -100,8 +100,8 @@ pub(super) fn open_signals(rules: &Rules, ledger: &str, asset: &str, time: &str)
     let mut table = Table::new(rules);
     table.apply(snapshot, &head, stamp).expect("a snapshot of these rules");
     let asset = world.asset(asset).expect("an asset of the world");
-    let open =
-        catalogue.iter().filter(|(id, _)| table.open_flows(asset, *id, Identification::BusVin, stamp) != 0);
+    let how = (Identification::BusVin, SourceClass::Vehicle);
+    let open = catalogue.iter().filter(|(id, _)| table.open_flows(asset, *id, how, stamp) != 0);
     open.map(|(_, signal)| signal.path.to_string()).collect()
 }
 

@@ -2,8 +2,8 @@
 
 use super::dice::Dice;
 use crate::reference::{
-    Basis, Bundle, Date, Flow, Identified, Kind, Minimiser, Name, Notice, Purpose, Recipient, Role, SECOND,
-    Sampling, Signal, Window,
+    Agreement, Basis, Bundle, Date, Flow, Form, Ground, Identified, Kind, Minimiser, Name, Notice, Origin,
+    Purpose, Recipient, Role, SECOND, Sampling, Signal, Window,
 };
 
 /// The catalogue of all worlds.
@@ -32,6 +32,9 @@ const PLACE: Name = "Vehicle.CurrentLocation";
 const VIN: Name = "Vehicle.VehicleIdentification.VIN";
 
 const FLOWS: [Name; 6] = ["f-0", "f-1", "f-2", "f-3", "f-4", "f-5"];
+const FORMS: [Name; 6] = ["form-0", "form-1", "form-2", "form-3", "form-4", "form-5"];
+const ORIGINS: [Origin; 3] = [Origin::Vehicle, Origin::Tool, Origin::Manual];
+const GROUNDS: [Ground; 3] = [Ground::CourtOrder, Ground::LegalDuty, Ground::Security];
 const VERSIONS: [Name; 3] = ["told-1", "told-2", "told-3"];
 const PURPOSES: [(Name, Basis, bool); 7] = [
     ("remind", Basis::Consent, false),
@@ -54,7 +57,7 @@ enum Places {
 
 pub(super) fn bundle(dice: &mut Dice) -> Bundle {
     let places = dice.one_of(&[Places::None, Places::Coarse, Places::Coarse, Places::Precise]);
-    let purposes: Vec<Purpose> = PURPOSES
+    let purposes: Vec<(Name, Basis, bool)> = PURPOSES
         .iter()
         .filter(|(_, basis, marketing)| {
             dice.percent(match basis {
@@ -63,38 +66,96 @@ pub(super) fn bundle(dice: &mut Dice) -> Bundle {
                 _ => 25,
             })
         })
-        .map(|(id, basis, marketing)| Purpose { id, basis: *basis, marketing: *marketing })
+        .copied()
         .collect();
-    let purposes = if purposes.is_empty() {
-        vec![Purpose { id: "remind", basis: Basis::Consent, marketing: false }]
-    } else {
-        purposes
-    };
+    let mut purposes: Vec<Purpose> = purposes
+        .into_iter()
+        .map(|(id, basis, marketing)| Purpose { id, basis, marketing, profiling: dice.percent(15) })
+        .collect();
+    if purposes.is_empty() {
+        purposes.push(Purpose { id: "remind", basis: Basis::Consent, marketing: false, profiling: false });
+    }
     let recipients = recipients(dice);
     let count = 1 + dice.below(FLOWS.len());
-    let flows: Vec<Flow> =
+    let mut flows: Vec<Flow> =
         FLOWS[..count].iter().map(|id| flow(dice, id, &purposes, &recipients, places)).collect();
     let notices = notices(dice, &flows);
+    for flow in &mut flows {
+        told(dice, flow, &notices);
+    }
+    let forms = forms(dice, &flows, &purposes);
     let listed = notices.iter().any(|notice| notice.categories.contains(&"identifier"));
     let identify = if listed && dice.percent(50) { vec![VIN] } else { Vec::new() };
-    Bundle { notices, purposes, recipients, identify, flows }
+    let hosting = dice.percent(25).then(|| agreement(dice));
+    Bundle { notices, purposes, recipients, hosting, forms, identify, flows }
+}
+
+/// A date that lies long before or after all worlds, or among them.
+fn near(dice: &mut Dice, percent_far: usize, far: Date) -> Date {
+    if dice.percent(percent_far) { far } else { (2026, 11, dice.between(17, 25)) }
+}
+
+fn agreement(dice: &mut Dice) -> Agreement {
+    let from = near(dice, 92, (2018, 7, 20));
+    let until = near(dice, 80, (2031, 1, 1));
+    let attested_until = dice.percent(30).then(|| near(dice, 70, (2030, 1, 1)));
+    let until = if from < until { until } else { (2031, 1, 1) };
+    Agreement { from, until, attested_until }
 }
 
 fn recipients(dice: &mut Dice) -> Vec<Recipient> {
-    let near = |dice: &mut Dice, long: usize, long_date: Date| {
-        if dice.percent(long) { long_date } else { (2026, 11, dice.between(17, 25)) }
-    };
-    let mut all = vec![Recipient { id: "firm", agreement: None, transfer: None }];
+    let mut all = vec![Recipient { id: "firm", authority: false, agreement: None, transfer: None }];
     for (id, far) in [("coach", false), ("far-away", true)] {
         if dice.percent(45) {
-            let from = near(dice, 85, (2018, 7, 20));
-            let until = near(dice, 60, (2031, 1, 1));
-            let agreement = (from < until).then_some((from, until)).unwrap_or(((2018, 7, 20), (2031, 1, 1)));
-            let transfer = far.then(|| near(dice, 50, (2030, 7, 1)));
-            all.push(Recipient { id, agreement: Some(agreement), transfer });
+            let agreement = Some(agreement(dice));
+            let transfer = far.then(|| near(dice, 70, (2030, 7, 1)));
+            all.push(Recipient { id, authority: false, agreement, transfer });
         }
     }
+    if dice.percent(35) {
+        all.push(Recipient { id: "police", authority: true, agreement: None, transfer: None });
+    }
     all
+}
+
+/// Which version first told of a flow, and where its data comes from.
+fn told(dice: &mut Dice, flow: &mut Flow, notices: &[Notice]) {
+    let mut first = 0;
+    if dice.percent(25) {
+        first = dice.below(notices.len());
+        flow.notice = Some(notices[first].version);
+    }
+    if dice.percent(25) {
+        let all: Vec<Origin> = ORIGINS
+            .into_iter()
+            .filter(|origin| notices[first..].iter().all(|notice| notice.sources.contains(origin)))
+            .collect();
+        flow.sources = Some(dice.some_of(&all, 60));
+    }
+}
+
+/// A form for each flow that rests on consent.
+fn forms(dice: &mut Dice, flows: &[Flow], purposes: &[Purpose]) -> Vec<Form> {
+    let consented = |flow: &&Flow| {
+        let purpose = purposes.iter().find(|purpose| purpose.id == flow.purpose);
+        purpose.is_some_and(|purpose| purpose.basis == Basis::Consent)
+    };
+    let flows = flows.iter().zip(FORMS).filter(|(flow, _)| consented(flow));
+    flows
+        .map(|(flow, id)| {
+            let reads = |category: &Name| {
+                flow.signals.iter().any(|(path, _)| {
+                    CATALOGUE.iter().any(|signal| signal.path == *path && signal.category == *category)
+                })
+            };
+            let mut categories: Vec<Name> =
+                CATALOGUE.iter().map(|signal| signal.category).filter(reads).collect();
+            categories.sort_unstable();
+            categories.dedup();
+            let months = dice.one_of(&[1, 12, 24]);
+            Form { id, purpose: flow.purpose, recipient: flow.recipient, categories, months }
+        })
+        .collect()
 }
 
 fn notices(dice: &mut Dice, flows: &[Flow]) -> Vec<Notice> {
@@ -103,10 +164,17 @@ fn notices(dice: &mut Dice, flows: &[Flow]) -> Vec<Notice> {
     let mut notices: Vec<Notice> = VERSIONS[..count]
         .iter()
         .map(|version| {
-            let mut listed = dice.some_of(&categories, 80);
+            let mut listed = dice.some_of(&categories, 93);
             listed.sort_unstable();
             listed.dedup();
-            Notice { version, categories: listed }
+            // Every version is taken from vehicles, so that some source is left to each flow.
+            let sources = if dice.percent(75) {
+                ORIGINS.to_vec()
+            } else {
+                let more = dice.some_of(&ORIGINS[1..], 50);
+                [&ORIGINS[..1], &more[..]].concat()
+            };
+            Notice { version, told: dice.percent(20), sources, categories: listed }
         })
         .collect();
     // Some version lists what a flow reads.
@@ -125,7 +193,9 @@ fn flow(dice: &mut Dice, id: Name, purposes: &[Purpose], recipients: &[Recipient
     let signals = signals(dice, places);
     let of_driver = signals.iter().any(|(path, _)| [SPEED, PLACE].contains(path));
     let contract = purpose.basis == Basis::Contract;
-    let mut window = dice.one_of(&[Window::Order, Window::Link]);
+    let recipient = dice.one_of(recipients);
+    let mut window =
+        dice.one_of(&[Window::Order, Window::Order, Window::Link, Window::Link, Window::Account]);
     let mut roles = match purpose.basis {
         Basis::Consent => dice.some_of(&ALL_ROLES, 30),
         _ if dice.percent(30) => dice.some_of(&ALL_ROLES, 20),
@@ -136,6 +206,9 @@ fn flow(dice: &mut Dice, id: Name, purposes: &[Purpose], recipients: &[Recipient
     } else if contract && roles.is_empty() {
         window = Window::Order;
     }
+    if recipient.authority {
+        window = Window::Disclosure;
+    }
     let mut samplings = vec![Sampling::Every, Sampling::Every, Sampling::Every];
     samplings.extend([10, 300, 3_600].map(|seconds| Sampling::Interval(seconds * SECOND)));
     if window == Window::Order {
@@ -145,7 +218,11 @@ fn flow(dice: &mut Dice, id: Name, purposes: &[Purpose], recipients: &[Recipient
     Flow {
         id,
         purpose: purpose.id,
-        recipient: dice.one_of(recipients).id,
+        recipient: recipient.id,
+        notice: None,
+        sources: None,
+        grounds: if recipient.authority { dice.some_of(&GROUNDS, 50) } else { Vec::new() },
+        account: window == Window::Order && dice.percent(8),
         weakest: dice.one_of(&[
             Identified::Pinned,
             Identified::Pinned,

@@ -7,9 +7,10 @@ use super::real::{Ground, Real, fate, no_facts, paths};
 use super::{bundles, ledgers};
 use crate::reference::{
     ASSETS, Answer, Asked, Bundle, CELLS, Clock, Entry, Fault, Head, Identified, Kind, Known, Micros, Name,
-    Opening, Past, Quality, SECOND, Said, Value, is_known_asset, may_be_sent, open, read, standing, why_over,
+    Opening, Origin, Past, Quality, SECOND, Said, Value, is_known_asset, may_be_sent, open, read, standing,
+    why_over,
 };
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 use vernport_policy::{GrantId, Rules};
 
 /// What happens next.
@@ -48,7 +49,7 @@ pub(super) struct Difference {
 }
 
 /// What was compared.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Tally {
     /// Readings: one bundle, ledger, clock and reading each.
     pub(super) worlds: u64,
@@ -65,11 +66,13 @@ pub(super) struct Tally {
     /// Entries of ledgers that stand, and such that the registry refused.
     pub(super) entries: u64,
     pub(super) refused: u64,
+    /// How often each reason was given for a reading.
+    pub(super) reasons: BTreeMap<Name, u64>,
 }
 
 /// Random steps.
 pub(super) fn steps(dice: &mut Dice, bundle: &Bundle, grid: Grid, as_it_went: bool) -> Vec<Step> {
-    let mut moments: Vec<Micros> = (0..3 + dice.below(6)).map(|_| grid.moment(dice, -8, 14)).collect();
+    let mut moments: Vec<Micros> = (0..3 + dice.below(6)).map(|_| grid.moment(dice, -4, 12)).collect();
     if as_it_went {
         moments.sort_unstable();
     }
@@ -120,10 +123,11 @@ fn asked(dice: &mut Dice, bundle: &Bundle, now: Clock) -> Asked {
     // Read at that moment, or a while before.
     let ago = dice.one_of(&[0, 0, 0, 1, 90, 3_700]) * SECOND;
     let read = Clock { wall: now.wall - ago, boot: (now.boot - ago).max(0), quality: now.quality };
-    let asset = if dice.percent(70) { 0 } else { dice.below(ASSETS.len()) };
+    let asset = if dice.percent(88) { 0 } else { dice.below(ASSETS.len()) };
     let by = [Identified::Pinned, Identified::Tool, Identified::Asserted, Identified::BusVin];
-    let by = if dice.percent(55) { Identified::BusVin } else { dice.one_of(&by) };
-    Asked { asset, signal, value: value(dice, kind), read, by }
+    let by = if dice.percent(70) { Identified::BusVin } else { dice.one_of(&by) };
+    let from = if dice.percent(80) { Origin::Vehicle } else { dice.one_of(&[Origin::Tool, Origin::Manual]) };
+    Asked { asset, signal, value: value(dice, kind), read, by, from }
 }
 
 /// Values with their edges; now and then a signal has none.
@@ -367,6 +371,11 @@ impl Run<'_> {
         let real = self.real.read(asked, now);
         if expected.iter().any(|answer| matches!(answer.said, Said::Released { .. })) {
             self.tally.released += 1;
+        }
+        for answer in &expected {
+            if let Said::Withheld(reason) = answer.said {
+                *self.tally.reasons.entry(reason).or_default() += 1;
+            }
         }
         if expected == real {
             return Ok(());

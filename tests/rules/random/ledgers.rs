@@ -2,8 +2,8 @@
 
 use super::dice::{Dice, NOON};
 use crate::reference::{
-    ASSETS, Against, Asset, Bundle, Consent, DAY, Entry, EntryId, Event, Micros, Name, PEOPLE, Person, Role,
-    SECOND, Whom, Withdrawal,
+    ASSETS, Against, Asset, Bundle, Consent, DAY, Entry, EntryId, Event, Ground, Micros, Milestone, Name,
+    PEOPLE, Person, Role, SECOND, Whom, Window, Withdrawal,
 };
 
 /// Where the gateway of all worlds stands.
@@ -57,7 +57,7 @@ impl Ledger<'_> {
         let occurred = self.grid.moment(self.dice, from, to);
         let recorded = match self.dice.below(10) {
             0 => occurred - self.dice.between(0, 300) * SECOND,
-            1..4 => occurred + self.grid.0 * self.dice.between(1, 6),
+            1..3 => occurred + self.grid.0 * self.dice.between(1, 6),
             _ => occurred,
         };
         let id = EntryId::try_from(self.entries.len()).expect("few");
@@ -66,50 +66,142 @@ impl Ledger<'_> {
 
     fn prologue(&mut self) {
         for notice in self.bundle.notices.clone() {
-            if self.dice.percent(80) {
-                self.say(Event::NoticeServed { notice: notice.version, to: None }, -12, -6);
+            if self.dice.percent(90) {
+                self.say(Event::NoticeServed { notice: notice.version, to: None }, -14, -8);
             }
         }
         let mut pairs: Vec<_> = self.bundle.flows.iter().map(|flow| (flow.recipient, flow.purpose)).collect();
         pairs.sort_unstable();
         pairs.dedup();
         for (recipient, purpose) in pairs {
-            if self.dice.percent(92) {
+            if self.dice.percent(96) {
                 let event = self.key(recipient, purpose);
-                self.say(event, -12, -6);
+                self.say(event, -14, -8);
             }
         }
-        if self.dice.percent(75) {
+        if self.dice.percent(85) {
             let event = self.order(STATION);
-            self.say(event, -8, -2);
+            self.say(event, -10, -4);
         }
-        if self.dice.percent(40) {
+        if self.dice.percent(75) {
             let event = Event::GatewayEnrolled { gateway: "box-1", station: STATION, pinned: Some(0) };
             self.say(event, -10, -6);
         }
+        self.windows();
         let mut wanted: Vec<Role> = self.bundle.flows.iter().flat_map(|flow| flow.roles.clone()).collect();
         wanted.sort_unstable();
         wanted.dedup();
         for role in wanted {
-            if self.dice.percent(90) {
+            if self.dice.percent(95) {
                 let person = self.person();
-                let until = self.end(30);
-                self.say(Event::Linked { asset: 0, person, role, until }, -10, -5);
+                let until = self.end(20);
+                if self.dice.percent(75) {
+                    self.tell(person);
+                }
+                self.say(Event::Linked { asset: 0, person, role, until }, -12, -8);
                 for flow in self.bundle.flows.clone() {
-                    if flow.roles.contains(&role) && self.dice.percent(85) {
+                    if flow.roles.contains(&role) && self.dice.percent(94) {
                         let consent = self.consent(person, role);
                         let categories = self.categories_of(flow.id);
-                        let consent = Consent {
-                            purpose: flow.purpose,
-                            recipient: flow.recipient,
-                            categories,
-                            ..consent
-                        };
-                        self.say(Event::ConsentGiven(consent), -8, -2);
+                        let (purpose, recipient) = (flow.purpose, flow.recipient);
+                        let form = if self.dice.percent(50) { self.form_of(flow.id) } else { None };
+                        let consent = Consent { purpose, recipient, categories, form, ..consent };
+                        self.say(Event::ConsentGiven(consent), -10, -4);
                     }
                 }
             }
         }
+    }
+
+    /// One person is told of every version that counts so.
+    fn tell(&mut self, person: Person) {
+        for notice in self.bundle.notices.clone() {
+            if notice.told {
+                self.say(Event::NoticeServed { notice: notice.version, to: Some(person) }, -14, -8);
+            }
+        }
+    }
+
+    /// What the windows of the flows ask for beside an order.
+    fn windows(&mut self) {
+        let flows = self.bundle.flows.clone();
+        if flows.iter().any(|flow| flow.account || flow.window == Window::Account) && self.dice.percent(85) {
+            let person = self.person();
+            let role = self.dice.one_of(&[Role::Owner, Role::Orderer]);
+            let until = self.end(30);
+            self.say(Event::Linked { asset: 0, person, role, until }, -12, -8);
+            self.tell(person);
+            self.say(Event::MilestoneReached(Milestone::AccountOpened(person)), -10, -4);
+        }
+        if flows.iter().any(|flow| flow.window == Window::Disclosure) && self.dice.percent(80) {
+            let event = self.disclosure();
+            self.say(event, -10, -4);
+        }
+    }
+
+    fn disclosure(&mut self) -> Event {
+        let mut flows = Vec::new();
+        for flow in &self.bundle.flows {
+            if flow.window == Window::Disclosure || self.dice.percent(20) {
+                flows.push(flow.id);
+            }
+        }
+        if flows.is_empty() {
+            flows.push(self.bundle.flows[0].id);
+        }
+        let ground = self.dice.one_of(&[Ground::CourtOrder, Ground::LegalDuty, Ground::Security]);
+        let assets = if self.dice.percent(20) { vec![0, 1] } else { vec![self.asset()] };
+        let until = self.grid.moment(self.dice, 1, 14).min(NOON + 40 * DAY);
+        Event::DisclosureApproved { name: "case-1", ground, assets, flows, until }
+    }
+
+    /// One consequence after the other, as offices work: a restriction that is announced and
+    /// lifted, or excepted; an objection that is weighed.
+    fn story(&mut self, person: Person) {
+        let from = self.dice.between(-6, 2);
+        let last = |ledger: &Self| ledger.entries.last().expect("just said").id;
+        if self.dice.percent(40) {
+            let purpose = self.dice.one_of(&self.bundle.flows).purpose;
+            self.say(Event::ObjectionRaised(person, Against::Purpose(purpose)), from, from);
+            let objection = last(self);
+            let outcome = if self.dice.percent(50) {
+                Event::ObjectionWeighed(objection)
+            } else {
+                Event::ObjectionUpheld(objection)
+            };
+            self.say(outcome, from, from + 5);
+            return;
+        }
+        let (whom, purpose) = (self.whom(), self.purpose());
+        self.say(Event::RestrictionSet { whom, purpose }, from, from);
+        let restriction = last(self);
+        if self.dice.percent(50) {
+            let event = self.exception(restriction);
+            self.say(event, from, from + 3);
+            return;
+        }
+        self.say(Event::RestrictionLiftingAnnounced(restriction), from, from + 3);
+        let announced = last(self);
+        self.say(Event::RestrictionLifted(restriction), from + 1, from + 6);
+        if self.dice.percent(30) {
+            self.say(Event::Voided(announced), from + 2, from + 8);
+        }
+    }
+
+    fn exception(&mut self, restriction: EntryId) -> Event {
+        let ids: Vec<Name> = self.bundle.flows.iter().map(|flow| flow.id).collect();
+        let flows = self.dice.some_of(&ids, 60);
+        let by_consent = !self.receipts.is_empty() && self.dice.percent(40);
+        let receipt = by_consent.then(|| self.dice.one_of(&self.receipts));
+        Event::RestrictionExcepted { restriction, flows, receipt, until: self.grid.moment(self.dice, 1, 12) }
+    }
+
+    fn form_of(&self, flow: Name) -> Option<Name> {
+        let flow = self.bundle.flows.iter().find(|one| one.id == flow).expect("a flow");
+        let mut forms = self.bundle.forms.iter();
+        forms
+            .find(|form| form.purpose == flow.purpose && form.recipient == flow.recipient)
+            .map(|form| form.id)
     }
 
     fn categories_of(&self, flow: Name) -> Vec<Name> {
@@ -136,7 +228,7 @@ impl Ledger<'_> {
         let both = self.dice.percent(20);
         let assets = if both { vec![0, 1] } else { vec![self.asset()] };
         // After `occurred`, whichever that will be, and within 92 days of it.
-        let far = self.grid.moment(self.dice, 1, 14).min(NOON + 40 * DAY);
+        let far = self.grid.moment(self.dice, 1, 24).min(NOON + 40 * DAY);
         Event::OrderOpened { order, assets, station, expires: far }
     }
 
@@ -153,7 +245,13 @@ impl Ledger<'_> {
         } else {
             self.grid.moment(self.dice, 0, 12).max(NOON + 1)
         };
-        Consent { person, role, purpose: flow.purpose, recipient: flow.recipient, categories, receipt, until }
+        let form = match self.dice.below(10) {
+            0 => self.bundle.forms.last().map(|form| form.id),
+            1..6 => self.form_of(flow.id),
+            _ => None,
+        };
+        let (purpose, recipient) = (flow.purpose, flow.recipient);
+        Consent { person, role, purpose, recipient, categories, receipt, form, until }
     }
 
     fn end(&mut self, percent: usize) -> Option<Micros> {
@@ -191,7 +289,7 @@ impl Ledger<'_> {
         let restriction = |event: &Event| matches!(event, Event::RestrictionSet { .. });
         let objection = |event: &Event| matches!(event, Event::ObjectionRaised(_, Against::Purpose(_)));
         let flow = self.dice.one_of(&self.bundle.flows);
-        Some(match self.dice.below(40) {
+        Some(match self.dice.below(50) {
             0 => {
                 let to = self.dice.percent(40).then_some(person);
                 Event::NoticeServed { notice: self.dice.one_of(&self.bundle.notices).version, to }
@@ -262,6 +360,30 @@ impl Ledger<'_> {
                 Event::HoldSet { flow: flow.id, until: self.grid.moment(self.dice, 11, 14) }
             }
             36 => Event::HoldLifted(self.earlier(|event| matches!(event, Event::HoldSet { .. }))?.id),
+            37 | 38 => {
+                self.story(person);
+                return None;
+            }
+            39 | 40 => Event::MilestoneReached(match self.dice.below(8) {
+                0..3 => Milestone::AccountOpened(person),
+                3..6 => Milestone::AccountClosed(person),
+                6 => Milestone::RelationshipEnded(self.whom()),
+                _ => Milestone::VehicleEnded(asset),
+            }),
+            41 => self.disclosure(),
+            42 => {
+                let approved = self.earlier(|event| matches!(event, Event::DisclosureApproved { .. }))?;
+                Event::DisclosureEnded(approved.id)
+            }
+            43 | 44 => {
+                let of = self.earlier(restriction)?.id;
+                self.exception(of)
+            }
+            45 => {
+                let of = self.earlier(|event| matches!(event, Event::ErasureOrdered { .. }))?;
+                let until = self.grid.moment(self.dice, 11, 14);
+                Event::ErasureExcepted { erasure: of.id, flow: flow.id, until }
+            }
             _ => Event::Voided(self.earlier(|event| !matches!(event, Event::Voided(_)))?.id),
         })
     }

@@ -4,7 +4,7 @@ use super::bundles::CATALOGUE;
 use super::ledgers::STATION;
 use super::written;
 use crate::reference::{
-    ASSETS, Answer, Asked, Bundle, Clock, Entry as Written, Identified, Micros, Name, Quality, Said,
+    ASSETS, Answer, Asked, Bundle, Clock, Entry as Written, Identified, Micros, Name, Origin, Quality, Said,
     Value as Plain,
 };
 use std::{collections::HashMap, sync::Arc};
@@ -197,7 +197,11 @@ impl<'a> Real<'a> {
             signal,
             value: value(&asked.value),
             at: stamp(asked.read),
-            source: Source::Tool,
+            source: match asked.from {
+                Origin::Vehicle => Source::J1939 { pgn: 65_217, sa: 0 },
+                Origin::Tool => Source::Tool,
+                Origin::Manual => Source::Manual,
+            },
             identified_by: match asked.by {
                 Identified::Pinned => Identification::Pinned,
                 Identified::Tool => Identification::Tool,

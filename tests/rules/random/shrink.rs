@@ -105,6 +105,14 @@ fn candidates(case: &Case) -> impl Iterator<Item = Case> {
             });
         }
     }
+    if case.bundle.hosting.is_some() {
+        add(&|less| less.bundle.hosting = None);
+    }
+    for form in 0..case.bundle.forms.len() {
+        add(&|less| {
+            less.bundle.forms.remove(form);
+        });
+    }
     if !case.bundle.identify.is_empty() {
         add(&|less| less.bundle.identify.clear());
     }
@@ -126,6 +134,9 @@ fn without(entries: &mut Vec<Entry>, id: EntryId) {
         | Event::RestrictionLiftingAnnounced(of)
         | Event::RestrictionLifted(of)
         | Event::HoldLifted(of)
+        | Event::ErasureExcepted { erasure: of, .. }
+        | Event::DisclosureEnded(of)
+        | Event::RestrictionExcepted { restriction: of, .. }
         | Event::Voided(of) => of == id,
         _ => false,
     };

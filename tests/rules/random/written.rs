@@ -2,8 +2,9 @@
 
 use super::bundles::CATALOGUE;
 use crate::reference::{
-    ASSETS, Against, Basis, Bundle, Consent, Date, Entry, EntryId, Event, Flow, Identified, Kind, Minimiser,
-    Name, PEOPLE, Person, Role, SECOND, Sampling, Signal, Whom, Window, Withdrawal, written,
+    ASSETS, Against, Agreement, Basis, Bundle, Consent, Date, Entry, EntryId, Event, Flow, Ground,
+    Identified, Kind, Milestone, Minimiser, Name, Origin, PEOPLE, Person, Role, SECOND, Sampling, Signal,
+    Whom, Window, Withdrawal, written,
 };
 use std::fmt::Write;
 use vernport_crypto::{OpeningKey, WrappingKey, sha256};
@@ -54,6 +55,36 @@ pub(super) fn identified(by: Identified) -> Name {
     }
 }
 
+pub(super) fn origin(origin: Origin) -> Name {
+    match origin {
+        Origin::Vehicle => "vehicle",
+        Origin::Tool => "tool",
+        Origin::Manual => "manual",
+    }
+}
+
+fn ground(ground: Ground) -> Name {
+    match ground {
+        Ground::CourtOrder => "court-order",
+        Ground::LegalDuty => "legal-duty",
+        Ground::Security => "security",
+    }
+}
+
+fn sources(origins: &[Origin]) -> String {
+    list(&origins.iter().map(|each| origin(*each)).collect::<Vec<_>>())
+}
+
+fn agreement(agreement: &Agreement) -> String {
+    let attested = agreement.attested_until.map(|until| format!(", attested_until = {}", date(until)));
+    format!(
+        "agreement = {{ id = \"paper\", from = {}, until = {}{} }}\n",
+        date(agreement.from),
+        date(agreement.until),
+        attested.unwrap_or_default()
+    )
+}
+
 fn minimiser(minimiser: Minimiser) -> String {
     match minimiser {
         Minimiser::Exact => "exact".into(),
@@ -73,10 +104,16 @@ pub(super) fn bundle(bundle: &Bundle) -> String {
     );
     for notice in &bundle.notices {
         text += &format!(
-            "\n[[notice]]\nversion = \"{}\"\nserved_when = \"recorded\"\ncategories = {}\nclauses = [\"2\"]\n",
+            "\n[[notice]]\nversion = \"{}\"\nserved_when = \"{}\"\nsources = {}\ncategories = {}\nclauses = [\"2\"]\n",
             notice.version,
+            if notice.told { "told" } else { "recorded" },
+            sources(&notice.sources),
             list(&notice.categories)
         );
+    }
+    if let Some(hosting) = &bundle.hosting {
+        text += "\n[hosting]\nregions = [\"NO\"]\nprocessor = \"Drawn Hosting\"\nclauses = [\"9\"]\n";
+        text += &agreement(hosting);
     }
     for purpose in &bundle.purposes {
         let basis = match purpose.basis {
@@ -88,13 +125,14 @@ pub(super) fn bundle(bundle: &Bundle) -> String {
             Basis::LegitimateInterest => "A6-1-f\"\nbalancing = \"a test\"",
         };
         text += &format!(
-            "\n[[purpose]]\nid = \"{}\"\niri = \"https://w3id.org/dpv#ServiceProvision\"\nbasis = \"{basis}\nmarketing = {}\n\
+            "\n[[purpose]]\nid = \"{}\"\niri = \"https://w3id.org/dpv#ServiceProvision\"\nbasis = \"{basis}\nmarketing = {}\nprofiling = {}\n\
              necessity = \"It is drawn.\"\nclauses = [\"3\"]\n",
-            purpose.id, purpose.marketing
+            purpose.id, purpose.marketing, purpose.profiling
         );
     }
     for recipient in &bundle.recipients {
         let (role, region) = match (&recipient.agreement, &recipient.transfer) {
+            _ if recipient.authority => ("authority", "NO"),
             (None, _) => ("controller", "NO"),
             (Some(_), None) => ("processor", "DK"),
             (Some(_), Some(_)) => ("processor", "US"),
@@ -103,12 +141,8 @@ pub(super) fn bundle(bundle: &Bundle) -> String {
             "\n[[recipient]]\nid = \"{}\"\nname = \"Drawn\"\nrole = \"{role}\"\nregion = \"{region}\"\nclauses = [\"4\"]\n",
             recipient.id
         );
-        if let Some((from, until)) = recipient.agreement {
-            text += &format!(
-                "agreement = {{ id = \"paper\", from = {}, until = {} }}\n",
-                date(from),
-                date(until)
-            );
+        if let Some(agreed) = &recipient.agreement {
+            text += &agreement(agreed);
         }
         if let Some(until) = recipient.transfer {
             text += &format!(
@@ -124,36 +158,34 @@ pub(super) fn bundle(bundle: &Bundle) -> String {
             list(&bundle.identify)
         );
     }
+    for form in &bundle.forms {
+        text += &format!(
+            "\n[[form]]\nid = \"{}\"\npurpose = \"{}\"\nrecipient = \"{}\"\ncategories = {}\nvalid = \"P{}M\"\n\
+             clauses = [\"7\"]\ntexts = {{ en = \"Yes.\" }}\n",
+            form.id,
+            form.purpose,
+            form.recipient,
+            list(&form.categories),
+            form.months
+        );
+    }
     for each in &bundle.flows {
-        text += &flow(bundle, each);
+        text += &flow(each);
     }
     text
 }
 
-fn flow(bundle: &Bundle, flow: &Flow) -> String {
+fn flow(flow: &Flow) -> String {
     let id = flow.id;
     let mut text = format!(
         "\n[[retention]]\nid = \"kept-{id}\"\nstart = \"reading\"\nperiod = \"P{0}M\"\nat_most = \"P{0}M\"\nclauses = [\"6\"]\n",
         flow.months
     );
-    let purpose = bundle.purposes.iter().find(|purpose| purpose.id == flow.purpose).expect("a purpose");
-    if purpose.basis == Basis::Consent {
-        let categories: Vec<Name> = CATALOGUE
-            .iter()
-            .filter(|signal| flow.signals.iter().any(|(path, _)| *path == signal.path))
-            .map(|signal| signal.category)
-            .collect();
-        text += &format!(
-            "\n[[form]]\nid = \"form-{id}\"\npurpose = \"{}\"\nrecipient = \"{}\"\ncategories = {}\nvalid = \"P1Y\"\n\
-             clauses = [\"7\"]\ntexts = {{ en = \"Yes.\" }}\n",
-            flow.purpose,
-            flow.recipient,
-            list(&categories)
-        );
-    }
     let window = match flow.window {
         Window::Order => "order",
         Window::Link => "link",
+        Window::Account => "account",
+        Window::Disclosure => "disclosure",
     };
     let roles: Vec<Name> = flow.roles.iter().map(|each| role(*each)).collect();
     text += &format!(
@@ -175,6 +207,19 @@ fn flow(bundle: &Bundle, flow: &Flow) -> String {
     }
     if let Some(seconds) = flow.believe {
         text += &format!("believe = \"PT{seconds}S\"\n");
+    }
+    if let Some(notice) = flow.notice {
+        text += &format!("notice = \"{notice}\"\n");
+    }
+    if let Some(origins) = &flow.sources {
+        text += &format!("sources = {}\n", sources(origins));
+    }
+    if flow.account {
+        text += "account = true\n";
+    }
+    if !flow.grounds.is_empty() {
+        let grounds: Vec<Name> = flow.grounds.iter().map(|each| ground(*each)).collect();
+        text += &format!("grounds = {}\n", list(&grounds));
     }
     text += "\n[flow.signals]\n";
     for (path, how) in &flow.signals {
@@ -328,6 +373,37 @@ fn event(event: &Event) -> String {
         Event::ErasureOrdered { whom, purpose } => {
             Members::of("erasure-ordered").whom(*whom).some("purpose", *purpose).text("ground", "unlawful")
         }
+        Event::ErasureExcepted { erasure, flow, until } => Members::of("erasure-excepted")
+            .entry("erasure", *erasure)
+            .text("exception", "legal-claim")
+            .raw("scope", format!("{{ flows = {{ flows = [\"{flow}\"] }} }}"))
+            .raw("until", written(*until)),
+        Event::MilestoneReached(milestone) => {
+            let (whom, milestone) = match *milestone {
+                Milestone::AccountOpened(person) => (Whom::Person(person), "account-opened"),
+                Milestone::AccountClosed(person) => (Whom::Person(person), "account-closed"),
+                Milestone::RelationshipEnded(whom) => (whom, "relationship-ended"),
+                Milestone::VehicleEnded(asset) => (Whom::Asset(asset), "vehicle-ended"),
+            };
+            Members::of("milestone-reached").whom(whom).text("milestone", milestone)
+        }
+        Event::DisclosureApproved { name, ground: on, assets, flows, until } => {
+            Members::of("disclosure-approved")
+                .text("disclosure", name)
+                .text("ground", ground(*on))
+                .raw("assets", list(&assets.iter().map(|asset| ASSETS[*asset]).collect::<Vec<_>>()))
+                .raw("flows", list(flows))
+                .raw("until", written(*until))
+        }
+        Event::DisclosureEnded(of) => Members::of("disclosure-ended").entry("disclosure", *of),
+        Event::RestrictionExcepted { restriction, flows, receipt, until } => {
+            Members::of("restriction-excepted")
+                .entry("restriction", *restriction)
+                .text("exception", if receipt.is_some() { "consent" } else { "legal-claim" })
+                .raw("flows", list(flows))
+                .some("receipt", receipt.map(|receipt| format!("r{receipt}")))
+                .raw("until", written(*until))
+        }
         Event::Voided(of) => Members::of("voided").entry("entry", *of),
     };
     members.0
@@ -345,6 +421,7 @@ fn consent(consent: &Consent) -> Vec<String> {
         format!("recipient = \"{}\"", consent.recipient),
         format!("categories = {}", list(&consent.categories)),
         format!("receipt = \"r{}\"", consent.receipt),
+        format!("form = \"{}\"", consent.form.unwrap_or("another-form")),
         format!("valid_until = {}", written(consent.until)),
     ]
 }

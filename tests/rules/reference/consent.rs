@@ -1,7 +1,7 @@
 //! Whether somebody consents.
 
 use super::ledger::{counting, latest, the_asset, the_person, voided};
-use super::{Asset, Consent, EntryId, Event, Fault, Known, Micros, Name, Person, Role, Withdrawal};
+use super::{Asset, Consent, EntryId, Event, Fault, Known, Micros, Name, Person, Role, Withdrawal, calendar};
 
 /// Whose consent, to what, for whom.
 #[derive(Debug, Clone, Copy)]
@@ -53,7 +53,9 @@ fn covers(known: &Known<'_>, withdrawal: &Withdrawal, wanted: Wanted) -> bool {
 }
 
 /// Design 3.3 and 3.7, note 0005, *Consent*: the entry of a consent in force and
-/// its end; or why there is none. Among what counts, the latest word decides.
+/// its end; or why there is none. Among what counts, the latest word decides. A form of the
+/// bundle binds: what was given on it is about its purpose, recipient and categories only, and
+/// holds for no longer than it says.
 pub(super) fn consented(known: &Known<'_>, wanted: Wanted, now: Micros) -> Result<(EntryId, Micros), Name> {
     let said = counting(known, now);
     let given = said.iter().copied().filter(|e| consent(&e.event).is_some_and(|c| answers(known, c, wanted)));
@@ -67,10 +69,56 @@ pub(super) fn consented(known: &Known<'_>, wanted: Wanted, now: Micros) -> Resul
     {
         return Err("consent-withdrawn");
     }
-    let mut until = consent(&given.event).expect("a consent").until;
+    let said = consent(&given.event).expect("a consent");
+    let mut until = said.until;
     if known.fault == Some(Fault::ExpiryIsLater) {
         until += 1;
     }
     // The end is the first moment at which it is no longer valid.
+    if until <= now {
+        return Err("consent-expired");
+    }
+    let form = said.form.and_then(|used| known.bundle.forms.iter().find(|form| form.id == used));
+    if let Some(form) = form {
+        if form.purpose != wanted.purpose
+            || form.recipient != wanted.recipient
+            || !form.categories.contains(&wanted.category)
+        {
+            return Err("consent-missing");
+        }
+        until = until.min(calendar::months_later(given.occurred, form.months));
+    }
     if now < until { Ok((given.id, until)) } else { Err("consent-expired") }
+}
+
+/// Note 0005, *Added with the rules for three notices*: until when the consent of a receipt is in
+/// force for a purpose: of that person, untouched in every part; what was withdrawn at a vehicle
+/// touches it as far as that asset goes.
+pub(super) fn untouched(
+    known: &Known<'_>,
+    receipt: u32,
+    (person, asset): (Person, Asset),
+    purpose: Name,
+    now: Micros,
+) -> Option<Micros> {
+    let said = counting(known, now);
+    let given = said.iter().copied().filter(|entry| {
+        consent(&entry.event).is_some_and(|consent| {
+            consent.receipt == receipt
+                && consent.purpose == purpose
+                && the_person(known, consent.person) == the_person(known, person)
+        })
+    });
+    let given = latest(known, given)?;
+    let of = consent(&given.event).expect("a consent");
+    // A withdrawal touches it if it covers one of its categories.
+    let touched = of.categories.iter().any(|category| {
+        let wanted =
+            Wanted { asset, person, role: of.role, purpose: of.purpose, category, recipient: of.recipient };
+        said.iter().any(|entry| {
+            matches!(&entry.event, Event::ConsentWithdrawn(withdrawal) if covers(known, withdrawal, wanted))
+                && given.occurred <= entry.occurred
+        })
+    });
+    (now < of.until && !touched).then_some(of.until)
 }

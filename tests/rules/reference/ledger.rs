@@ -1,6 +1,6 @@
 //! Which entries count at a time, and which of them decides.
 
-use super::{Asset, Entry, EntryId, Event, Fault, Known, Micros, Person};
+use super::{Asset, Entry, EntryId, Event, Fault, Known, Micros, Milestone, Person};
 
 /// Note 0005, *Two times*: what an event does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +23,8 @@ fn effect(event: &Event) -> Effect {
         | Event::PrivateModeEnded(_)
         | Event::GatewayEnrolled { .. }
         | Event::RecipientKeyActivated { .. }
+        | Event::DisclosureApproved { .. }
+        | Event::RestrictionExcepted { .. }
         | Event::HoldLifted(_) => Effect::Opens,
         Event::ConsentWithdrawn(_)
         | Event::ObjectionRaised(..)
@@ -33,12 +35,15 @@ fn effect(event: &Event) -> Effect {
         | Event::EnrolmentEnded(_)
         | Event::RecipientKeyRevoked(_)
         | Event::HoldSet { .. }
+        | Event::ErasureExcepted { .. }
+        | Event::DisclosureEnded(_)
         | Event::ErasureOrdered { .. } => Effect::Closes,
         Event::Linked { .. }
         | Event::Unlinked { .. }
         | Event::OwnerChanged { .. }
         | Event::SubjectMerged { .. }
         | Event::AssetMerged { .. }
+        | Event::MilestoneReached(_)
         | Event::Voided(_) => Effect::States,
     }
 }
@@ -89,11 +94,12 @@ pub(super) fn is_later(known: &Known<'_>, entry: &Entry, than: &Entry) -> bool {
 }
 
 /// What closes is looked at after what opens. Among links a sale ends what was
-/// before it, a link of that moment stands, and an end of that moment ends it.
+/// before it, a link of that moment stands, and an end of that moment ends it. An account
+/// that is opened and closed at one moment is closed.
 fn entry_rank(entry: &Entry) -> i32 {
     match (&entry.event, effect(&entry.event)) {
         (Event::OwnerChanged { .. }, _) => 0,
-        (Event::Unlinked { .. }, _) => 2,
+        (Event::Unlinked { .. } | Event::MilestoneReached(Milestone::AccountClosed(_)), _) => 2,
         (_, Effect::Closes) => 3,
         (_, Effect::States | Effect::Opens) => 1,
     }

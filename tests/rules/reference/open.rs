@@ -2,12 +2,12 @@
 
 use super::consent::{Wanted, consented};
 use super::ledger::the_asset;
-use super::people::{everybody, people};
-use super::places::{carries_gateway, has_key, open_order, served};
+use super::people::{account, everybody, people};
+use super::places::{Order, carries_gateway, disclosed, has_key, open_order, served};
 use super::rights::{erasures, is_private, objected, restricted};
 use super::{
-    Asset, Basis, DAY, EntryId, Fault, Flow, Known, Micros, Name, Notice, Person, Recipient, Role, Window,
-    calendar,
+    Asset, Basis, DAY, Entry, EntryId, Fault, Flow, Known, Micros, Name, Notice, Origin, Person, Recipient,
+    Role, Window, calendar,
 };
 
 /// A flow that was opened for an asset: the state of things that note 0004 calls a grant.
@@ -57,21 +57,22 @@ pub(crate) fn open(
     now: Micros,
 ) -> Result<Opening, Name> {
     let mut ends = vec![believed_at_most(now)];
-    let mut rests_on = vec![notice(known, flow, now)?];
+    let linked = everybody(known, asset, now);
+    let mut rests_on = notice(known, flow, &linked, now)?;
     ends.extend(agreements(known, flow, now)?);
     // What is sealed already is sealed to its keys: only opening asks for one.
     if !has_key(known, flow.recipient, flow.purpose, now) {
         return Err("recipient-key-missing");
     }
-    let order = open_order(known, asset, station, now);
-    if flow.window == Window::Order {
-        // Only while a work order is open.
-        let order = order.ok_or("order-not-open")?;
-        rests_on.push(order.entry);
-        ends.push((order.expires, "order-not-open"));
+    let order = open_order(known, asset, station, now).filter(|_| flow.window == Window::Order);
+    for (entry, end) in window(known, flow, asset, order, now)? {
+        rests_on.push(entry);
+        ends.extend(end);
     }
-    let linked = everybody(known, asset, now);
-    stops(known, flow, asset, &linked, now)?;
+    for (exception, until) in stops(known, flow, asset, &linked, now)? {
+        rests_on.push(exception);
+        ends.push((until, "restricted"));
+    }
     for (entry, end) in basis(known, flow, asset, now)? {
         rests_on.push(entry);
         ends.extend(end);
@@ -93,7 +94,7 @@ pub(crate) fn open(
         at: now,
         asset,
         flow: flow.id,
-        order: order.filter(|_| flow.window == Window::Order).map(|order| order.number),
+        order: order.map(|order| order.number),
         erasures: erasures(known, flow, asset, &linked, now),
         people: linked,
         rests_on: once,
@@ -118,30 +119,106 @@ fn lease(known: &Known<'_>, flow: &Flow) -> Option<Micros> {
 }
 
 /// Note 0007: of the versions served the newest in the bundle is in force, also where it lists
-/// less. Note 0008: what the newest version of the bundle lists waits for it to be served; what
-/// it does not list is not in the notice.
-fn notice(known: &Known<'_>, flow: &Flow, now: Micros) -> Result<EntryId, Name> {
+/// less; it has to be the one that first told of the flow, or a later one. Note 0008: what the
+/// newest version of the bundle lists waits for it to be served; what it does not list is not in
+/// the notice.
+fn notice(
+    known: &Known<'_>,
+    flow: &Flow,
+    linked: &[(Role, Person)],
+    now: Micros,
+) -> Result<Vec<EntryId>, Name> {
     let wanted = known.categories(flow);
     let lists = |notice: &Notice| wanted.iter().all(|category| notice.categories.contains(category));
-    for notice in known.bundle.notices.iter().rev() {
-        if let Some(entry) = served(known, notice.version, now) {
-            if lists(notice) {
-                return Ok(entry);
+    let notices = &known.bundle.notices;
+    for (place, notice) in notices.iter().enumerate().rev() {
+        if let Some(entries) = was_served(known, notice, linked, now) {
+            if first_told(known, flow) <= place && lists(notice) {
+                return Ok(entries);
             }
             break;
         }
     }
-    let newest = known.bundle.notices.last().expect("a bundle has a notice");
+    let newest = notices.last().expect("a bundle has a notice");
     Err(if lists(newest) { "notice-not-served" } else { "category-not-in-notice" })
 }
 
-/// Note 0008: agreement and transfer tool, and when they end.
+/// The place of the version that first told of a flow: the oldest, unless the flow names another.
+fn first_told(known: &Known<'_>, flow: &Flow) -> usize {
+    let named = |notice: &Notice| flow.notice.is_none_or(|version| version == notice.version);
+    known.bundle.notices.iter().position(named).expect("a version of the bundle")
+}
+
+/// Format (`served_when`): published; or everybody linked was told. Where nobody is linked there
+/// is nobody to tell, and publishing it is enough.
+fn was_served(
+    known: &Known<'_>,
+    notice: &Notice,
+    linked: &[(Role, Person)],
+    now: Micros,
+) -> Option<Vec<EntryId>> {
+    if !notice.told || linked.is_empty() {
+        return served(known, notice.version, None, now).map(|entry| vec![entry]);
+    }
+    linked.iter().map(|(_, person)| served(known, notice.version, Some(*person), now)).collect()
+}
+
+/// Format (`sources`): where a flow's data may be taken from: where it says itself, else where
+/// every version says that told of it.
+pub(super) fn takes_from(known: &Known<'_>, flow: &Flow, from: Origin) -> bool {
+    match &flow.sources {
+        Some(sources) => sources.contains(&from),
+        None => known.bundle.notices[first_told(known, flow)..]
+            .iter()
+            .all(|notice| notice.sources.contains(&from)),
+    }
+}
+
+/// Format (`window`): an order, a disclosure, an account of an owner or orderer.
+fn window(
+    known: &Known<'_>,
+    flow: &Flow,
+    asset: Asset,
+    order: Option<Order>,
+    now: Micros,
+) -> Result<RestsOn, Name> {
+    let mut rests_on = Vec::new();
+    if flow.window == Window::Order {
+        // Only while a work order is open.
+        let order = order.ok_or("order-not-open")?;
+        rests_on.push((order.entry, Some((order.expires, "order-not-open"))));
+    }
+    if flow.window == Window::Disclosure {
+        let (entry, until) = disclosed(known, flow, asset, now).ok_or("disclosure-not-open")?;
+        rests_on.push((entry, Some((until, "disclosure-not-open"))));
+    }
+    if flow.account || flow.window == Window::Account {
+        // Of several the one who stays longest; of these the account whose entry has the lowest name.
+        let mut best: Option<(&Entry, Micros)> = None;
+        for role in [Role::Owner, Role::Orderer] {
+            for holder in people(known, asset, role, now) {
+                let Some(opened) = account(known, holder.person, now) else { continue };
+                let stays = holder.until.unwrap_or(Micros::MAX);
+                if best.is_none_or(|(other, end)| end < stays || (end == stays && opened.name < other.name)) {
+                    best = Some((opened, stays));
+                }
+            }
+        }
+        let (entry, stays) = best.ok_or("account-not-open")?;
+        rests_on.push((entry.id, (stays < Micros::MAX).then_some((stays, "account-not-open"))));
+    }
+    Ok(rests_on)
+}
+
+/// Note 0008: the agreement with whoever runs the machines, that with the recipient, its transfer
+/// tool; and when they end.
 pub(super) fn agreements(known: &Known<'_>, flow: &Flow, now: Micros) -> Result<Vec<(Micros, Name)>, Name> {
     let Recipient { agreement, transfer, .. } = known.recipient(flow.recipient);
     let mut ends = Vec::new();
-    if let Some((from, until)) = agreement {
-        let (from, until) = (calendar::midnight(*from), calendar::midnight(*until));
-        if now < from || until <= now {
+    for agreement in [&known.bundle.hosting, agreement].into_iter().flatten() {
+        let attested = agreement.attested_until.map_or(Micros::MAX, calendar::midnight);
+        let until = calendar::midnight(agreement.until).min(attested);
+        if now < calendar::midnight(agreement.from) || until <= now {
             return Err("agreement-missing");
         }
         ends.push((until, "agreement-missing"));
@@ -156,22 +233,20 @@ pub(super) fn agreements(known: &Known<'_>, flow: &Flow, now: Micros) -> Result<
     Ok(ends)
 }
 
-/// Note 0008: restriction, objection, private mode.
+/// Note 0008: restriction, objection, private mode. The exceptions that lift every restriction.
 fn stops(
     known: &Known<'_>,
     flow: &Flow,
     asset: Asset,
     linked: &[(Role, Person)],
     now: Micros,
-) -> Result<(), Name> {
-    if restricted(known, flow, asset, linked, now) {
-        return Err("restricted");
-    }
+) -> Result<Vec<(EntryId, Micros)>, Name> {
+    let exceptions = restricted(known, flow, asset, linked, now)?;
     objected(known, flow, linked, now)?;
     if flow.private_mode && is_private(known, asset, now) {
         return Err("private-mode");
     }
-    Ok(())
+    Ok(exceptions)
 }
 
 type RestsOn = Vec<(EntryId, Option<(Micros, Name)>)>;

@@ -1,7 +1,7 @@
 //! Who is what towards a vehicle.
 
 use super::ledger::{counting, latest, the_asset, the_person};
-use super::{Asset, Entry, EntryId, Event, Known, Micros, PEOPLE, Person, Role};
+use super::{Asset, Entry, EntryId, Event, Known, Micros, Milestone, PEOPLE, Person, Role};
 
 /// A person in a role, by which entry, until when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,4 +60,17 @@ pub(super) fn everybody(known: &Known<'_>, asset: Asset, now: Micros) -> Vec<(Ro
         all.extend(people(known, asset, role, now).into_iter().map(|link| (role, link.person)));
     }
     all
+}
+
+/// Note 0005, *Added with the rules for three notices*: the entry by which a person opened the
+/// account that is open now.
+pub(super) fn account<'a>(known: &Known<'a>, person: Person, now: Micros) -> Option<&'a Entry> {
+    let about = |event: &Event| match event {
+        Event::MilestoneReached(Milestone::AccountOpened(of) | Milestone::AccountClosed(of)) => {
+            the_person(known, *of) == the_person(known, person)
+        }
+        _ => false,
+    };
+    let last = latest(known, counting(known, now).into_iter().filter(|entry| about(&entry.event)))?;
+    matches!(last.event, Event::MilestoneReached(Milestone::AccountOpened(_))).then_some(last)
 }

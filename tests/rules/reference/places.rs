@@ -1,7 +1,7 @@
 //! Stations, orders, gateways and keys.
 
-use super::ledger::{counting, is_later, latest, the_asset};
-use super::{Asset, Entry, EntryId, Event, Known, Micros, Name};
+use super::ledger::{counting, is_later, latest, the_asset, the_person};
+use super::{Asset, Entry, EntryId, Event, Flow, Known, Micros, Name, Person};
 
 /// An order that is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,13 +63,16 @@ pub(super) fn has_key(known: &Known<'_>, recipient: Name, purpose: Name, now: Mi
     })
 }
 
-/// Note 0007: a notice version counts when the ledger says that it was served, to
-/// everybody concerned; served again, it was served before.
-pub(super) fn served(known: &Known<'_>, version: Name, now: Micros) -> Option<EntryId> {
+/// Note 0007: a notice version counts when the ledger says that it was served, to everybody
+/// concerned; served again, it was served before. `to` one person: that they were told of it.
+pub(super) fn served(known: &Known<'_>, version: Name, to: Option<Person>, now: Micros) -> Option<EntryId> {
     let said = counting(known, now);
-    let serving = said
-        .into_iter()
-        .filter(|entry| matches!(entry.event, Event::NoticeServed { notice, to: None } if notice == version));
+    let serving = said.into_iter().filter(|entry| match entry.event {
+        Event::NoticeServed { notice, to: told } if notice == version => {
+            told.map(|person| the_person(known, person)) == to.map(|person| the_person(known, person))
+        }
+        _ => false,
+    });
     let mut first: Option<&Entry> = None;
     for entry in serving {
         if first.is_none_or(|first| is_later(known, first, entry)) {
@@ -77,4 +80,33 @@ pub(super) fn served(known: &Known<'_>, version: Name, now: Micros) -> Option<En
         }
     }
     first.map(|entry| entry.id)
+}
+
+/// Note 0005, *Added with the rules for three notices*: the disclosure that is open for an asset
+/// and a flow on one of its grounds, with its end; of several the one that lasts longest. An end
+/// holds whatever the two times.
+pub(super) fn disclosed(
+    known: &Known<'_>,
+    flow: &Flow,
+    asset: Asset,
+    now: Micros,
+) -> Option<(EntryId, Micros)> {
+    let said = counting(known, now);
+    let ended = |id| said.iter().any(|entry| matches!(entry.event, Event::DisclosureEnded(of) if of == id));
+    let mut longest: Option<(&Entry, Micros)> = None;
+    for entry in &said {
+        let Event::DisclosureApproved { ground, assets, flows, until, .. } = &entry.event else { continue };
+        let concerns = assets.iter().any(|one| the_asset(known, *one) == the_asset(known, asset));
+        if !concerns || !flows.contains(&flow.id) || !flow.grounds.contains(ground) {
+            continue;
+        }
+        if now < *until
+            && !ended(entry.id)
+            && longest
+                .is_none_or(|(other, end)| end < *until || (end == *until && is_later(known, entry, other)))
+        {
+            longest = Some((entry, *until));
+        }
+    }
+    longest.map(|(entry, until)| (entry.id, until))
 }

@@ -1,9 +1,10 @@
 //! At the gateway: what was told, what the clock says, and one reading.
 
 use super::minimise::{is_of_kind, with_fault};
+use super::open::takes_from;
 use super::{
-    Asset, Fault, Flow, Identified, Known, Micros, Minimiser, Name, Opening, Sampling, Value, calendar,
-    is_known_asset, open,
+    Asset, Fault, Flow, Identified, Known, Micros, Minimiser, Name, Opening, Origin, Sampling, Value,
+    calendar, is_known_asset, open,
 };
 
 /// How far the wall clock can be trusted.
@@ -62,6 +63,7 @@ pub(crate) struct Asked {
     pub(crate) value: Value,
     pub(crate) read: Clock,
     pub(crate) by: Identified,
+    pub(crate) from: Origin,
 }
 
 /// What a flow (or, where none names the signal, nobody) says to a reading.
@@ -188,6 +190,10 @@ fn one(
     }
     if asked.by < flow.weakest {
         return Err("identification-too-weak");
+    }
+    // Format (`sources`).
+    if !takes_from(known, flow, asked.from) {
+        return Err("source-not-in-notice");
     }
     if !is_of_kind(known.signal(signal).kind, &asked.value) {
         return Err("rule-broken");

@@ -1,7 +1,10 @@
 //! What people can stop: restriction, objection, private mode, erasure.
 
+use super::consent::untouched;
 use super::ledger::{counting, is_later, latest, the_asset, the_person};
-use super::{Against, Asset, Basis, EntryId, Event, Fault, Flow, Known, Micros, Name, Person, Role, Whom};
+use super::{
+    Against, Asset, Basis, Entry, EntryId, Event, Fault, Flow, Known, Micros, Name, Person, Role, Whom,
+};
 
 fn is_about(known: &Known<'_>, whom: Whom, asset: Asset, people: &[(Role, Person)]) -> bool {
     match whom {
@@ -16,20 +19,74 @@ fn is_for(purpose: Option<Name>, flow: &Flow) -> bool {
     purpose.is_none_or(|purpose| purpose == flow.purpose)
 }
 
-/// Design 3.4: a restriction of the asset or of anybody linked to it is in force.
+/// Design 3.4, note 0005: every restriction of the asset or of anybody linked has to be
+/// excepted for the flow; the exceptions, each with its end.
 pub(super) fn restricted(
     known: &Known<'_>,
     flow: &Flow,
     asset: Asset,
     people: &[(Role, Person)],
     now: Micros,
-) -> bool {
-    counting(known, now).into_iter().any(|entry| match entry.event {
-        Event::RestrictionSet { whom, purpose } => {
-            is_about(known, whom, asset, people) && is_for(purpose, flow) && !lifted(known, entry.id, now)
+) -> Result<Vec<(EntryId, Micros)>, Name> {
+    let mut exceptions: Vec<(EntryId, Micros)> = Vec::new();
+    let concerned = people.iter().map(|person| vec![*person]).chain([Vec::new()]);
+    // One after the other, the asset last.
+    for concerned in concerned {
+        for entry in counting(known, now) {
+            let Event::RestrictionSet { whom, purpose } = entry.event else { continue };
+            let of_asset = matches!(whom, Whom::Asset(_));
+            if of_asset != concerned.is_empty()
+                || !is_about(known, whom, asset, &concerned)
+                || !is_for(purpose, flow)
+                || lifted(known, entry.id, now)
+            {
+                continue;
+            }
+            let exception = excepted(known, (entry.id, whom), flow, asset, now).ok_or("restricted")?;
+            if !exceptions.contains(&exception) {
+                exceptions.push(exception);
+            }
         }
-        _ => false,
-    })
+    }
+    Ok(exceptions)
+}
+
+/// Note 0005: an exception opens one restriction for named flows until an end; of several the one
+/// that lasts longest. One that rests on consent counts while that is in force, and never from
+/// a restriction of the asset.
+fn excepted(
+    known: &Known<'_>,
+    (restriction, whom): (EntryId, Whom),
+    flow: &Flow,
+    asset: Asset,
+    now: Micros,
+) -> Option<(EntryId, Micros)> {
+    let mut longest: Option<(&Entry, Micros)> = None;
+    for entry in counting(known, now) {
+        let Event::RestrictionExcepted { restriction: of, flows, receipt, until } = &entry.event else {
+            continue;
+        };
+        if *of != restriction || !flows.contains(&flow.id) {
+            continue;
+        }
+        let until = match (receipt, whom) {
+            (None, _) => *until,
+            (Some(_), Whom::Asset(_)) => continue,
+            (Some(receipt), Whom::Person(person)) => {
+                match untouched(known, *receipt, (person, asset), flow.purpose, now) {
+                    Some(consented) => consented.min(*until),
+                    None => continue,
+                }
+            }
+        };
+        if now < until
+            && longest
+                .is_none_or(|(other, end)| end < until || (end == until && is_later(known, entry, other)))
+        {
+            longest = Some((entry, until));
+        }
+    }
+    longest.map(|(entry, until)| (entry.id, until))
 }
 
 /// Design 3.4: lifting only after the notice was given. A lifting that counts, and before it an
@@ -57,7 +114,7 @@ enum Objected {
     Upheld,
 }
 
-/// Design 3.2 and 3.5: objections of anybody linked. Against marketing one is
+/// Design 3.2 and 3.5: objections of anybody linked. Against marketing and profiling one is
 /// absolute; against a purpose it counts where the basis is a legitimate interest or a
 /// public task (GDPR Art. 21), is weighed, and stops the flow meanwhile.
 pub(super) fn objected(
@@ -75,6 +132,7 @@ pub(super) fn objected(
         }
         let found = match against {
             Against::Marketing if purpose.marketing => Objected::Upheld,
+            Against::Profiling if purpose.profiling => Objected::Upheld,
             Against::Purpose(id)
                 if *id == flow.purpose
                     && matches!(purpose.basis, Basis::LegitimateInterest | Basis::PublicTask) =>

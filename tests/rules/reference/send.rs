@@ -11,9 +11,9 @@ use super::{Basis, Fault, Known, Micros, Name, Opening};
 /// and nothing drops it.
 pub(crate) fn may_be_sent(known: &Known<'_>, opening: &Opening, now: Micros) -> Result<(), Name> {
     let flow = known.flow(opening.flow);
-    if restricted(known, flow, opening.asset, &opening.people, now) {
+    if let Err(reason) = restricted(known, flow, opening.asset, &opening.people, now) {
         let destroy = known.fault == Some(Fault::RestrictionDestroys);
-        return Err(if destroy { "erased" } else { "restricted" });
+        return Err(if destroy { "erased" } else { reason });
     }
     if opening.rests_on.iter().any(|entry| voided(known, *entry).is_some()) {
         return Err("entry-voided");

@@ -78,6 +78,24 @@ pub(crate) enum Basis {
 pub(crate) enum Window {
     Order,
     Link,
+    Account,
+    Disclosure,
+}
+
+/// Where a reading comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    Vehicle,
+    Tool,
+    Manual,
+}
+
+/// On what ground something is disclosed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ground {
+    CourtOrder,
+    LegalDuty,
+    Security,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,6 +166,9 @@ pub(crate) type Date = (i64, i64, i64);
 #[derive(Debug, Clone)]
 pub(crate) struct Notice {
     pub(crate) version: Name,
+    /// It counts once everybody linked was told, not once it was published.
+    pub(crate) told: bool,
+    pub(crate) sources: Vec<Origin>,
     pub(crate) categories: Vec<Name>,
 }
 
@@ -156,13 +177,23 @@ pub(crate) struct Purpose {
     pub(crate) id: Name,
     pub(crate) basis: Basis,
     pub(crate) marketing: bool,
+    pub(crate) profiling: bool,
+}
+
+/// From, until before, and until when somebody attests that it is kept.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Agreement {
+    pub(crate) from: Date,
+    pub(crate) until: Date,
+    pub(crate) attested_until: Option<Date>,
 }
 
 #[derive(Debug, Clone)]
 pub(crate) struct Recipient {
     pub(crate) id: Name,
-    /// The controller itself needs none: from, and until before.
-    pub(crate) agreement: Option<(Date, Date)>,
+    pub(crate) authority: bool,
+    /// The controller itself and authorities need none.
+    pub(crate) agreement: Option<Agreement>,
     /// Outside of the regions: the end of the transfer tool.
     pub(crate) transfer: Option<Date>,
 }
@@ -172,6 +203,14 @@ pub(crate) struct Flow {
     pub(crate) id: Name,
     pub(crate) purpose: Name,
     pub(crate) recipient: Name,
+    /// The version of the notice that first told of it; none: the oldest.
+    pub(crate) notice: Option<Name>,
+    /// Where its data is taken from; none: wherever its notices say.
+    pub(crate) sources: Option<Vec<Origin>>,
+    /// On which grounds it may be disclosed.
+    pub(crate) grounds: Vec<Ground>,
+    /// An owner or orderer needs an account, beside the window.
+    pub(crate) account: bool,
     pub(crate) weakest: Identified,
     pub(crate) window: Window,
     pub(crate) roles: Vec<Role>,
@@ -187,6 +226,17 @@ pub(crate) struct Flow {
     pub(crate) signals: Vec<(Name, Minimiser)>,
 }
 
+/// What people consent with.
+#[derive(Debug, Clone)]
+pub(crate) struct Form {
+    pub(crate) id: Name,
+    pub(crate) purpose: Name,
+    pub(crate) recipient: Name,
+    pub(crate) categories: Vec<Name>,
+    /// For so many months after it was given.
+    pub(crate) months: i64,
+}
+
 /// The rules of one controller, in Oslo.
 #[derive(Debug, Clone)]
 pub(crate) struct Bundle {
@@ -194,6 +244,9 @@ pub(crate) struct Bundle {
     pub(crate) notices: Vec<Notice>,
     pub(crate) purposes: Vec<Purpose>,
     pub(crate) recipients: Vec<Recipient>,
+    /// Who runs the machines, where that is somebody else.
+    pub(crate) hosting: Option<Agreement>,
+    pub(crate) forms: Vec<Form>,
     /// What recognises a vehicle.
     pub(crate) identify: Vec<Name>,
     pub(crate) flows: Vec<Flow>,
@@ -220,6 +273,8 @@ pub(crate) struct Consent {
     pub(crate) recipient: Name,
     pub(crate) categories: Vec<Name>,
     pub(crate) receipt: u32,
+    /// The form of the bundle that was used; none: another one.
+    pub(crate) form: Option<Name>,
     pub(crate) until: Micros,
 }
 
@@ -230,34 +285,107 @@ pub(crate) enum Withdrawal {
     Asset(Asset),
 }
 
+/// What was reached, as far as it matters to what may pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Milestone {
+    AccountOpened(Person),
+    AccountClosed(Person),
+    RelationshipEnded(Whom),
+    VehicleEnded(Asset),
+}
+
 #[derive(Debug, Clone)]
 pub(crate) enum Event {
-    NoticeServed { notice: Name, to: Option<Person> },
+    NoticeServed {
+        notice: Name,
+        to: Option<Person>,
+    },
     ConsentGiven(Consent),
     ConsentRenewed(EntryId, Consent),
     ConsentWithdrawn(Withdrawal),
     ObjectionRaised(Person, Against),
     ObjectionWeighed(EntryId),
     ObjectionUpheld(EntryId),
-    RestrictionSet { whom: Whom, purpose: Option<Name> },
+    RestrictionSet {
+        whom: Whom,
+        purpose: Option<Name>,
+    },
     RestrictionLiftingAnnounced(EntryId),
     RestrictionLifted(EntryId),
-    OrderOpened { order: u32, assets: Vec<Asset>, station: Name, expires: Micros },
+    OrderOpened {
+        order: u32,
+        assets: Vec<Asset>,
+        station: Name,
+        expires: Micros,
+    },
     OrderClosed(u32),
-    Linked { asset: Asset, person: Person, role: Role, until: Option<Micros> },
-    Unlinked { asset: Asset, person: Person, role: Role },
-    OwnerChanged { asset: Asset, owners: Vec<Person> },
-    SubjectMerged { from: Person, into: Person },
-    AssetMerged { from: Asset, into: Asset },
+    Linked {
+        asset: Asset,
+        person: Person,
+        role: Role,
+        until: Option<Micros>,
+    },
+    Unlinked {
+        asset: Asset,
+        person: Person,
+        role: Role,
+    },
+    OwnerChanged {
+        asset: Asset,
+        owners: Vec<Person>,
+    },
+    SubjectMerged {
+        from: Person,
+        into: Person,
+    },
+    AssetMerged {
+        from: Asset,
+        into: Asset,
+    },
     PrivateModeStarted(Asset),
     PrivateModeEnded(Asset),
-    GatewayEnrolled { gateway: Name, station: Name, pinned: Option<Asset> },
+    GatewayEnrolled {
+        gateway: Name,
+        station: Name,
+        pinned: Option<Asset>,
+    },
     EnrolmentEnded(Name),
-    RecipientKeyActivated { recipient: Name, purpose: Name, key: u32 },
+    RecipientKeyActivated {
+        recipient: Name,
+        purpose: Name,
+        key: u32,
+    },
     RecipientKeyRevoked(u32),
-    HoldSet { flow: Name, until: Micros },
+    HoldSet {
+        flow: Name,
+        until: Micros,
+    },
     HoldLifted(EntryId),
-    ErasureOrdered { whom: Whom, purpose: Option<Name> },
+    ErasureOrdered {
+        whom: Whom,
+        purpose: Option<Name>,
+    },
+    ErasureExcepted {
+        erasure: EntryId,
+        flow: Name,
+        until: Micros,
+    },
+    MilestoneReached(Milestone),
+    DisclosureApproved {
+        name: Name,
+        ground: Ground,
+        assets: Vec<Asset>,
+        flows: Vec<Name>,
+        until: Micros,
+    },
+    DisclosureEnded(EntryId),
+    /// With a receipt: because the restricted person consents.
+    RestrictionExcepted {
+        restriction: EntryId,
+        flows: Vec<Name>,
+        receipt: Option<u32>,
+        until: Micros,
+    },
     Voided(EntryId),
 }
 

@@ -7,7 +7,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
 };
-use vernport_policy::{Bundle, Rules};
+use vernport_policy::Rules;
 use vernport_review::trial::{Failure, Trial};
 use vernport_types::Catalogue;
 
@@ -92,7 +92,7 @@ fn tried(folder: &Path, catalogue: &Catalogue) -> Tried {
 
 fn rules(folder: &Path, catalogue: &Catalogue) -> Result<Rules> {
     let (file, text) = shipped::read_bundle(folder)?;
-    Ok(Rules::compile(&Bundle::from_toml(&file, &text)?, catalogue)?)
+    Ok(Rules::compile(&shipped::load(&file, &text)?, catalogue)?)
 }
 
 /// The trials of a bundle, by name.

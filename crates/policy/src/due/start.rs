@@ -3,11 +3,11 @@
 //! None: it did not start yet, and the latest time of the envelope counts alone.
 
 use super::Kept;
-use crate::StartEvent;
+use crate::{Rules, StartEvent, opening::held_by_form};
 use vernport_registry::{Against, ConsentQuestion, Facts, Milestone, Whom};
-use vernport_types::{SubjectId, UtcMicros};
+use vernport_types::{Slug, SubjectId, UtcMicros};
 
-pub(super) fn started(facts: &Facts, kept: &Kept<'_>, now: UtcMicros) -> Option<UtcMicros> {
+pub(super) fn started(facts: &Facts, rules: &Rules, kept: &Kept<'_>, now: UtcMicros) -> Option<UtcMicros> {
     let named = kept.flow.retention.start.as_str();
     let start = StartEvent::ALL.iter().find(|start| start.as_str() == named)?;
     let of_asset = |milestone| facts.milestone(Whom::Asset(kept.asset), milestone, now).map(|(_, at)| at);
@@ -18,7 +18,7 @@ pub(super) fn started(facts: &Facts, kept: &Kept<'_>, now: UtcMicros) -> Option<
         StartEvent::RelationshipEnd => relationship_end(facts, kept, now),
         StartEvent::WarrantyEnd => of_asset(Milestone::WarrantyEnded),
         StartEvent::VehicleEndOfLife => of_asset(Milestone::VehicleEnded),
-        StartEvent::ConsentEnd => consent_end(facts, kept, now),
+        StartEvent::ConsentEnd => consent_end(facts, rules, kept, now),
         StartEvent::AccountClosed => account_closed(facts, kept, now),
     }
 }
@@ -54,7 +54,7 @@ fn relationship_end(facts: &Facts, kept: &Kept<'_>, now: UtcMicros) -> Option<Ut
 /// When the first of the consents that the flow rests on ended: one that is
 /// given again later is for what is read later. An objection that is absolute
 /// ends it as well (WEST-7.3).
-fn consent_end(facts: &Facts, kept: &Kept<'_>, now: UtcMicros) -> Option<UtcMicros> {
+fn consent_end(facts: &Facts, rules: &Rules, kept: &Kept<'_>, now: UtcMicros) -> Option<UtcMicros> {
     let flow = kept.flow;
     let holders = kept.subjects.iter().filter(|(role, _)| flow.roles.contains(role));
     let consents = holders.flat_map(|(role, subject)| {
@@ -67,7 +67,12 @@ fn consent_end(facts: &Facts, kept: &Kept<'_>, now: UtcMicros) -> Option<UtcMicr
                 category: *category,
                 recipient: &flow.recipient,
             };
-            facts.consent_ended(&asked, kept.read_at, now)
+            // On a form that is about something else nothing was consented to.
+            let end = |form: &Slug, at: UtcMicros, until: UtcMicros| {
+                let asked = (&flow.purpose, &flow.recipient, *category);
+                held_by_form(rules, form, asked, (at, until)).unwrap_or(at)
+            };
+            facts.consent_ended(&asked, end, kept.read_at, now)
         })
     });
     let absolute = [(flow.marketing, Against::Marketing), (flow.profiling, Against::Profiling)];

@@ -88,11 +88,7 @@ impl Naive {
         let subject = self.subject(subject);
         let mine = || self.objections.iter().filter(|(of, o)| *of == subject && o.against == *against).rev();
         for (_, o) in mine() {
-<<<<<<< HEAD
             if o.outcome == Some(true) || matches!(against, Against::Marketing | Against::Profiling) {
-=======
-            if o.outcome == Some(true) || against.is_absolute() {
->>>>>>> main
                 return Objected::Upheld { entry: o.entry };
             }
         }
@@ -107,7 +103,8 @@ impl Naive {
     pub(crate) fn objected(&self, subject: SubjectId, against: &Against) -> Option<UtcMicros> {
         let subject = self.subject(subject);
         let mut stand = self.objections.iter().filter(|(of, o)| {
-            let upheld = o.outcome == Some(true) || *against == Against::Marketing;
+            let absolute = matches!(against, Against::Marketing | Against::Profiling);
+            let upheld = o.outcome == Some(true) || absolute;
             *of == subject && o.against == *against && upheld
         });
         stand.next().map(|(_, o)| self.times[&o.entry])

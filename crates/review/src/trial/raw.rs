@@ -60,6 +60,43 @@ pub(super) struct RawOpening {
     pub(super) station: Option<String>,
 }
 
+/// An `[[expect]]` on a message.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawMessage {
+    pub(super) time: Value,
+    pub(super) message: Slug,
+    pub(super) subject: String,
+    #[serde(default = "yes")]
+    pub(super) similar: bool,
+    pub(super) allowed: Option<bool>,
+    pub(super) withheld: Option<String>,
+}
+
+/// A class that may tell customers of similar goods does.
+const fn yes() -> bool {
+    true
+}
+
+/// An `[[expect]]` on what is kept.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawDue {
+    pub(super) time: Value,
+    pub(super) due: RawKept,
+    pub(super) at: Option<Value>,
+    pub(super) held: Option<bool>,
+}
+
+/// What is kept.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawKept {
+    pub(super) asset: String,
+    pub(super) flow: Slug,
+    pub(super) read: Value,
+}
+
 /// Where an expectation stands, and the world that its names and times are of.
 pub(super) struct Place<'a> {
     pub(super) file: &'a str,

@@ -112,3 +112,155 @@ sent = "destroy:overdue"
     );
     assert_eq!(came(&restricted), "park:restricted");
 }
+
+const DUE: &str = r#"
+due = { asset = "car", flow = "odometer", read = 2026-05-01T09:00:00Z }
+"#;
+
+#[test]
+fn what_is_kept_has_to_go_at_its_due_time_unless_something_holds_it() {
+    // Seven days after the reading: the period of the rule.
+    let plain = format!("{DUE}time = 2026-05-02T09:00:00Z\n");
+    is_met(&format!("{plain}at = 2026-05-08T09:00:00Z"));
+    is_met(&format!("{plain}held = false"));
+    assert_eq!(came(&format!("{plain}at = 2026-05-08T09:00:01Z")), "due 2026-05-08T09:00:00Z");
+    assert_eq!(came(&format!("{plain}held = true")), "not held, due 2026-05-08T09:00:00Z");
+    let restricted = "\n[[event]]\ntime = 2026-05-02T08:00:00Z\nkind = \"restriction-set\"\n\
+                      whom = { asset = \"car\" }\nground = \"accuracy-disputed\"\n";
+    is_met(&format!("{plain}held = true{restricted}"));
+    assert!(came(&format!("{plain}held = false{restricted}")).starts_with("held, due"));
+    let none = plain.replace("odometer", "no-such");
+    assert_eq!(came(&format!("{none}held = false")), "a bundle without it");
+}
+
+#[test]
+fn a_message_is_allowed_or_withheld_for_its_reason() {
+    let at = |message: &str, time: &str, rest: &str| {
+        format!("time = 2026-05-01T{time}Z\nmessage = \"{message}\"\nsubject = \"kari\"\n{rest}")
+    };
+    is_met(&at("service-note", "10:00:00", "allowed = true"));
+    assert_eq!(came(&at("service-note", "10:00:00", "withheld = \"consent-missing\"")), "allowed");
+    let letter = |time: &str, rest: &str| at("coach-letter", time, &format!("similar = false\n{rest}"));
+    is_met(&letter("10:00:00", "withheld = \"consent-missing\""));
+    assert_eq!(came(&letter("10:00:00", "allowed = true")), "withheld consent-missing");
+    let given = "\n[[event]]\ntime = 2026-05-01T10:30:00Z\nkind = \"consent-given\"\nsubject = \"kari\"\n\
+                 role = \"driver\"\npurpose = \"letters\"\nrecipient = \"workshop\"\ncategories = [\"odometer\"]\n\
+                 form = \"letters-1\"\nvalid_until = 2027-05-01T10:30:00Z\n";
+    is_met(&letter("10:30:00", &format!("allowed = true{given}")));
+    is_met(&letter("10:29:59", &format!("withheld = \"consent-missing\"{given}")));
+    let objected = format!(
+        "{given}[[event]]\ntime = 2026-05-01T11:00:00Z\nkind = \"objection-raised\"\nsubject = \"kari\"\n\
+         against = \"marketing\"\n"
+    );
+    is_met(&letter("11:00:00", &format!("withheld = \"objection-upheld\"{objected}")));
+    is_met(&at("service-note", "11:00:00", &format!("allowed = true{objected}")));
+    assert_eq!(came(&at("no-such", "10:00:00", "allowed = true")), "a bundle without it");
+}
+
+#[test]
+fn a_message_about_similar_goods_is_for_customers() {
+    let letter = |similar: bool, rest: &str| {
+        format!(
+            "time = 2026-05-01T10:00:00Z\nmessage = \"coach-letter\"\nsubject = \"kari\"\nsimilar = {similar}\n{rest}"
+        )
+    };
+    let orderer = "[[event]]\ntime = 2026-05-01T07:00:00Z\nkind = \"linked\"\nasset = \"car\"\nsubject = \"kari\"\n\
+                   role = \"orderer\"\n";
+    is_met(&letter(true, &format!("allowed = true\n{orderer}")));
+    is_met(&letter(false, &format!("withheld = \"consent-missing\"\n{orderer}")));
+    let unsaid = letter(true, &format!("allowed = true\n{orderer}")).replace("similar = true\n", "");
+    is_met(&unsaid);
+}
+
+const NEAR: &str = r#"
+time = 2026-05-01T10:05:00Z
+asset = "car"
+signal = "Vehicle.TraveledDistance"
+value = 158910605
+flow = "near"
+"#;
+
+#[test]
+fn what_was_read_before_counts_as_a_sample_where_it_was_released() {
+    let before = |at: &str| format!("{NEAR}before = [2026-05-01T{at}Z]\n");
+    is_met(&format!("{}withheld = \"sampled-out\"", before("10:00:01")));
+    is_met(&format!("{}released = 158910000", before("10:00:00")));
+    // Nothing was released before the order was open.
+    is_met(&format!("{}released = 158910000", before("07:00:00")));
+    assert_eq!(came(&format!("{}released = 158910000", before("10:00:01"))), "withheld sampled-out");
+}
+
+#[test]
+fn a_gateway_that_hears_nothing_believes_for_as_long_as_the_flow_says() {
+    let head = |at: &str| format!("{NEAR}head = 2026-05-01T{at}Z\n");
+    is_met(&format!("{}released = 158910000", head("10:03:00")));
+    is_met(&format!("{}withheld = \"grant-stale\"", head("10:02:59")));
+    assert_eq!(came(&format!("{}released = 158910000", head("10:02:59"))), "withheld grant-stale");
+}
+
+#[test]
+fn recognition_source_station_keys_and_retention_are_held_against_too() {
+    is_met(&format!("{NEAR}by = \"tool\"\nwithheld = \"identification-too-weak\""));
+    is_met(&format!("{NEAR}by = \"asserted\"\nreleased = 158910000"));
+    is_met(&format!("{NEAR}station = \"main/bay-1\"\nwithheld = \"no-grant\""));
+    is_met(&format!("{NEAR}station = \"main/bay-2\"\nfrom = \"manual\"\nreleased = 158910000"));
+    is_met(&format!("{NEAR}released = 158910000\nlatest_due = \"P30D\""));
+    let due = came(&format!("{NEAR}released = 158910000\nlatest_due = \"P29D\""));
+    assert!(due.starts_with("P30D"), "{due}");
+    let text = |without: &str, outcome: &str| {
+        format!(
+            "clause = \"T-8\"\nsays = \"A test.\"\nwithout_keys = [\"{without}\"]\n{WORLD}[[expect]]\n{NEAR}{outcome}"
+        )
+    };
+    for (without, outcome) in
+        [("coach", "withheld = \"recipient-key-missing\""), ("workshop", "released = 158910000")]
+    {
+        let trial = Trial::from_toml("t.toml", &text(without, outcome)).expect("a trial");
+        assert_eq!(trial.run(&rules(), &catalogue()), [], "{without}");
+    }
+}
+
+#[test]
+fn a_signal_is_expected_of_the_flow_that_names_it_or_of_none() {
+    let vin =
+        "time = 2026-05-01T10:05:00Z\nasset = \"car\"\nsignal = \"Vehicle.VehicleIdentification.VIN\"\n";
+    is_met(&format!("{vin}value = \"a label\"\nwithheld = \"category-not-in-notice\""));
+    assert_eq!(
+        came(&format!("{vin}flow = \"near\"\nwithheld = \"category-not-in-notice\"")),
+        "no flow with it, withheld category-not-in-notice"
+    );
+    let odometer = ODOMETER.replace("flow = \"odometer\"\n", "");
+    assert_eq!(
+        came(&format!("{odometer}withheld = \"no-purpose\"")),
+        "flow odometer with it, released 158910605; flow near with it, released 158910000"
+    );
+    assert_eq!(
+        came(&format!("{vin}value = 3\nwithheld = \"category-not-in-notice\"")),
+        "a value that no Label is"
+    );
+    let unknown = vin.replace("VIN", "WIN");
+    assert_eq!(
+        came(&format!("{unknown}withheld = \"unknown-signal\"")),
+        "a catalogue without it (config/signals)"
+    );
+}
+
+#[test]
+fn every_kind_of_value_is_written_and_shown() {
+    let at = "time = 2026-05-01T10:05:00Z\nasset = \"car\"\n";
+    let code = format!("{at}signal = \"Vehicle.Diagnostics.DTCList\"\nvalue = \"P0126\"\n");
+    is_met(&format!("{code}flow = \"odometer\"\nreleased = \"P0126\""));
+    is_met(&format!("{code}flow = \"near\"\nreleased = \"present\""));
+    assert_eq!(came(&format!("{code}flow = \"odometer\"\nreleased = \"P0127\"")), "released \"P0126\"");
+    let spn = code.replace("\"P0126\"", "{ spn = 629, fmi = 12 }");
+    is_met(&format!("{spn}flow = \"odometer\"\nreleased = {{ spn = 629, fmi = 12 }}"));
+    let none = code.replace("\"P0126\"", "{ none = true }");
+    is_met(&format!("{none}flow = \"near\"\nreleased = {{ none = true }}"));
+    let place = format!(
+        "{at}signal = \"Vehicle.CurrentLocation\"\nvalue = {{ lat = 59.9127, lon = 10.7461 }}\nflow = \"near\"\n"
+    );
+    let shown = came(&format!("{place}released = {{ h3 = \"8609a7c9fffffff\" }}"));
+    let cell = shown.strip_prefix("released ").expect("a cell");
+    assert!(cell.starts_with("{ h3 = \"86"), "{cell}");
+    is_met(&format!("{place}released = {cell}"));
+}

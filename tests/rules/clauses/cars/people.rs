@@ -1,8 +1,9 @@
 //! CARS-8.7, CARS-9, CARS-10 and CARS-12: what people may say, and what they were told.
 
 use super::{BUNDLE, stood};
-use crate::clauses::world::{open_signals, refused, rules, world};
-use vernport_types::Source;
+use crate::clauses::world::{catalogue, open_signals, refused, rules, text, world};
+use vernport_policy::{Bundle, BundleFile, Minimiser, Rules};
+use vernport_types::{Slug, Source};
 
 /// A car at the station, before an order, in one, and after it.
 const ORDERED: &str = r#"
@@ -80,4 +81,43 @@ fn cars_12_1_every_record_names_the_notice_and_nothing_is_read_before_it() {
     world(BUNDLE, "CARS-12.1");
     let [cars, _] = stood();
     assert!(cars.batches.iter().all(|batch| batch.body.head.context.notice == "cars-1"));
+}
+
+/// Terms of one service of Cars, on top of its bundle.
+fn overlay(rules: &str) -> Result<Rules, String> {
+    let base = text(BUNDLE);
+    let start = base.find("[controller]").expect("a controller");
+    let end = start + base[start..].find("\n\n").expect("the end of the table");
+    let hash = hex::encode(vernport_crypto::sha256(base.as_bytes()));
+    let terms = format!(
+        "format = 1\nname = \"fleet-care\"\nextends = {{ bundle = \"{BUNDLE}\", hash = \"{hash}\" }}\n{}\n\n{rules}",
+        &base[start..end]
+    );
+    let mut read = |name: &Slug| Ok(BundleFile { file: format!("{name}.toml"), text: base.clone() });
+    let bundle = Bundle::load("fleet-care.toml", &terms, &mut read).map_err(|error| error.to_string())?;
+    Rules::compile(&bundle, &catalogue()).map_err(|error| error.to_string())
+}
+
+/// What the service reports to its customer: the distance in these steps.
+fn report(minimiser: &str) -> String {
+    format!(
+        "[[flow]]\nid = \"customer-report\"\npurpose = \"service-delivery\"\nrecipient = \"nordic-haulage\"\n\
+         retention = \"after-last-contact\"\ndeliver = {{ store = true, topic = \"plain\" }}\n\
+         weakest = \"asserted\"\nwindow = \"order\"\nclauses = [\"CARS-8.7\"]\nassumed = true\n\
+         [flow.signals]\n\"Vehicle.TraveledDistance\" = \"{minimiser}\"\n"
+    )
+}
+
+#[test]
+fn cars_8_7_the_terms_of_a_service_may_tighten_the_rules_and_never_widen_them() {
+    let base = rules(BUNDLE);
+    let rules = overlay(&report("round-10000")).expect("coarser terms");
+    let flow = rules.find(&"customer-report".parse().expect("a slug")).expect("the flow");
+    assert_eq!(flow.signals.len(), 1, "no trouble codes, no distance to the next service");
+    assert_eq!(flow.signals[0].1, Minimiser::Round(10_000));
+    assert_eq!(rules.flows().len(), base.flows().len(), "the others stand as they do for everybody");
+    for wider in ["round-500", "exact"] {
+        let said = overlay(&report(wider)).expect_err("finer than what everybody was told");
+        assert!(said.contains("permits what its base does not"), "{said}");
+    }
 }

@@ -3,8 +3,7 @@
 use super::{BUNDLE, stood, tenant};
 use crate::clauses::world::{changed_text, compile, refused_text, rules, run, text};
 use vernport_crypto::SigningKey;
-use vernport_gateway::rules::{sign, verify};
-use vernport_policy::RecipientRole;
+use vernport_policy::{RecipientRole, sign_bundle, verify_bundle};
 
 /// The terms of the workshop's hosting, at the edges of the agreement.
 const AGREEMENT: &str = r#"
@@ -118,20 +117,18 @@ fn cars_11_1_for_a_workshop_cars_is_processor_and_gets_nothing_itself() {
 #[test]
 fn cars_11_2_a_purpose_counts_only_under_the_workshop_s_own_key() {
     let (hov, cars) = (SigningKey::generate(), SigningKey::generate());
-    let signature = sign(&hov, tenant());
-    assert!(verify(&hov.verifying_key(), tenant(), &signature).is_ok());
-    let added = "[[purpose]]\nid = \"improve-services\"\niri = \"https://w3id.org/dpv#ImproveExistingProductsAndServices\"\n\
-                 basis = \"A6-1-f\"\nbalancing = \"of Cars\"\nnecessity = \"Cars would like it.\"\nclauses = [\"CARS-4.9\"]\n\n";
+    let signed = |key: &SigningKey, text: &str| format!("{}\n", sign_bundle(key, text));
+    let taken =
+        |text: &str, signature: &str| verify_bundle(&hov.verifying_key(), text, Some(signature)).is_ok();
+    let signature = signed(&hov, tenant());
+    assert!(taken(tenant(), &signature));
+    let added = "[[purpose]]\nid = \"improve-services\"\nbasis = \"A6-1-f\"\nbalancing = \"of Cars\"\n\
+                 iri = \"https://w3id.org/dpv#ImproveExistingProductsAndServices\"\n\
+                 necessity = \"Cars would like it.\"\nclauses = [\"CARS-4.9\"]\n\n";
     let widened = changed_text(tenant(), "[[recipient]]", &format!("{added}[[recipient]]"));
     assert!(compile(&widened).is_ok(), "nothing but the signature keeps it out");
-    assert!(
-        verify(&hov.verifying_key(), &widened, &signature).is_err(),
-        "what was signed has no such purpose"
-    );
-    assert!(
-        verify(&hov.verifying_key(), &widened, &sign(&cars, &widened)).is_err(),
-        "Cars' key signs its own only"
-    );
+    assert!(!taken(&widened, &signature), "what was signed has no such purpose");
+    assert!(!taken(&widened, &signed(&cars, &widened)), "the key of Cars signs its own bundle only");
 }
 
 #[test]

@@ -26,24 +26,29 @@ impl Facts {
     /// by what is known now: withdrawn, or run out without a renewal in time.
     /// None if it is in force still. A consent that is given again later is
     /// another one. Where none was in force at `since`, it had ended by then.
+    ///
+    /// `end` says for how long a consent holds by the rules: of its form, when it
+    /// was given, and its own end.
     pub fn consent_ended(
         &self,
         asked: &ConsentQuestion<'_>,
+        end: impl Fn(&Slug, UtcMicros, UtcMicros) -> UtcMicros,
         since: UtcMicros,
         now: UtcMicros,
     ) -> Option<UtcMicros> {
         let said = self.said_of(&asked.into(), now);
+        let until = |item: &Item<Given>| end(&item.says.form, item.occurred, item.says.until);
         let known = |item: &&&Item<Given>, at: UtcMicros| item.occurred.max(item.recorded) <= at;
         let in_force = |at: UtcMicros| {
             let last = said.given.iter().filter(|item| known(item, at)).max_by_key(|item| item.place());
             last.is_some_and(|last| {
                 let withdrawn = said.withdrawals.iter().any(|(w, ..)| last.occurred <= *w && *w <= at);
-                at < last.says.until && !withdrawn
+                at < until(last) && !withdrawn
             })
         };
         // It can only end where something was withdrawn, ran out, or was replaced.
         let replaced = said.given.iter().map(|item| item.occurred.max(item.recorded));
-        let ran_out = said.given.iter().map(|item| item.says.until);
+        let ran_out = said.given.iter().map(|item| until(item));
         let withdrawn = said.withdrawals.iter().map(|(at, ..)| *at);
         let mut moments: Vec<UtcMicros> = replaced.chain(ran_out).chain(withdrawn).collect();
         moments.push(since);
