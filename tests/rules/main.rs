@@ -3,3 +3,5 @@
 mod clauses;
 mod random;
 mod reference;
+mod regressions;
+mod small;
