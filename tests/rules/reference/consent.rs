@@ -65,18 +65,22 @@ pub(super) fn consented(known: &Known<'_>, wanted: Wanted, now: Micros) -> Resul
 /// Design 3.2 and note 0004: a consent that ended and was given again is in force for what is
 /// read from then on. Whether one was in force at each moment from one time to another.
 pub(super) fn held(known: &Known<'_>, wanted: Wanted, since: Micros, now: Micros) -> Result<(), Name> {
+    // Between two of these nothing about consent changes.
     let times = |entry: &Entry| {
-        let mut times = vec![entry.occurred, entry.recorded];
+        let mut times = Vec::new();
         if let Some(consent) = consent(&entry.event) {
             let form = consent.form.and_then(|used| known.bundle.forms.iter().find(|form| form.id == used));
-            times.push(consent.until);
+            times.extend([entry.occurred, entry.recorded, consent.until]);
             times.extend(form.map(|form| calendar::months_later(entry.occurred, form.months)));
+        } else if matches!(entry.event, Event::ConsentWithdrawn(_)) {
+            times.extend([entry.occurred, entry.recorded]);
         }
         times
     };
     let mut moments: Vec<Micros> = known.ledger.iter().flat_map(times).chain([since, now]).collect();
     moments.retain(|moment| (since..=now).contains(moment));
     moments.sort_unstable();
+    moments.dedup();
     moments.into_iter().try_for_each(|then| consented_then(known, wanted, then, now).map(|_| ()))
 }
 
