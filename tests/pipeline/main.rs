@@ -16,6 +16,7 @@ mod rights;
 mod room;
 mod simulator;
 mod stand;
+mod station;
 mod strangers;
 mod truck;
 mod wire;

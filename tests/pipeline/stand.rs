@@ -41,22 +41,24 @@ impl Stand {
     /// Westrum, where the truck was handed in; its gateway is not started.
     /// `bundles` are those of the set, of which Westrum's is the first.
     pub(crate) async fn of(bundles: &[&str], bus: &str, brokers: bool) -> Result<Self> {
-        let folder = tempfile::tempdir()?;
         let bundles = bundles.iter().map(|name| Ok(((*name).to_owned(), shipped::bundle_text(name)?.1)));
-        let setting = Setting {
-            bundles: bundles.collect::<Result<_>>()?,
-            bus: bus.into(),
-            file_time: true,
-            clock: Arc::new(SystemClock),
-            brokers,
-        };
+        let stand = Self::empty(bundles.collect::<Result<_>>()?, bus, brokers).await?;
+        let now = stand.stage.clock.now().wall;
+        let entries = stand.world.entries(&stand.controller.id, &stand.registrar.identity, now)?;
+        stand.registrar.record(entries).await?;
+        Ok(stand)
+    }
+
+    /// The same under these texts, and nothing of the truck's world is recorded yet but the keys.
+    pub(crate) async fn empty(bundles: Vec<(String, String)>, bus: &str, brokers: bool) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let setting =
+            Setting { bundles, bus: bus.into(), file_time: true, clock: Arc::new(SystemClock), brokers };
         let stage = Stage::set_up(&folder.path().join("set"), setting).await?;
         let controller = stage.dev.controller.first().context("a set has a controller")?.clone();
         let registrar = stage.registrar(&controller)?;
         let world = truck_world()?;
         registrar.activate_keys(&stage.dev, &controller).await?;
-        let now = stage.clock.now().wall;
-        registrar.record(world.entries(&controller.id, &registrar.identity, now)?).await?;
         Ok(Self { stage, controller, registrar, world, _folder: folder })
     }
 
@@ -120,6 +122,8 @@ pub(crate) struct OnBus {
     truck: Truck,
     wire: VirtualSender,
     now: BootMicros,
+    /// How many frames an earlier run of the gateway heard.
+    earlier: usize,
     /// All that was sent.
     pub(crate) sent: Vec<(BootMicros, CanFrame)>,
 }
@@ -129,19 +133,19 @@ impl OnBus {
     pub(crate) fn arrive(stand: &Stand, speed_km_per_h: u8) -> Result<Self> {
         let node = stand.stage.buses.attach(&stand.controller.name, Arc::clone(&stand.stage.clock))?;
         let truck = truck::truck(truck::VIN, speed_km_per_h, BootMicros(0))?;
-        Ok(Self { truck, wire: node.sender(), now: BootMicros(0), sent: Vec::new() })
+        Ok(Self { truck, wire: node.sender(), now: BootMicros(0), earlier: 0, sent: Vec::new() })
+    }
+
+    /// The gateway was started anew: it counts from 0.
+    pub(crate) fn restarted(&mut self) {
+        self.earlier = self.sent.len();
     }
 
     /// It talks for so many seconds of its own time, as fast as it can; until the gateway has taken
     /// all of it and queued what it releases.
     pub(crate) async fn drive(&mut self, stand: &Stand, seconds: u64) -> Result<Status> {
-        let frames = truck::drive(&mut self.truck, self.now, seconds);
-        self.now = BootMicros(self.now.0 + seconds * 1_000_000);
-        for (_, frame) in &frames {
-            self.wire.send(frame);
-        }
-        self.sent.extend(frames);
-        let sent = u64::try_from(self.sent.len())?;
+        self.talk(seconds);
+        let sent = u64::try_from(self.sent.len() - self.earlier)?;
         stand
             .until("everything heard and queued", |status| {
                 status.tally.frames >= sent && status.tally.gathered == 0
@@ -149,10 +153,42 @@ impl OnBus {
             .await
     }
 
+    /// It talks until the gateway is in a state.
+    pub(crate) async fn drive_until(
+        &mut self,
+        stand: &Stand,
+        state: &str,
+        is: impl Fn(&Status) -> bool,
+    ) -> Result<Status> {
+        for _ in 0..10_000 {
+            let status = stand.stage.gateway(&stand.controller)?.status().await?;
+            if is(&status) {
+                return Ok(status);
+            }
+            self.talk(1);
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        anyhow::bail!("the gateway did not reach the state '{state}'")
+    }
+
+    fn talk(&mut self, seconds: u64) {
+        let frames = truck::drive(&mut self.truck, self.now, seconds);
+        self.now = BootMicros(self.now.0 + seconds * 1_000_000);
+        for (_, frame) in &frames {
+            self.wire.send(frame);
+        }
+        self.sent.extend(frames);
+    }
+
     /// What the flow "workshop" has to release of what was sent since `from`, without times.
     pub(crate) fn workshop(&self, from: usize) -> Result<Opened> {
+        self.workshop_of(from..self.sent.len())
+    }
+
+    /// The same of some of what was sent.
+    pub(crate) fn workshop_of(&self, sent: std::ops::Range<usize>) -> Result<Opened> {
         let stamp = |at| Stamp { wall: UtcMicros(0), boot: at, quality: TimeQuality::Bounded };
-        let frames = self.sent[from..].iter().map(|(at, frame)| (stamp(*at), frame));
+        let frames = self.sent[sent].iter().map(|(at, frame)| (stamp(*at), frame));
         Ok(truck::workshop(frames)?.timeless())
     }
 }

@@ -1,6 +1,7 @@
 //! The rules: the shipped bundles kept to their notices, clause by clause.
 
 mod clauses;
+mod mutation;
 mod random;
 mod reference;
 mod regressions;

@@ -7,7 +7,7 @@
 //! tells central what is in effect there.
 
 use serde::{Deserialize, Serialize};
-use vernport_policy::{SignedHead, Snapshot};
+use vernport_policy::{SignedHead, SignedMerged, Snapshot};
 use vernport_types::Slug;
 
 /// The longest wait that central grants, at the feed and at the ledger, in milliseconds.
@@ -41,6 +41,9 @@ pub struct Feed {
     pub head: SignedHead,
     /// The grants; none if they are those that the gateway has.
     pub snapshot: Option<Snapshot>,
+    /// How much of what was said at the station the snapshot knows; for a gateway that has brought some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merged: Option<SignedMerged>,
 }
 
 mod hex_bytes {

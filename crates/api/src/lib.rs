@@ -19,6 +19,7 @@ mod feed;
 mod ledger;
 mod problem;
 mod reads;
+mod segment;
 
 pub use answer::{Answer, BatchAnswer, BatchAnswers};
 pub use blob::Blob;
@@ -29,6 +30,7 @@ pub use ledger::{
 };
 pub use problem::{Code, PROBLEM_JSON, Problem};
 pub use reads::{FindAnswer, FindRequest, MAX_READ_LIMIT, ReadAnswer, ReadRequest, Status};
+pub use segment::{LinkOutcome, LinkResult, MAX_LINKS, SealedIdentifier, SegmentAnswer, SegmentRequest};
 
 /// The version of this contract, the first part of every path.
 pub const VERSION: u16 = 1;
@@ -39,6 +41,8 @@ pub const PATH_BATCHES: &str = "/v1/batches";
 pub const PATH_FEED: &str = "/v1/feed";
 /// Where a registrar records what people and firms said: [`LedgerRequest`] in, [`LedgerAnswer`] out.
 pub const PATH_LEDGER: &str = "/v1/ledger";
+/// Where a gateway brings what was said at its station: [`SegmentRequest`] in, [`SegmentAnswer`] out.
+pub const PATH_SEGMENTS: &str = "/v1/segments";
 /// Where a recipient fetches what is sealed to it: [`ReadRequest`] in, [`ReadAnswer`] out.
 pub const PATH_READS: &str = "/v1/reads";
 /// Where a registrar looks up an asset: [`FindRequest`] in, [`FindAnswer`] out.

@@ -73,6 +73,12 @@ codes! {
     Busy = 503, "busy", "central is busy, ask again later";
     /// Something failed at central.
     Internal = 500, "internal", "something failed at central";
+    /// A link of a segment is not signed by its gateway, or says what no station may say.
+    LinkForged = 422, "link-forged", "a link is not one that this gateway may have signed";
+    /// A link does not follow the last one that central has.
+    LinkGap = 409, "link-gap", "a link does not follow the last one of its chain";
+    /// The place of a link was taken before, by another link.
+    LinkReplaced = 409, "link-replaced", "the place of a link was taken before by another one";
 }
 
 impl fmt::Display for Code {

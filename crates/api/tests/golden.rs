@@ -6,17 +6,19 @@ use std::fmt::Debug;
 use vernport_api::{
     Answer, BatchAnswer, BatchAnswers, Blob, Code, Consented, ConsentsAnswer, ConsentsRequest, EntryResult,
     FeedNonce, FeedRequest, FindAnswer, FindRequest, GatewayEffect, GoesOn, LedgerAnswer, LedgerEffect,
-    Person, Problem, ReadAnswer, ReadRequest, Status, Stopped, batch,
+    LinkOutcome, LinkResult, Person, Problem, ReadAnswer, ReadRequest, SealedIdentifier, SegmentAnswer,
+    SegmentRequest, Status, Stopped, batch,
     explain::{
         EXPLANATION_FORMAT, ExplainAnswer, ExplainRequest, Explained, ExplainedEntry, ExplainedRelease,
         Explanation, Vehicle,
     },
 };
-use vernport_policy::{SourceClass, StationRef};
-use vernport_registry::{ReceiptCode, Role};
+use vernport_crypto::{BlindIndex, SigningKey};
+use vernport_policy::{Link, Merged, SourceClass, StationOpening, StationRef};
+use vernport_registry::{Actor, ActorRole, Entry, Event, OrderOpened, ReceiptCode, Role};
 use vernport_types::{
-    AssetId, BatchId, Category, EntryHash, GrantId, Identification, Identifier, KeyId, LegalBasis, Plate,
-    Reason, Slug, SubjectId, UtcMicros,
+    AssetId, BatchId, Category, EntryHash, GrantId, Identification, Identifier, KeyId, LegalBasis, LinkHash,
+    OrderId, Plate, Reason, SegmentId, Slug, SubjectId, TimeQuality, UtcMicros, VehicleAlias,
 };
 
 /// Both ways: the value is written as the file says, and the file is read as the value.
@@ -129,6 +131,64 @@ fn assets_are_found_like_this() {
     frozen(include_str!("../golden/find-request.json"), &FindRequest { identifier });
     let found = FindAnswer { asset: Some(AssetId::from_bytes([0xC3; 16])) };
     frozen(include_str!("../golden/find-answer.json"), &found);
+}
+
+#[test]
+fn links_are_brought_and_answered_like_this() {
+    let key = SigningKey::from_seed([7; 32]);
+    let gateway = slug("westrum-bay-1");
+    let said_at = UtcMicros(1_795_132_800_000_000);
+    let entry = Entry {
+        format: 1,
+        controller: "NO-999999999".parse().expect("a controller"),
+        event: Event::OrderOpened(OrderOpened {
+            order: OrderId::from_bytes([0x0D; 16]),
+            assets: vec![AssetId::from_bytes([0xC3; 16])],
+            station: StationRef { site: slug("main"), station: slug("bay-1") },
+            expires_at: said_at.plus_seconds(72 * 3_600),
+        }),
+        actor: Actor { role: ActorRole::Gateway, id: gateway.clone() },
+        occurred_at: said_at,
+        recorded_at: said_at,
+        source: gateway.clone(),
+        external_ref: "5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e/1".parse().expect("short"),
+    };
+    let link = Link {
+        format: Link::FORMAT,
+        gateway: gateway.clone(),
+        segment: SegmentId::from_bytes([0x5E; 16]),
+        sequence: 1,
+        previous: LinkHash::from_bytes([0; 32]),
+        clock: TimeQuality::Bounded,
+        entry: entry.clone(),
+        stands_here: false,
+        openings: vec![StationOpening {
+            flow: slug("workshop"),
+            grant: GrantId::from_bytes([0xA1; 16]),
+            alias: VehicleAlias::from_bytes([0xA7; 16]),
+        }],
+    };
+    let tip = link.tip();
+    let signed = link.sign(&key);
+    signed.verify(&key.verifying_key()).expect("signed just now");
+    let sealed = SealedIdentifier { index: BlindIndex::from_bytes([0xB1; 32]), sealed: Blob(vec![1, 0xFF]) };
+    let request = SegmentRequest { links: vec![signed], identifiers: vec![sealed] };
+    frozen(include_str!("../golden/segment-request.json"), &request);
+
+    let recorded =
+        LinkResult { sequence: 1, outcome: LinkOutcome::Recorded, entry: Some(entry.hash()), problem: None };
+    let refused = LinkResult {
+        sequence: 2,
+        outcome: LinkOutcome::Refused,
+        entry: None,
+        problem: Some("what was wrong, and how to mend it".into()),
+    };
+    let duplicate = LinkResult { sequence: 1, outcome: LinkOutcome::Duplicate, ..recorded.clone() };
+    let answer = SegmentAnswer { results: vec![duplicate, recorded, refused], tip };
+    frozen(include_str!("../golden/segment-answer.json"), &answer);
+
+    let merged = Merged { gateway, tip, snapshot_hash: [0xAB; 32] }.sign(&key);
+    frozen(include_str!("../golden/merged.json"), &merged);
 }
 
 #[test]

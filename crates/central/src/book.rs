@@ -73,6 +73,19 @@ impl Book {
         Some(book)
     }
 
+    /// Enters what a station opened by itself, before anything is computed with it.
+    pub(crate) fn enter_from_station(&mut self, row: GrantRow, alias: Option<AliasRow>) {
+        if let Some(row) = alias {
+            self.aliases.insert((row.asset, row.recipient, row.purpose, row.year), row.alias);
+        }
+        self.enter(row).expect("the opening was written just now");
+    }
+
+    /// Whether an asset is called something towards a recipient in a year.
+    pub(crate) fn has_alias(&self, asset: AssetId, recipient: &Slug, purpose: &Slug, year: i16) -> bool {
+        self.aliases.contains_key(&(asset, recipient.clone(), purpose.clone(), year))
+    }
+
     fn enter(&mut self, row: GrantRow) -> Option<()> {
         let opening: Opening = serde_json::from_str(&row.opening).ok()?;
         let (opened_at, closed, gateways) = (row.opened_at, row.closed, row.gateways.into_iter().collect());

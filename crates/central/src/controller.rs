@@ -18,7 +18,7 @@ use tokio::sync::{Mutex, MutexGuard, watch};
 use tokio_util::sync::CancellationToken;
 use vernport_api::{Answer, Code, LedgerRequest};
 use vernport_crypto::{IdentityKey, SigningKey, VerifyingKey, WrappingKey};
-use vernport_policy::{GrantId, Rules, Snapshot, SnapshotFor, snapshot};
+use vernport_policy::{GrantId, Rules, Snapshot, SnapshotFor, Tip, snapshot};
 use vernport_registry::{Entry, Event, Facts, GatewayEnrolled, Touched};
 use vernport_store::{Change, CommitError, Incoming, RecordError, Store, StoreError};
 use vernport_types::{AssetId, Catalogue, Clock, ControllerId, KeyId, Slug, UtcMicros};
@@ -111,6 +111,8 @@ pub(crate) struct State {
     /// Active keys, with recipient and purpose.
     pub(crate) keys: BTreeMap<KeyId, (Slug, Slug)>,
     pub(crate) watches: HashMap<Slug, Watch>,
+    /// How much of what was said at each station the facts know.
+    pub(crate) segments: BTreeMap<Slug, Tip>,
     /// No time before this counts any more: a clock set back reopens nothing.
     floor: UtcMicros,
     refreshed_at: UtcMicros,
@@ -129,6 +131,7 @@ impl State {
             places: BTreeMap::new(),
             keys: BTreeMap::new(),
             watches: HashMap::new(),
+            segments: BTreeMap::new(),
             floor: UtcMicros(i64::MIN),
             refreshed_at: UtcMicros(i64::MIN),
             next_end: UtcMicros(i64::MIN),
@@ -197,6 +200,10 @@ impl Controller {
                 let entry: Entry = serde_json::from_slice(&row.json).map_err(|_| LoadError::Entry)?;
                 fresh.facts.replay(&entry).map_err(|_| LoadError::Entry)?;
                 fresh.note_place(&entry);
+            }
+            for tip in &loaded.tips {
+                let at = Tip { segment: tip.segment, sequence: tip.sequence, link: tip.link };
+                fresh.segments.insert(tip.gateway.clone(), at);
             }
             fresh.book = Book::from_stored(loaded).ok_or(LoadError::Entry)?;
             fresh.watches = std::mem::take(&mut state.watches);

@@ -253,14 +253,21 @@ fn system_clock() -> impl Clock {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use vernport_policy::sign_bundle;
 
     /// The shipped bundle of a workshop lets its data stand in Norway only.
     fn load(region: Option<&str>) -> LoadError {
         let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config");
         let catalogue = Arc::new(catalogue(&config.join("signals")).expect("the shipped catalogue"));
+        let text = read(&config.join("bundles/westrum/bundle.toml")).expect("the shipped bundle");
+        let key = SigningKey::from_seed([1; 32]);
+        let signed = tempfile::tempdir().expect("a folder");
+        fs::write(signed.path().join("bundle.toml"), &text).expect("written");
+        fs::write(signed.path().join("bundle.sig"), sign_bundle(&key, &text).to_string()).expect("written");
         let controller = Controller {
             id: "NO-900000001".parse().expect("an id"),
-            bundle: config.join("bundles/westrum"),
+            bundle: signed.path().to_owned(),
+            bundle_key: key.verifying_key(),
             region: None,
             identity_key: config.join("no-such.key"),
             recovery_key: vernport_crypto::OpeningKey::from_bytes([1; 32]).wrapping_key(),

@@ -8,7 +8,7 @@ use crate::{
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 use vernport_api::{Feed, FeedRequest, GatewayEffect, MAX_WAIT_MS};
-use vernport_policy::{FlowGrant, GrantId, Head, Snapshot};
+use vernport_policy::{FlowGrant, GrantId, Head, Merged, Snapshot};
 use vernport_types::{Slug, UtcMicros};
 
 /// The era of the registry: raised by an operator after a restore from a backup.
@@ -120,7 +120,12 @@ impl Controller {
         let sequence = watch.sequences.next().unwrap_or_default();
         let head = Head { era: ERA, sequence, at: now, nonce: asked.nonce.0, snapshot_hash: watch.hash };
         watch.head_at = Some(now);
-        Ok(Feed { head: head.sign(&self.head_key), snapshot: with_snapshot.then(|| watch.snapshot.clone()) })
+        let merged = state.segments.get(&asked.gateway).map(|tip| {
+            let gateway = asked.gateway.clone();
+            Merged { gateway, tip: *tip, snapshot_hash: watch.hash }.sign(&self.head_key)
+        });
+        let snapshot = with_snapshot.then(|| watch.snapshot.clone());
+        Ok(Feed { head: head.sign(&self.head_key), snapshot, merged })
     }
 
     /// Waits until the awaited gateways that listen have told that they applied

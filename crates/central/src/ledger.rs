@@ -5,7 +5,6 @@ use crate::{
     config::Gateway,
     controller::{Computed, Controller, State, union},
     feed::Awaited,
-    identifier,
     refusal::Refusal,
 };
 use std::{collections::BTreeMap, time::Duration};
@@ -17,11 +16,12 @@ use vernport_policy::Snapshot;
 use vernport_registry::{
     Actor, ActorRole, ENTRY_FORMAT, Entry, Event, GatewayEnrolled, Refused, StationRef, Touched,
 };
+use vernport_seal::seal_identifier;
 use vernport_store::{Change, IdentifierRow, NewEntry, Place};
 use vernport_types::{AssetId, EntryHash, Slug, UtcMicros};
 
 /// Identifiers sealed to the controller, by blind index.
-type Sealed = BTreeMap<BlindIndex, Vec<u8>>;
+pub(crate) type Sealed = BTreeMap<BlindIndex, Vec<u8>>;
 
 impl Controller {
     /// Records entries, all or none of them.
@@ -98,7 +98,7 @@ impl Controller {
                 let detail = "each identifier needs an asset-identified entry with its blind index";
                 return Err(Refusal::new(Code::BadRequest, detail));
             }
-            let row = identifier::seal(&self.id, &self.recovery_key, &index, named)
+            let row = seal_identifier(&self.id, &self.recovery_key, &index, named)
                 .map_err(|_| Refusal::new(Code::Internal, "the controller's recovery key cannot be used"))?;
             sealed.insert(index, row);
         }
@@ -148,7 +148,7 @@ fn station(gateway: &Gateway) -> StationRef {
 }
 
 /// Under which name central itself says something.
-fn own_name() -> Slug {
+pub(crate) fn own_name() -> Slug {
     "central".parse().expect("a slug")
 }
 
@@ -174,7 +174,7 @@ fn refusal(refused: &Refused) -> Refusal {
 }
 
 /// What the store keeps of a new entry.
-fn note(change: &mut Change, entry: &Entry, hash: EntryHash, sealed: &Sealed) {
+pub(crate) fn note(change: &mut Change, entry: &Entry, hash: EntryHash, sealed: &Sealed) {
     let mut assets: Vec<AssetId> = Vec::new();
     let mut voids = None;
     match &entry.event {

@@ -4,6 +4,7 @@
 //! ```text
 //! POST /v1/ledger  → facts → grants ─┬→ snapshots, signed heads → POST /v1/feed
 //!                                    └→ standing of each batch ← POST /v1/batches → store
+//! POST /v1/segments → checked link by link, then as the ledger
 //! POST /v1/reads   → log entry → envelopes with their wraps
 //! ```
 //!
@@ -23,11 +24,11 @@ mod controller;
 mod deps;
 mod explain;
 mod feed;
-mod identifier;
 mod ledger;
 mod refusal;
 mod release;
 mod routes;
+mod segment;
 mod server;
 mod tls;
 

@@ -6,6 +6,7 @@ mod explain;
 mod feed;
 mod ledger;
 mod reads;
+mod segments;
 
 use crate::{
     controller::{Controller, Controllers},
@@ -24,12 +25,12 @@ use std::{sync::Arc, time::Duration};
 use tower_http::timeout::TimeoutLayer;
 use vernport_api::{
     Code, PATH_BATCHES, PATH_CONSENTS, PATH_EXPLAIN, PATH_FEED, PATH_FIND_ASSET, PATH_LEDGER, PATH_READS,
-    PATH_STATUS, Status,
+    PATH_SEGMENTS, PATH_STATUS, Status,
 };
 
 /// The longest JSON body but for the ledger's, in bytes.
 const MAX_JSON_BYTES: usize = 16 * 1024;
-/// The longest body of ledger entries, in bytes.
+/// The longest body of ledger entries or links, in bytes.
 const MAX_LEDGER_BYTES: usize = 1024 * 1024;
 
 type Served = Arc<Controllers>;
@@ -39,6 +40,7 @@ pub(crate) fn router(controllers: Served, request_timeout: Duration) -> Router {
         .route(PATH_BATCHES, post(batches::deliver))
         .route(PATH_FEED, post(feed::follow))
         .route(PATH_LEDGER, post(ledger::record))
+        .route(PATH_SEGMENTS, post(segments::merge))
         .route(PATH_READS, post(reads::read))
         .route(PATH_CONSENTS, post(consents::stand))
         .route(PATH_FIND_ASSET, post(reads::find_asset))

@@ -1,6 +1,10 @@
 //! What can be typed after `vernport`.
 
-use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+mod explain;
+
+pub use explain::{Explain, ExplainAudience, ReadFrom, Recognised};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use vernport_canbus::SourceUrl;
 use vernport_crypto::VerifyingKey;
@@ -35,6 +39,8 @@ pub enum Command {
     /// Open or close a work order at central
     #[command(subcommand)]
     Order(Order),
+    /// Speak to the gateway of this station, whether or not the line to central is there
+    Station(Station),
     /// Give, withdraw or look up a consent at the counter
     #[command(subcommand)]
     Consent(Consent),
@@ -183,6 +189,95 @@ pub enum Order {
     },
 }
 
+/// `vernport station`.
+#[derive(Debug, Args)]
+pub struct Station {
+    /// The socket that the gateway's configuration names under [station]
+    #[arg(
+        long,
+        value_name = "PATH",
+        env = "VERNPORT_STATION",
+        default_value = "/run/vernport/station.sock",
+        global = true
+    )]
+    pub socket: PathBuf,
+    /// What is said.
+    #[command(subcommand)]
+    pub said: StationSaid,
+}
+
+/// What is said at a station.
+#[derive(Debug, Subcommand)]
+pub enum StationSaid {
+    /// Hand-in and hand-back
+    #[command(subcommand)]
+    Order(StationOrder),
+    /// The driver switched to private: stop what is not read then
+    Private {
+        /// On or off
+        #[arg(value_enum)]
+        switch: Switch,
+        /// The vehicle; the one that stands here without it
+        #[command(flatten)]
+        vehicle: MaybeVehicle,
+    },
+    /// Somebody withdraws consent, for a vehicle or by the code of a receipt
+    Withdraw {
+        /// The vehicle
+        #[command(flatten)]
+        vehicle: MaybeVehicle,
+        /// The code on the receipt
+        #[arg(long, value_name = "CODE", conflicts_with_all = ["plate", "vin"])]
+        receipt: Option<String>,
+    },
+    /// Of several vehicles with an order here, say which one stands at the station
+    Assert {
+        /// The vehicle
+        #[command(flatten)]
+        vehicle: MaybeVehicle,
+    },
+}
+
+/// `vernport station order`.
+#[derive(Debug, Subcommand)]
+pub enum StationOrder {
+    /// Hand-in: open a work order; it opens what the bundle lets a station open alone
+    Open {
+        /// The vehicle
+        #[command(flatten)]
+        vehicle: MaybeVehicle,
+        /// When the order ends by itself, in hours
+        #[arg(long, default_value_t = 72)]
+        hours: u32,
+    },
+    /// Hand-back: close the vehicle's work order
+    Close {
+        /// The vehicle
+        #[command(flatten)]
+        vehicle: MaybeVehicle,
+    },
+}
+
+/// On or off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Switch {
+    /// From now on
+    On,
+    /// No longer
+    Off,
+}
+
+/// A vehicle by what it is called.
+#[derive(Debug, Args)]
+pub struct MaybeVehicle {
+    /// The vehicle, by plate: country and number
+    #[arg(long, num_args = 2, value_names = ["COUNTRY", "NUMBER"], conflicts_with = "vin")]
+    pub plate: Option<Vec<String>>,
+    /// The vehicle, by VIN
+    #[arg(long)]
+    pub vin: Option<String>,
+}
+
 /// A vehicle, as the counter knows it.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
@@ -313,93 +408,6 @@ pub enum Ledger {
         #[arg(long, value_parser = word::<VoidReason>)]
         reason: VoidReason,
     },
-}
-
-/// `vernport explain`.
-#[derive(Debug, Args)]
-#[command(group = ArgGroup::new("facts").required(true).multiple(false).args(["world", "controller"]))]
-pub struct Explain {
-    /// Whose rules, with --world: a shipped bundle by name, or the folder of one
-    #[arg(long, value_name = "NAME", requires = "world")]
-    pub bundle: Option<String>,
-    /// Who said what: assets, orders, consents (TOML). Recipients are taken to have keys
-    #[arg(long, value_name = "FILE", requires = "bundle")]
-    pub world: Option<PathBuf>,
-    /// Ask central: the folder that `vernport init --dev` made
-    #[arg(long, value_name = "DIR", env = "VERNPORT_DEV")]
-    pub dev: Option<PathBuf>,
-    /// Ask central as this controller of that folder
-    #[arg(long, value_name = "NAME", requires = "dev")]
-    pub controller: Option<Slug>,
-    /// The vehicle: its name in the world file (needed where that has several), or its id at central
-    #[arg(long)]
-    pub asset: Option<String>,
-    /// The vehicle at central, by plate: country and number
-    #[arg(
-        long, num_args = 2, value_names = ["COUNTRY", "NUMBER"],
-        requires = "controller", conflicts_with_all = ["vin", "asset"]
-    )]
-    pub plate: Option<Vec<String>>,
-    /// The vehicle at central, by VIN
-    #[arg(long, requires = "controller", conflicts_with = "asset")]
-    pub vin: Option<String>,
-    /// The VSS path; all signals of the catalogue without it
-    #[arg(long)]
-    pub signal: Option<String>,
-    /// The flow; all flows without it
-    #[arg(long)]
-    pub flow: Option<Slug>,
-    /// When (RFC 3339); now without it
-    #[arg(long)]
-    pub at: Option<String>,
-    /// How the vehicle was recognised
-    #[arg(long, value_enum, default_value_t = Recognised::BusVin)]
-    pub by: Recognised,
-    /// From where it was read
-    #[arg(long, value_enum, default_value_t = ReadFrom::Vehicle)]
-    pub from: ReadFrom,
-    /// Where, as site/station; where an order is open for the vehicle without it
-    #[arg(long, value_name = "SITE/STATION")]
-    pub station: Option<String>,
-    /// Who reads the answer: a recipient gets one word for each signal and flow, and no reason
-    #[arg(long, value_enum, default_value_t = ExplainAudience::Operator)]
-    pub audience: ExplainAudience,
-    /// Print JSON alone on standard output (crates/cli/schema/explain-v1.json)
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// How a vehicle was recognised, weakest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Recognised {
-    /// The gateway is mounted in it
-    Pinned,
-    /// A workshop tool named it
-    Tool,
-    /// A technician said which vehicle stands there
-    Asserted,
-    /// It said its VIN on the bus
-    BusVin,
-}
-
-/// Where a reading came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ReadFrom {
-    /// Its own bus
-    Vehicle,
-    /// A workshop tool
-    Tool,
-    /// Typed in by a person
-    Manual,
-}
-
-/// Who reads an explanation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ExplainAudience {
-    /// Those who run it: rule, clause, ledger entries
-    Operator,
-    /// A recipient: open, paused, closed or delete-by
-    Recipient,
 }
 
 /// `vernport bundle`.

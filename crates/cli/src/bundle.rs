@@ -15,7 +15,11 @@ mod test;
 
 use crate::args;
 use anyhow::Result;
+use std::io::Write as _;
 use thiserror::Error;
+
+/// What `vernport bundle check --json` prints, as a JSON Schema.
+pub const CHECK_SCHEMA: &str = include_str!("../schema/bundle-check-v1.json");
 
 /// Bundles that cannot be used: the command ends with 2.
 #[derive(Debug, Error)]
@@ -47,9 +51,9 @@ pub fn run(args: &args::Bundle) -> Result<()> {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "the answer of the command")]
+/// The answer of the command. Whoever reads it may stop early: a closed pipe is no fault.
 fn print(line: &str) {
-    println!("{line}");
+    let _closed = writeln!(std::io::stdout().lock(), "{line}");
 }
 
 #[expect(clippy::print_stderr, reason = "the answer of the command")]

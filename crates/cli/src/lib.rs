@@ -19,6 +19,7 @@ pub mod shipped;
 pub mod show;
 pub mod sim;
 pub mod stage;
+pub mod station;
 pub mod unseal;
 
 use anyhow::Result;
@@ -35,6 +36,7 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Decode(args) => decode::run(&args),
         Command::Unseal(args) => unseal::run(&args),
         Command::Order(args) => order::run(args).await,
+        Command::Station(args) => station::run(args).await,
         Command::Consent(args) => consent::run(args).await,
         Command::Ledger(args) => ledger::run(args).await,
         Command::Explain(args) => explain::run(&args).await,

@@ -68,6 +68,8 @@ pub struct Config {
     /// The broker on which fleet operators subscribe. None: no messages for topics are made, so that none
     /// wait for a broker that never comes.
     pub fleet: Option<Mqtt>,
+    /// Where a technician's command speaks to this gateway. None: nowhere.
+    pub station: Option<Station>,
     /// How readings are gathered.
     #[serde(default)]
     pub batch: Batch,
@@ -206,6 +208,15 @@ pub struct Mqtt {
     pub region: Option<String>,
 }
 
+/// Where a technician speaks.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Station {
+    /// The local socket that is made there, for its owner and group. Its folder must exist, and others
+    /// must not write to it.
+    pub socket: PathBuf,
+}
+
 /// How readings are gathered before they are sealed and queued.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -279,6 +290,7 @@ impl Config {
             &mut self.keys.storage,
             &mut self.keys.identity,
         ];
+        paths.extend(self.station.iter_mut().map(|station| &mut station.socket));
         for mqtt in [&mut self.tools, &mut self.fleet].into_iter().flatten() {
             paths.extend(mqtt.ca.iter_mut());
             paths.extend(mqtt.certificate.iter_mut());

@@ -1,12 +1,11 @@
 //! Listens to central: a long poll for grants and heads. What closes counts at
 //! once, in the table and in the spool; what cannot be verified changes nothing.
 
-use crate::{chain, driver::Input, holds::Holds, status::Shared};
+use crate::{chain, driver::Input, holds::Holds, last::Last, settle::settle, status::Shared};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use vernport_crypto::random;
-use vernport_policy::Standing;
 use vernport_spool::Spool;
 use vernport_types::Clock;
 use vernport_uplink::{Backoff, FeedError, HeadGuard, Uplink};
@@ -23,6 +22,7 @@ pub(crate) struct Feed {
     pub(crate) spool: Spool,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) inputs: mpsc::Sender<Input>,
+    pub(crate) kept: Last,
     pub(crate) shared: Arc<Shared>,
 }
 
@@ -66,51 +66,36 @@ impl Feed {
     async fn apply(&self, feed: vernport_api::Feed) -> Result<[u8; 32], vernport_policy::ApplyError> {
         let head = feed.head.head;
         let received = self.clock.now();
-        match feed.snapshot {
+        let merged = feed.merged.as_ref().map(|signed| &signed.merged);
+        let known = match feed.snapshot {
             Some(snapshot) => {
                 let expected = snapshot.grants.len();
-                self.holds.apply(snapshot, &head, received)?;
+                let row = self.kept.seal(&head, &snapshot);
+                let known = self.holds.apply(snapshot, &head, received, merged)?;
                 self.shared.expects(expected);
                 self.settle().await;
+                self.kept.keep(&self.spool, row).await;
                 // The pipeline looks at its visits again; when it is gone, so are we.
                 let _ = self.inputs.send(Input::Grants).await;
+                known
             }
             None => {
-                self.holds.refresh(&head, received)?;
+                let known = self.holds.refresh(&head, received, merged)?;
                 // What was parked because the last head was too old may go on.
                 self.settle().await;
+                known
             }
+        };
+        if let Some(sequence) = known
+            && let Err(error) = self.spool.forget_links(sequence).await
+        {
+            tracing::error!(error = chain(&error), "what central knows by now could not be forgotten");
         }
         self.shared.head(head, received);
         Ok(head.snapshot_hash)
     }
 
-    /// Brings what waits in the spool in line with what holds now.
     async fn settle(&self) {
-        let held = match self.spool.grants().await {
-            Ok(held) => held,
-            Err(error) => return tracing::error!(error = chain(&error), "the spool cannot be read"),
-        };
-        for held in held {
-            let now = self.clock.now();
-            let standing = self.holds.standing(held.grant, now);
-            let idle = match standing {
-                Standing::Send => held.parked == 0,
-                Standing::Park(_) => held.queued == 0,
-                Standing::Destroy(_) => false,
-            };
-            if idle {
-                continue;
-            }
-            match self.spool.apply(held.grant, standing, now.wall).await {
-                Ok(items) => {
-                    tracing::info!(?standing, items, "what waited was brought in line");
-                    self.shared.queued.notify_waiters();
-                }
-                Err(error) => {
-                    tracing::error!(error = chain(&error), "what waits could not be brought in line");
-                }
-            }
-        }
+        settle(&self.holds, &self.spool, &*self.clock, &self.shared).await;
     }
 }

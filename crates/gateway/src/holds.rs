@@ -1,15 +1,23 @@
 //! What holds at this gateway: the table of rules and grants, shared between
 //! those who decide, those who send and the one who listens to central.
 
-use crate::gather::Opened;
+use crate::{
+    gather::Opened,
+    station::{Chain, Kept},
+};
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
-use vernport_crypto::IdentityKey;
+use vernport_crypto::{BlindIndex, IdentityKey, WrappingKey};
 use vernport_decode::visit::{Assertion, Lookup};
-use vernport_policy::{ApplyError, GrantId, Head, Minimiser, Sampling, Snapshot, Standing, Table};
-use vernport_types::{AssetId, Identification, Identifier, OrderId, SignalId, Stamp, UtcMicros, Vin};
+use vernport_policy::{
+    Applied, ApplyError, GrantId, Head, Merged, Minimiser, Sampling, Snapshot, Standing, Table,
+};
+use vernport_types::{
+    AssetId, ControllerId, Identification, Identifier, LegalBasis, OrderId, Reason, SignalId, Slug, Stamp,
+    UtcMicros, Vin,
+};
 
 /// Shared by clones.
 #[derive(Debug, Clone)]
@@ -21,14 +29,18 @@ pub(crate) struct Holds {
 struct Shared {
     table: RwLock<Table>,
     identity: IdentityKey,
+    controller: ControllerId,
+    /// What was said here. Locked before the table.
+    chain: Mutex<Chain>,
     /// When each open order was first heard of here.
     orders: Mutex<HashMap<OrderId, UtcMicros>>,
 }
 
 impl Holds {
-    pub(crate) fn new(table: Table, identity: IdentityKey) -> Self {
-        let orders = Mutex::new(HashMap::new());
-        Self { shared: Arc::new(Shared { table: RwLock::new(table), identity, orders }) }
+    pub(crate) fn new(table: Table, identity: IdentityKey, chain: Chain) -> Self {
+        let controller = table.rules().controller().clone();
+        let (orders, chain) = (Mutex::new(HashMap::new()), Mutex::new(chain));
+        Self { shared: Arc::new(Shared { table: RwLock::new(table), identity, controller, chain, orders }) }
     }
 
     /// The table. A panic elsewhere cannot leave it half written: it is replaced in one step.
@@ -44,31 +56,88 @@ impl Holds {
         self.shared.orders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts a verified snapshot in the place of the last one; says in the log what is not believed of it.
-    pub(crate) fn apply(&self, snapshot: Snapshot, head: &Head, received: Stamp) -> Result<(), ApplyError> {
-        let open: Vec<OrderId> = snapshot.grants.iter().filter_map(|grant| grant.order).collect();
-        let applied = self.table_mut().apply(snapshot, head, received)?;
-        {
-            let mut orders = self.orders();
-            orders.retain(|order, _| open.contains(order));
-            for order in open {
-                orders.entry(order).or_insert(received.wall);
-            }
-        }
-        if applied.other_bundle {
-            tracing::warn!(
-                "central computes its grants from another bundle: nothing is open until both have one"
-            );
-        }
-        for (_, wider) in applied.refused {
-            tracing::warn!(error = %wider, "an opening goes beyond the bundle and is not believed");
-        }
+    fn chain(&self) -> MutexGuard<'_, Chain> {
+        self.shared.chain.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks at what was said here and no snapshot knows.
+    pub(crate) fn with_chain<T>(&self, look: impl FnOnce(&Chain) -> T) -> T {
+        look(&self.chain())
+    }
+
+    /// Puts a verified snapshot in the place of the last one, without what was said here that it
+    /// knows; says in the log what is not believed of it. The last link that it knows, if that is news.
+    pub(crate) fn apply(
+        &self,
+        snapshot: Snapshot,
+        head: &Head,
+        received: Stamp,
+        merged: Option<&Merged>,
+    ) -> Result<Option<u64>, ApplyError> {
+        let mut chain = self.chain();
+        let known = chain.known(merged);
+        let applied = self.table_mut().apply_under(snapshot, head, received, &chain.links(known))?;
+        // A snapshot that cannot be applied brings no news of the chain either.
+        let known = chain.forget(known);
+        drop(chain);
+        self.note_orders(received);
+        tell(&applied);
         tracing::info!(openings = applied.opened, sequence = head.sequence, "grants applied");
+        Ok(known)
+    }
+
+    /// Takes what held when the last process ended; what needs a head of late waits for one.
+    pub(crate) fn restore(&self, snapshot: Snapshot, head: &Head, now: Stamp) -> Result<(), ApplyError> {
+        let chain = self.chain();
+        let floor = chain.last_said().unwrap_or(head.at);
+        let applied = self.table_mut().restore(snapshot, head, floor, &chain.links(0))?;
+        drop(chain);
+        self.note_orders(now);
+        tell(&applied);
+        tracing::info!(openings = applied.opened, "what central said last holds on");
         Ok(())
     }
 
-    pub(crate) fn refresh(&self, head: &Head, received: Stamp) -> Result<(), ApplyError> {
-        self.table_mut().refresh(head, received)
+    /// Something was said here and is durable.
+    pub(crate) fn say(&self, kept: Kept, now: Stamp) {
+        let mut chain = self.chain();
+        chain.push(kept);
+        let applied = self.table_mut().say(&chain.links(0));
+        drop(chain);
+        self.note_orders(now);
+        if let Some(applied) = applied {
+            tell(&applied);
+        }
+    }
+
+    fn note_orders(&self, now: Stamp) {
+        let open: Vec<OrderId> = {
+            let table = self.table();
+            let grants = table.snapshot().map_or(&[][..], |snapshot| &snapshot.grants);
+            grants.iter().filter_map(|grant| grant.order).collect()
+        };
+        let mut orders = self.orders();
+        orders.retain(|order, _| open.contains(order));
+        for order in open {
+            orders.entry(order).or_insert(now.wall);
+        }
+    }
+
+    /// Takes a newer head of the same snapshot. The last link that it knows, if that is news.
+    pub(crate) fn refresh(
+        &self,
+        head: &Head,
+        received: Stamp,
+        merged: Option<&Merged>,
+    ) -> Result<Option<u64>, ApplyError> {
+        let mut chain = self.chain();
+        let mut table = self.table_mut();
+        table.refresh(head, received)?;
+        let known = chain.known(merged);
+        if known > 0 {
+            table.say(&chain.links(known));
+        }
+        Ok(chain.forget(known))
     }
 
     pub(crate) fn standing(&self, grant: GrantId, now: Stamp) -> Standing {
@@ -99,12 +168,87 @@ impl Holds {
         self.table().find(&self.shared.identity.index(identifier))
     }
 
+    /// How an identifier looks under the controller's identity key.
+    pub(crate) fn index(&self, identifier: &Identifier) -> BlindIndex {
+        self.shared.identity.index(identifier)
+    }
+
+    /// Whose rules these are.
+    pub(crate) fn controller(&self) -> &ControllerId {
+        &self.shared.controller
+    }
+
+    /// The controller's recovery key, if central ever told it.
+    pub(crate) fn recovery(&self) -> Option<WrappingKey> {
+        self.table().snapshot().map(|snapshot| snapshot.recovery)
+    }
+
+    /// Whether a flow that needs an order is open for an asset: its order is not over.
+    pub(crate) fn is_in_order(&self, asset: AssetId, now: Stamp) -> bool {
+        let rules = Arc::clone(self.table().rules());
+        let needs = |flow: &Slug| rules.find(flow).is_some_and(vernport_policy::Flow::needs_order);
+        self.open_flows(Some(asset), now).keys().any(|(_, flow)| needs(flow))
+    }
+
+    /// The order that is open here for an asset.
+    pub(crate) fn order_of(&self, asset: AssetId) -> Option<OrderId> {
+        let table = self.table();
+        table.snapshot()?.grants.iter().find(|grant| grant.asset == asset)?.order
+    }
+
+    /// The vehicle that stands here: the one that was asserted, or the only one that is expected.
+    pub(crate) fn only_one(&self) -> Option<AssetId> {
+        if let Some(asserted) = self.asserted() {
+            return Some(asserted.asset);
+        }
+        let table = self.table();
+        match &table.snapshot()?.grants[..] {
+            [grant] => Some(grant.asset),
+            _ => None,
+        }
+    }
+
+    /// The flows that are open now, of one asset or of all.
+    pub(crate) fn open_flows(
+        &self,
+        of: Option<AssetId>,
+        now: Stamp,
+    ) -> BTreeMap<(AssetId, Slug), LegalBasis> {
+        let table = self.table();
+        let grants = table.snapshot().map_or(&[][..], |snapshot| &snapshot.grants);
+        let mut open = BTreeMap::new();
+        for grant in grants.iter().filter(|grant| of.is_none_or(|asset| asset == grant.asset)) {
+            let held = grant.flows.iter().filter(|opened| table.standing(opened.id, now) == Standing::Send);
+            open.extend(held.map(|opened| ((grant.asset, opened.flow.clone()), opened.basis)));
+        }
+        open
+    }
+
+    /// Why a flow of an asset is closed.
+    pub(crate) fn why_closed(&self, asset: AssetId, flow: &Slug) -> Option<Reason> {
+        let table = self.table();
+        let grant = table.snapshot()?.grants.iter().find(|grant| grant.asset == asset)?;
+        grant.closed.iter().rev().find(|(closed, _)| closed == flow).map(|(_, reason)| *reason)
+    }
+
     /// The one asset of an order that is open here.
     pub(crate) fn of_order(&self, order: OrderId) -> Option<AssetId> {
         let table = self.table();
         let mut assets = table.snapshot()?.grants.iter().filter(|grant| grant.order == Some(order));
         let first = assets.next()?;
         assets.next().is_none().then_some(first.asset)
+    }
+}
+
+/// Says in the log what is not believed.
+fn tell(applied: &Applied) {
+    if applied.other_bundle {
+        tracing::warn!(
+            "central computes its grants from another bundle: nothing is open until both have one"
+        );
+    }
+    for (_, wider) in &applied.refused {
+        tracing::warn!(error = %wider, "an opening goes beyond the bundle and is not believed");
     }
 }
 
@@ -149,8 +293,13 @@ impl Lookup for Holds {
         self.find(&Identifier::Vin(*vin))
     }
 
-    /// One order open at this station says which vehicle stands here; two say nothing.
+    /// A technician said which of the vehicles with an order stands here; else one order open at this
+    /// station says it; two say nothing.
     fn asserted(&self) -> Option<Assertion> {
+        let said = self.table().asserted();
+        if let Some((asset, made_at)) = said.filter(|(asset, _)| self.order_of(*asset).is_some()) {
+            return Some(Assertion { asset, made_at });
+        }
         let (asset, order) = {
             let table = self.table();
             let mut with_order =

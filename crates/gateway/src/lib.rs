@@ -5,6 +5,7 @@
 //! tools ────┼─► driver: pipeline (decode, visit, decide, │
 //!           │   minimise, gather) ─► unit ─► spool ──────┴─► publish ─► fleet's broker
 //! central ──┴─► feed: grants ─► table (holds) ▲ asked by all of them
+//! technician ──► station: chain ──► table, and ─► central
 //! ```
 //!
 //! [`run`] starts the parts and joins them; each part is a file. The parts
@@ -19,12 +20,15 @@ mod driver;
 mod feed;
 mod gather;
 mod holds;
+mod last;
 mod pipeline;
 mod publish;
 pub mod rules;
 mod running;
 pub mod secrets;
+mod settle;
 mod source;
+pub mod station;
 mod status;
 mod tally;
 mod tools;

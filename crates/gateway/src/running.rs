@@ -9,22 +9,28 @@ use crate::{
     feed::Feed,
     gather::Sealing,
     holds::Holds,
+    last::Last,
     pipeline::Pipeline,
     publish::Publish,
     rules::{self, RulesError},
     secrets::{SecretError, Secrets},
     source::Source,
+    station::{self, Chain, ChainError, SocketError, Station},
     status::{Shared, Status},
     tools::Tools,
 };
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 use thiserror::Error;
-use tokio::{sync::mpsc, task::JoinSet};
+use tokio::{
+    sync::{Mutex, Notify, mpsc},
+    task::JoinSet,
+};
 use tokio_util::sync::CancellationToken;
 use vernport_canbus::VirtualBuses;
-use vernport_crypto::{StorageKey, Zeroizing, sha256};
+use vernport_crypto::{SigningKey, StorageKey, Zeroizing, sha256};
 use vernport_mqtt::{Endpoint, Publisher, PublisherConfig, ToolInbox, ToolLimits, UrlError};
 use vernport_policy::{Rules, Table};
+use vernport_registry::StationRef;
 use vernport_spool::{Config as SpoolConfig, Spool};
 use vernport_types::{Catalogue, Clock};
 use vernport_uplink::{Config as UplinkConfig, HeadGuard, SetupError, TlsError, TlsFiles, Uplink};
@@ -64,6 +70,12 @@ pub enum StartError {
     /// Certificates cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// What was said at the station cannot be read.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    /// The station's socket does not open.
+    #[error(transparent)]
+    Socket(#[from] SocketError),
     /// Central's address is none.
     #[error(transparent)]
     Central(#[from] SetupError),
@@ -122,6 +134,7 @@ pub enum StartError {
 pub struct Running {
     shared: Arc<Shared>,
     spool: Spool,
+    holds: Holds,
     rules: Arc<Rules>,
     catalogue: Arc<Catalogue>,
     stop: CancellationToken,
@@ -138,7 +151,11 @@ impl Running {
         // A gateway that waits for room counts no more. And in the order in which a reading goes: what is
         // not gathered any more is in the spool by then.
         let seen = self.shared.seen();
-        Ok(self.shared.read(seen, self.spool.status().await?))
+        Ok(self.shared.read(
+            seen,
+            self.spool.status().await?,
+            self.holds.with_chain(|chain| chain.waiting().len()),
+        ))
     }
 
     /// The rules that it runs.
@@ -186,7 +203,14 @@ pub async fn run(config: &Config, deps: Deps, stop: CancellationToken) -> Result
     let folder = &config.gateway.data_dir;
     std::fs::create_dir_all(folder).map_err(|source| StartError::Folder { path: folder.clone(), source })?;
     let spool = Spool::open(SpoolConfig::new(folder.join("spool.db"), config.spool.max_mib << 20)).await?;
-    let holds = Holds::new(Table::new(Arc::clone(&rules)), secrets.identity);
+    let holds = Holds::new(Table::new(Arc::clone(&rules)), secrets.identity, Chain::load(&spool).await?);
+    let kept = Last::new(Arc::clone(&storage_key));
+    if let Some((head, snapshot)) = kept.read(&spool).await
+        && let Err(error) = holds.restore(snapshot, &head, deps.clock.now())
+    {
+        tracing::warn!(error = chain(&error), "what central said last cannot be used");
+    }
+    let device = SigningKey::from_seed(*secrets.device.seed());
     let shared = Arc::new(Shared::default());
     let sealing = Sealing {
         gateway: config.gateway.name.clone(),
@@ -261,10 +285,30 @@ pub async fn run(config: &Config, deps: Deps, stop: CancellationToken) -> Result
         shared: Arc::clone(&shared),
     };
     parts.spawn(deliver.run(stop.clone()));
+    let station = Arc::new(Station {
+        gateway: config.gateway.name.clone(),
+        at: StationRef { site: config.gateway.site.clone(), station: config.gateway.station.clone() },
+        device,
+        holds: holds.clone(),
+        spool: spool.clone(),
+        clock: Arc::clone(&deps.clock),
+        shared: Arc::clone(&shared),
+        inputs: sender.clone(),
+        said: Notify::new(),
+        turn: Mutex::new(()),
+    });
+    if let Some(section) = &config.station {
+        let listener = station::open(&section.socket)?;
+        parts.spawn(station::serve(Arc::clone(&station), listener, section.socket.clone(), stop.clone()));
+    }
+    parts.spawn(station::tell(Arc::clone(&station), uplink.clone(), stop.clone()));
+    let (ending, stopped) = (station, stop.clone());
+    parts.spawn(async move { ending.end_orders(stopped).await });
     let feed = Feed {
         uplink,
+        kept,
         guard: HeadGuard::new(config.central.head_key, None),
-        holds,
+        holds: holds.clone(),
         spool: spool.clone(),
         clock: Arc::clone(&deps.clock),
         inputs: sender,
@@ -284,7 +328,7 @@ pub async fn run(config: &Config, deps: Deps, stop: CancellationToken) -> Result
             stopping.cancel();
         }
     });
-    Ok(Running { shared, spool, rules, catalogue, stop, parts })
+    Ok(Running { shared, spool, holds, rules, catalogue, stop, parts })
 }
 
 /// A broker stands where the bundle lets one stand.

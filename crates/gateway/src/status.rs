@@ -38,6 +38,7 @@ struct State {
     published: u64,
     settled: u64,
     refused: u64,
+    station_refused: u64,
     expected_assets: usize,
     waiting_for_room: bool,
     sources_ended: usize,
@@ -93,6 +94,11 @@ impl Shared {
         self.state().refused += 1;
     }
 
+    /// Central did not take so much of what was said here.
+    pub(crate) fn station_refused(&self, links: usize) {
+        self.state().station_refused += links as u64;
+    }
+
     /// So many assets have an order here or are mounted here.
     pub(crate) fn expects(&self, assets: usize) {
         self.state().expected_assets = assets;
@@ -122,7 +128,12 @@ impl Shared {
         Seen { state, tally: self.tally.lock().unwrap_or_else(PoisonError::into_inner).clone() }
     }
 
-    pub(crate) fn read(&self, Seen { state, tally }: Seen, spool: SpoolStatus) -> Status {
+    pub(crate) fn read(
+        &self,
+        Seen { state, tally }: Seen,
+        spool: SpoolStatus,
+        station_links: usize,
+    ) -> Status {
         Status {
             tally,
             spool,
@@ -132,6 +143,8 @@ impl Shared {
             published_messages: state.published,
             settled_items: state.settled,
             refused_tool_messages: state.refused,
+            station_links,
+            station_refused: state.station_refused,
             expected_assets: state.expected_assets,
             waiting_for_room: state.waiting_for_room,
             sources_ended: state.sources_ended,
@@ -159,6 +172,10 @@ pub struct Status {
     pub settled_items: u64,
     /// Tool messages that were refused.
     pub refused_tool_messages: u64,
+    /// Things said at the station that central's grants do not know yet.
+    pub station_links: usize,
+    /// How often central did not take something that was said at the station.
+    pub station_refused: u64,
     /// Assets that central expects here, by an order or because the gateway is mounted in them.
     pub expected_assets: usize,
     /// Whether reading stands still because nothing can be queued.

@@ -24,7 +24,7 @@ impl Table {
             self.see(now);
             return 0;
         };
-        rule.named & self.in_force(row, now) & self.accepted(by, from)
+        rule.named & self.in_force(row, now) & self.accepted(by, from) & row.accepts(by)
     }
 
     /// Decides on one reading: for every flow that names its signal a release or a
@@ -48,7 +48,9 @@ impl Table {
             }
         };
         let sound = rule.takes(&reading.value);
-        let accepted = self.accepted(reading.identified_by, SourceClass::of(&reading.source));
+        let by = reading.identified_by;
+        let accepted = self.accepted(by, SourceClass::of(&reading.source))
+            & row.map_or(u128::MAX, |row| row.accepts(by));
         let mut rest = rule.named;
         while rest != 0 {
             #[expect(clippy::cast_possible_truncation, reason = "below 128")]

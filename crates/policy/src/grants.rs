@@ -100,12 +100,12 @@ pub fn snapshot(
 }
 
 /// One asset at one station at one time.
-struct Asked<'a> {
-    facts: &'a Facts,
-    rules: &'a Rules,
-    at: &'a StationRef,
-    asset: AssetId,
-    now: UtcMicros,
+pub(crate) struct Asked<'a> {
+    pub(crate) facts: &'a Facts,
+    pub(crate) rules: &'a Rules,
+    pub(crate) at: &'a StationRef,
+    pub(crate) asset: AssetId,
+    pub(crate) now: UtcMicros,
 }
 
 /// The earliest end of all that an opening rests on.
@@ -141,7 +141,7 @@ impl Asked<'_> {
         grant
     }
 
-    fn open(&self, flow: &Flow, tables: &mut dyn Tables) -> Result<FlowGrant, Reason> {
+    pub(crate) fn open(&self, flow: &Flow, tables: &mut dyn Tables) -> Result<FlowGrant, Reason> {
         let Self { facts, rules, asset, now, .. } = *self;
         // Until when nothing is known to end: counted in whole days, so that a snapshot
         // in which nothing changed stays the same for a day.

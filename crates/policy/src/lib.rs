@@ -28,6 +28,7 @@ mod rules;
 mod sampler;
 mod signature;
 mod standing;
+mod station;
 mod table;
 mod words;
 
@@ -53,6 +54,10 @@ pub use rules::{
 pub use sampler::{Sample, SampleKey, Sampler};
 pub use signature::{SignatureError, sign_bundle, verify_bundle};
 pub use standing::{Applied, ApplyError, Standing};
+pub use station::{
+    AtStation, Judged, Link, LinkError, MAX_STATION_ORDER_SECONDS, Merged, SignedLink, SignedMerged,
+    StationOpening, Tip, at_station, judge_opening, opens_offline,
+};
 pub use table::Table;
 pub use vernport_registry::{Role, StationRef};
 pub use vernport_types::GrantId;

@@ -6,8 +6,8 @@
 //! clock set back reopens nothing. Only a fresh signed head lowers the floor.
 
 use crate::{
-    Applied, ApplyError, Believe, ClosedGrant, FlowGrant, FlowIndex, Grant, GrantId, Head, Rules, Snapshot,
-    SourceClass, Standing, Wider, grant::flow_no_wider, sampler::FirstBytes,
+    Applied, ApplyError, Believe, ClosedGrant, FlowGrant, FlowIndex, Grant, GrantId, Head, Rules, SignedLink,
+    Snapshot, SourceClass, Standing, Wider, at_station, grant::flow_no_wider, sampler::FirstBytes,
 };
 use std::{
     collections::{HashMap, HashSet},
@@ -34,8 +34,16 @@ pub struct Table {
     pub(crate) rules: Arc<Rules>,
     /// By [`Identification`] and [`SourceClass`]: the flows that accept both.
     accepts: [[u128; 3]; 4],
+    /// What holds, with what was said at the station.
     snapshot: Option<Snapshot>,
+    /// As central computed it, where something was said at the station since.
+    central: Option<Snapshot>,
+    /// The openings that rest on the station's own word.
+    own: HashSet<GrantId>,
+    asserted: Option<(AssetId, UtcMicros)>,
     snapshot_hash: [u8; 32],
+    /// When the head of the snapshot was signed.
+    head_at: UtcMicros,
     rows: Vec<Row>,
     row_of: ByRandom<AssetId, u32>,
     /// The row that was asked for last: readings come in runs of one asset.
@@ -47,8 +55,8 @@ pub struct Table {
     asset_of: ByRandom<BlindIndex, Option<AssetId>>,
     /// Why an asset without a row gets nothing.
     pub(crate) absent: Reason,
-    /// The boot clock when the last head was received.
-    head_boot: BootMicros,
+    /// The boot clock when the last head was received; none if that was before this process.
+    head_boot: Option<BootMicros>,
     /// The latest wall clock seen since the last head.
     floor: AtomicI64,
 }
@@ -67,6 +75,16 @@ pub(crate) struct Row {
     /// Where its reasons begin in `Table::closed`; one for each flow.
     first_closed: u32,
     pub(crate) order: Option<OrderId>,
+    /// The open flows that rest on the station's own word.
+    own: u128,
+}
+
+impl Row {
+    /// The flows that take an identification for this asset at all.
+    #[inline]
+    pub(crate) const fn accepts(&self, by: Identification) -> u128 {
+        if rank(by) < rank(Identification::Asserted) { !self.own } else { u128::MAX }
+    }
 }
 
 /// One open flow of one asset.
@@ -103,7 +121,11 @@ impl Table {
             rules,
             accepts,
             snapshot: None,
+            central: None,
+            own: HashSet::new(),
+            asserted: None,
             snapshot_hash: [0; 32],
+            head_at: UtcMicros(i64::MIN),
             rows: Vec::new(),
             row_of: HashMap::default(),
             last_row: AtomicU32::new(0),
@@ -112,7 +134,7 @@ impl Table {
             standing: HashMap::default(),
             asset_of: HashMap::default(),
             absent: Reason::GrantStale,
-            head_boot: BootMicros(0),
+            head_boot: None,
             floor: AtomicI64::new(i64::MIN),
         }
     }
@@ -127,6 +149,11 @@ impl Table {
         self.snapshot.as_ref()
     }
 
+    /// The vehicle that a technician said stands here, and when.
+    pub const fn asserted(&self) -> Option<(AssetId, UtcMicros)> {
+        self.asserted
+    }
+
     /// Puts a snapshot in the place of the last one. `head` was verified and names it;
     /// `received` is when it came. Closings count at once; openings only as far as the
     /// bundle here allows them.
@@ -134,6 +161,57 @@ impl Table {
     /// # Errors
     /// [`ApplyError`] for a snapshot of another controller or head, or one that contradicts itself.
     pub fn apply(&mut self, snapshot: Snapshot, head: &Head, received: Stamp) -> Result<Applied, ApplyError> {
+        self.apply_under(snapshot, head, received, &[])
+    }
+
+    /// The same where something was said at the station: `links` are all that the snapshot does
+    /// not know, in their order.
+    ///
+    /// # Errors
+    /// As for [`Self::apply`].
+    pub fn apply_under(
+        &mut self,
+        snapshot: Snapshot,
+        head: &Head,
+        received: Stamp,
+        links: &[SignedLink],
+    ) -> Result<Applied, ApplyError> {
+        let applied = self.take(snapshot, head, links)?;
+        self.believe(head, received);
+        Ok(applied)
+    }
+
+    /// Takes the snapshot that held when this process began, as it was kept. What needs a head
+    /// of late waits for one; no time counts for less than `floor`.
+    ///
+    /// # Errors
+    /// As for [`Self::apply`].
+    pub fn restore(
+        &mut self,
+        snapshot: Snapshot,
+        head: &Head,
+        floor: UtcMicros,
+        links: &[SignedLink],
+    ) -> Result<Applied, ApplyError> {
+        let applied = self.take(snapshot, head, links)?;
+        self.head_boot = None;
+        *self.floor.get_mut() = floor.max(head.at).0;
+        Ok(applied)
+    }
+
+    /// Something was said at the station: `links` are all that the snapshot does not know.
+    /// None if no snapshot came yet, so that nothing is open anyway.
+    pub fn say(&mut self, links: &[SignedLink]) -> Option<Applied> {
+        let central = self.central.take().or_else(|| self.snapshot.take())?;
+        Some(self.lay(central, links))
+    }
+
+    /// As central computed it, if it ever did.
+    pub fn of_central(&self) -> Option<&Snapshot> {
+        self.central.as_ref().or(self.snapshot.as_ref())
+    }
+
+    fn take(&mut self, snapshot: Snapshot, head: &Head, links: &[SignedLink]) -> Result<Applied, ApplyError> {
         if snapshot.controller != *self.rules.controller() {
             let expected = self.rules.controller().clone();
             return Err(ApplyError::Controller { found: snapshot.controller, expected });
@@ -145,7 +223,24 @@ impl Table {
         if assets.len() < snapshot.grants.len() {
             return Err(ApplyError::AssetTwice);
         }
-        let other_bundle = snapshot.bundle_hash != self.rules.hash();
+        self.snapshot_hash = head.snapshot_hash;
+        self.head_at = head.at;
+        Ok(self.lay(snapshot, links))
+    }
+
+    /// Makes a snapshot of central, with what was said here, the one that holds.
+    fn lay(&mut self, central: Snapshot, links: &[SignedLink]) -> Applied {
+        let other_bundle = central.bundle_hash != self.rules.hash();
+        let snapshot = if links.is_empty() {
+            self.central = None;
+            self.own.clear();
+            central
+        } else {
+            let here = at_station(&self.rules, &central, links, self.head_at, self.asserted);
+            (self.central, self.asserted) = (Some(central), here.asserted);
+            self.own = here.own;
+            here.snapshot
+        };
         self.rows.clear();
         self.row_of.clear();
         self.opened.clear();
@@ -164,13 +259,11 @@ impl Table {
                 }
             }
             if !other_bundle {
-                self.open_row(place, grant, head.at, &mut refused);
+                self.open_row(place, grant, self.head_at, &mut refused);
             }
         }
-        self.snapshot_hash = head.snapshot_hash;
         self.snapshot = Some(snapshot);
-        self.believe(head, received);
-        Ok(Applied { opened: self.opened.len(), refused, other_bundle })
+        Applied { opened: self.opened.len(), refused, other_bundle }
     }
 
     /// Takes a newer head of the same snapshot.
@@ -186,7 +279,7 @@ impl Table {
     }
 
     fn believe(&mut self, head: &Head, received: Stamp) {
-        self.head_boot = received.boot;
+        self.head_boot = Some(received.boot);
         *self.floor.get_mut() = head.at.0;
     }
 
@@ -206,6 +299,7 @@ impl Table {
             first_opened: narrow(self.opened.len()),
             first_closed: narrow(self.closed.len()),
             order: grant.order,
+            own: 0,
         };
         let rules = Arc::clone(&self.rules);
         for flow in rules.flows() {
@@ -242,6 +336,9 @@ impl Table {
         let Believe { lease_seconds, until, ends_as } = opened.believe;
         let lease_micros = lease_seconds.map_or(u64::MAX, |seconds| u64::from(seconds) * 1_000_000);
         row.open |= flow.bit();
+        if self.own.contains(&opened.id) {
+            row.own |= flow.bit();
+        }
         row.earliest_end = row.earliest_end.min(until);
         row.shortest_lease_micros = row.shortest_lease_micros.min(lease_micros);
         let place = u32::try_from(self.opened.len()).expect("a snapshot is smaller than 4 GiB");
@@ -287,6 +384,11 @@ impl Table {
                 Some(&self.rows[place as usize])
             }
         }
+    }
+
+    /// The time that counts: the wall clock, but never below the latest that was seen.
+    pub fn time(&self, now: Stamp) -> UtcMicros {
+        self.wall(now)
     }
 
     /// The open flows of a row that are in force now.
@@ -363,7 +465,7 @@ impl Table {
     }
 
     fn head_age_micros(&self, now: Stamp) -> u64 {
-        now.boot.0.saturating_sub(self.head_boot.0)
+        self.head_boot.map_or(u64::MAX, |head| now.boot.0.saturating_sub(head.0))
     }
 }
 

@@ -144,6 +144,9 @@ pub struct Kept {
 pub fn ask(rules: &Arc<Rules>, catalogue: &Catalogue, facts: &Facts, question: &Question) -> Vec<Answer> {
     let head = question.head.unwrap_or(question.at).min(question.at);
     let table = table(rules, facts, question, head);
+    // What was read before central was heard last was read under what held then.
+    let before = |at: &UtcMicros| (*at, head.min(*at), self::table(rules, facts, question, head.min(*at)));
+    let before: Vec<_> = question.before.iter().map(before).collect();
     let mut outcomes = Outcomes::new();
     let mut answers = Vec::new();
     for (id, signal) in catalogue.iter() {
@@ -151,7 +154,7 @@ pub fn ask(rules: &Arc<Rules>, catalogue: &Catalogue, facts: &Facts, question: &
             continue;
         }
         let mut sampler = Sampler::default();
-        let reading = |at| Reading {
+        let reading = |at, head| Reading {
             asset: question.asset,
             signal: id,
             value: question.value.unwrap_or_else(|| example(signal)),
@@ -159,10 +162,11 @@ pub fn ask(rules: &Arc<Rules>, catalogue: &Catalogue, facts: &Facts, question: &
             source: question.source,
             identified_by: question.by,
         };
-        for at in &question.before {
-            table.decide(&reading(*at), stamp(*at, head), &mut sampler, &mut outcomes);
+        for (at, head, table) in &before {
+            let reading = reading(*at, *head);
+            table.decide(&reading, reading.at, &mut sampler, &mut outcomes);
         }
-        let reading = reading(question.at);
+        let reading = reading(question.at, head);
         table.decide(&reading, reading.at, &mut sampler, &mut outcomes);
         let asked = Asked { rules, facts, table: &table, reading: &reading, signal, head };
         answers.extend(outcomes.released().iter().map(|released| asked.released(released)));

@@ -22,6 +22,8 @@
 //! released = 158911000            # or: withheld = "consent-withdrawn"
 //! clause = "CARS-4.14"            # one of those that `vernport explain` names
 //! latest_due = "P3Y"              # after the reading
+//! stamped = 2026-05-01T10:00:00Z  # the time that the release bears
+//! deliver = ["store", "plain"]    # where it goes: store, and a topic plain or sealed
 //! ```
 //!
 //! Values are integers, floats, `true`, texts (a trouble code as `"P0126"`), `{ lat, lon }`,
@@ -58,10 +60,19 @@
 //! allowed = true                        # or: withheld = "consent-missing"
 //! ```
 //!
+//! Which rules may use a category of data, also one that no signal has; no time, for the bundle says it:
+//!
+//! ```toml
+//! [[expect]]
+//! category = "preference"
+//! used = ["message.newsletter"]         # or: withheld = "category-not-in-notice"
+//! ```
+//!
 //! Promise: nothing is decided here. What a trial expects is held against what
 //! [`crate::ask`] answers.
 
 mod batches;
+mod categories;
 mod dues;
 mod messages;
 mod raw;
@@ -70,6 +81,7 @@ mod values;
 
 use crate::ask::ask;
 use batches::Batch;
+use categories::Category;
 use dues::Due;
 use messages::Message;
 use raw::{Place, RawTrial};
@@ -112,6 +124,7 @@ enum Expect {
     Batch(Batch),
     Due(Due),
     Message(Message),
+    Category(Category),
 }
 
 /// An expectation that was not met.
@@ -253,6 +266,8 @@ impl Expect {
             Self::Due(Due::read(place.members(table)?, place)?)
         } else if table.contains_key("message") {
             Self::Message(Message::read(place.members(table)?, place)?)
+        } else if table.contains_key("category") {
+            Self::Category(Category::read(place.members(table)?, place)?)
         } else {
             Self::Reading(Box::new(Reading::read(place.members(table)?, place)?))
         })
@@ -264,6 +279,7 @@ impl Expect {
             Self::Batch(batch) => batch.met(stage),
             Self::Due(due) => due.met(stage),
             Self::Message(message) => message.met(stage),
+            Self::Category(category) => category.met(stage),
         }
     }
 }

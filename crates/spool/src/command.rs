@@ -1,6 +1,6 @@
 //! What the handle asks of the writer, and what it hears back.
 
-use crate::{Item, Unit, change::Change};
+use crate::{Item, Unit, change::Change, station::Memory};
 use std::{io, sync::Arc};
 use tokio::sync::oneshot;
 use vernport_policy::Standing;
@@ -20,13 +20,14 @@ pub(crate) enum Command {
     Change { items: Vec<(Item, Change)>, at: UtcMicros },
     Apply { grant: GrantId, standing: Standing, at: UtcMicros },
     Sweep { now: UtcMicros },
+    Remember(Memory),
     Close,
 }
 
 impl Command {
     /// Whether it fits into a transaction that it shares with others.
     pub(crate) const fn is_short(&self) -> bool {
-        matches!(self, Self::Queue(_) | Self::Change { .. })
+        matches!(self, Self::Queue(_) | Self::Change { .. } | Self::Remember(_))
     }
 }
 

@@ -12,6 +12,8 @@
 //! - **Bounded.** At [`Config::max_bytes`], or when the disk is full, new units
 //!   are refused; settling, parking and destroying always work, at need out of
 //!   the room that [`Config::reserve_bytes`] keeps.
+//! - **What was said at the station** is remembered before it counts, on a full disk
+//!   too: signed links, until central knows them.
 //! - **Destroyed is gone**: `secure_delete` overwrites the pages, the log is
 //!   emptied after it, and a note says what and why.
 //!
@@ -28,6 +30,7 @@ mod queue;
 mod read;
 mod reserve;
 mod spool;
+mod station;
 mod unit;
 mod writer;
 

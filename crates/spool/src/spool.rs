@@ -9,6 +9,7 @@ use crate::{
     gauges::Gauges,
     open, read,
     reserve::Reserve,
+    station::Memory,
     writer::Writer,
 };
 use sqlx::SqliteConnection;
@@ -216,6 +217,10 @@ impl Spool {
         self.change(command).await.map(drop).map_err(ReadError::Quarantine)
     }
 
+    pub(crate) async fn remember(&self, memory: Memory) -> Result<u64, SettleError> {
+        self.change(Command::Remember(memory)).await
+    }
+
     async fn change(&self, command: Command) -> Result<u64, SettleError> {
         let path = || self.shared.path.to_path_buf();
         match self.write(command).await {
@@ -235,7 +240,7 @@ impl Spool {
         answer.await.map_err(|_| Failure::Closed)?
     }
 
-    async fn read<T>(
+    pub(crate) async fn read<T>(
         &self,
         ask: impl AsyncFnOnce(&mut SqliteConnection) -> sqlx::Result<T>,
     ) -> Result<T, ReadError> {

@@ -11,6 +11,7 @@ use crate::{
     gauges::Gauges,
     open, queue,
     reserve::Reserve,
+    station,
 };
 use sqlx::SqliteConnection;
 use std::{
@@ -184,7 +185,13 @@ impl Writer {
         match self.together(std::slice::from_ref(command)).await {
             Ok(mut outcomes) => outcomes.pop().unwrap_or(Err(Failure::Closed)),
             Err(error) => match command {
-                Command::Change { items, at } if is_full(&error) => self.out_of_reserve(items, *at).await,
+                Command::Change { items, at } if is_full(&error) => {
+                    let one = |item: &(Item, Change)| Command::Change { items: vec![*item], at: *at };
+                    self.out_of_reserve(items.iter().map(one)).await
+                }
+                Command::Remember(memory) if is_full(&error) => {
+                    self.out_of_reserve(std::iter::once(Command::Remember(memory.clone()))).await
+                }
                 _ => Err(Failure::Store(error)),
             },
         }
@@ -234,6 +241,9 @@ impl Writer {
                 Command::Change { items, at } => {
                     change::change(&mut self.connection, items, *at).await.map_err(Failure::Store)
                 }
+                Command::Remember(memory) => {
+                    station::remember(&mut self.connection, memory).await.map_err(Failure::Store)
+                }
                 // Long commands come here as changes, and closing does not come here.
                 Command::Apply { .. } | Command::Sweep { .. } | Command::Close => Ok(Outcome::default()),
             };
@@ -269,7 +279,7 @@ impl Writer {
 
     /// Change by change, each in its own transaction, with the room of the reserve. The log is
     /// emptied after each, so the reserve has to hold the pages of one item only.
-    async fn out_of_reserve(&mut self, items: &[(Item, Change)], at: UtcMicros) -> Result<Outcome, Failure> {
+    async fn out_of_reserve(&mut self, commands: impl Iterator<Item = Command>) -> Result<Outcome, Failure> {
         tracing::warn!("no room on the disk: the spool settles out of its reserve");
         if let Err(error) = self.reserve.release() {
             tracing::warn!(%error, "the reserve could not be given free");
@@ -277,18 +287,17 @@ impl Writer {
         self.gauges.set_reserve_whole(false);
         let file_bytes = self.config.max_file_bytes;
         open::set_max_pages(&mut self.connection, file_bytes.saturating_add(self.reserve.bytes())).await?;
-        let result = self.one_by_one(items, at).await;
+        let result = self.one_by_one(commands).await;
         open::set_max_pages(&mut self.connection, file_bytes).await?;
         self.mend_reserve();
         result
     }
 
-    async fn one_by_one(&mut self, items: &[(Item, Change)], at: UtcMicros) -> Result<Outcome, Failure> {
+    async fn one_by_one(&mut self, commands: impl Iterator<Item = Command>) -> Result<Outcome, Failure> {
         let mut total = Outcome::default();
-        for item in items {
+        for command in commands {
             // First what is in the log already has to make room for it.
             open::empty_log(&mut self.connection).await?;
-            let command = Command::Change { items: vec![*item], at };
             for outcome in self.together(&[command]).await? {
                 total.add(outcome?);
             }

@@ -1,6 +1,6 @@
 //! What is recorded together: rows as plain values.
 
-use crate::Place;
+use crate::{LinkRow, Place};
 use vernport_crypto::BlindIndex;
 use vernport_types::{
     AssetId, EntryHash, GrantId, IdentifierKind, KeyId, Reason, Slug, SubjectId, UtcMicros, VehicleAlias,
@@ -120,6 +120,8 @@ pub struct Change {
     pub recipient_keys: Vec<RecipientKeyRow>,
     /// Recipient keys that are active no longer.
     pub revoked_keys: Vec<KeyId>,
+    /// Links that were merged, in order.
+    pub links: Vec<LinkRow>,
 }
 
 impl Change {
@@ -135,6 +137,7 @@ impl Change {
             && self.aliases.is_empty()
             && self.recipient_keys.is_empty()
             && self.revoked_keys.is_empty()
+            && self.links.is_empty()
     }
 }
 
@@ -147,4 +150,6 @@ pub struct Loaded {
     pub grants: Vec<GrantRow>,
     /// All aliases.
     pub aliases: Vec<AliasRow>,
+    /// Of each gateway the link that was merged last.
+    pub tips: Vec<LinkRow>,
 }

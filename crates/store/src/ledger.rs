@@ -66,6 +66,9 @@ impl Store {
             .execute(&mut *write.transaction)
             .await?;
         }
+        for link in &change.links {
+            write.enter_link(controller, link, now).await?;
+        }
         Ok(write.commit().await?)
     }
 
@@ -89,6 +92,7 @@ impl Store {
             loaded.entries.push(RecordedEntry { entry, json: json.to_vec() });
         }
         loaded.grants = self.load_grants(controller).await?;
+        loaded.tips = self.load_tips(controller).await?;
         let rows: Vec<AliasColumns> =
             sqlx::query_as("SELECT asset, recipient, purpose, year, alias FROM alias WHERE controller = $1")
                 .bind(controller.as_str())

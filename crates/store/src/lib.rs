@@ -19,6 +19,7 @@ mod change;
 mod erasure;
 mod grant;
 mod ledger;
+mod link;
 mod places;
 mod read;
 
@@ -27,6 +28,7 @@ pub use change::{
     AliasRow, Change, GrantRow, IdentifierRow, Loaded, NewEntry, RecipientKeyRow, RecordedEntry,
 };
 pub use ledger::RecordError;
+pub use link::LinkRow;
 pub use places::Place;
 pub use read::{Page, ReadQuery, Released};
 

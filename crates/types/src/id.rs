@@ -123,6 +123,12 @@ bytes_id!(
 bytes_id!(
     /// SHA-256 of one ledger entry.
     EntryHash, 32);
+bytes_id!(
+    /// One chain of what was said at a station; a gateway draws a new one for each spool.
+    SegmentId, 16);
+bytes_id!(
+    /// SHA-256 of the signed bytes of one link of such a chain.
+    LinkHash, 32);
 
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident, $check:ident, $error:expr) => {

@@ -26,8 +26,8 @@ pub use catalogue::{Catalogue, CatalogueError, Category, Signal, SignalId, Value
 pub use chain::chain;
 pub use frame::{CanFilter, CanFrame, CanId, FrameKind};
 pub use id::{
-    AssetId, BatchId, BootId, ControllerId, EntryHash, EpochId, GrantId, IdError, KeyId, MessageId, OrderId,
-    PersonAlias, Slug, SubjectId, VehicleAlias,
+    AssetId, BatchId, BootId, ControllerId, EntryHash, EpochId, GrantId, IdError, KeyId, LinkHash, MessageId,
+    OrderId, PersonAlias, SegmentId, Slug, SubjectId, VehicleAlias,
 };
 pub use identifier::{Identifier, IdentifierError, IdentifierKind, Plate, Vin};
 pub use reading::{Identification, Reading};

@@ -4,6 +4,7 @@ use thiserror::Error;
 use vernport_api::{Feed, FeedNonce};
 use vernport_crypto::VerifyingKey;
 use vernport_policy::{Head, HeadError};
+use vernport_types::Slug;
 
 /// Why an answer of the feed is not believed. All of them are alarms: a broken or
 /// malicious central, or one restored from a backup.
@@ -22,6 +23,9 @@ pub enum StateError {
         /// That of the head.
         found: u32,
     },
+    /// What central says to know of the station's words is not signed, of another gateway, or of another snapshot.
+    #[error("central does not say with its signature how much of this station's words its grants know")]
+    Merged,
     /// No grants came, but those we have are not those that were signed.
     #[error("the head is signed for other grants than ours, and none came with it")]
     SnapshotMissing,
@@ -45,7 +49,7 @@ impl HeadGuard {
         self.last.as_ref()
     }
 
-    /// Checks an answer to the question with `nonce`, asked with the snapshot of hash `known` in
+    /// Checks an answer to the question of `gateway` with `nonce`, asked with the snapshot of hash `known` in
     /// effect. Nothing changes where it is not believed.
     ///
     /// # Errors
@@ -53,6 +57,7 @@ impl HeadGuard {
     pub fn check(
         &mut self,
         feed: &Feed,
+        gateway: &Slug,
         nonce: FeedNonce,
         known: Option<[u8; 32]>,
     ) -> Result<(), StateError> {
@@ -66,6 +71,12 @@ impl HeadGuard {
             Some(snapshot) if snapshot.hash() != head.snapshot_hash => return Err(HeadError::Snapshot.into()),
             None if known != Some(head.snapshot_hash) => return Err(StateError::SnapshotMissing),
             _ => {}
+        }
+        if let Some(signed) = &feed.merged {
+            let merged = signed.verify(&self.key).map_err(|_| StateError::Merged)?;
+            if merged.gateway != *gateway || merged.snapshot_hash != head.snapshot_hash {
+                return Err(StateError::Merged);
+            }
         }
         self.last = Some(head);
         Ok(())

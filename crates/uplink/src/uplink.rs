@@ -5,6 +5,7 @@ use std::time::Duration;
 use thiserror::Error;
 use vernport_api::{
     BatchAnswer, BatchAnswers, Feed, FeedNonce, FeedRequest, MAX_WAIT_MS, PATH_BATCHES, PATH_FEED,
+    PATH_SEGMENTS, SegmentAnswer, SegmentRequest,
     batch::{self, EncodeError},
 };
 
@@ -91,6 +92,14 @@ impl Uplink {
         if ours { Ok(answers) } else { Err(SendError::OtherBatches) }
     }
 
+    /// Brings what was said at the station. Bringing it again is harmless.
+    ///
+    /// # Errors
+    /// [`CallError`]; nothing of it took effect then, or it did and the answer was lost.
+    pub async fn merge(&self, request: &SegmentRequest) -> Result<SegmentAnswer, CallError> {
+        self.http.post(PATH_SEGMENTS, request, Duration::ZERO, MAX_ANSWERS_BYTES).await
+    }
+
     /// Asks for the state of central and checks it. `nonce` is drawn anew for each call; `known` is the hash of the
     /// snapshot in effect here; central answers at once where it has another, else after `wait`
     /// (at most [`MAX_WAIT_MS`]).
@@ -109,7 +118,7 @@ impl Uplink {
         let question = FeedRequest { gateway: self.gateway.clone(), nonce, known, wait_ms };
         let patience = Duration::from_millis(wait_ms.into());
         let feed = self.http.post(PATH_FEED, &question, patience, MAX_FEED_BYTES).await?;
-        guard.check(&feed, nonce, known)?;
+        guard.check(&feed, &self.gateway, nonce, known)?;
         Ok(feed)
     }
 }

@@ -25,6 +25,7 @@ use vernport_crypto::{
 };
 use vernport_policy::{Bundle, FlowGrant, Rules, Snapshot};
 use vernport_seal::EnvelopeHeader;
+use vernport_store::Store;
 use vernport_testkit::pki::{DevCa, Identity, Role};
 use vernport_types::{
     BatchId, BootMicros, Catalogue, ControllerId, EpochId, GrantId, Identifier, Slug, Stamp, TimeQuality,
@@ -135,6 +136,13 @@ impl World {
                 quality: TimeQuality::Synced,
             }),
         }
+    }
+
+    /// How often links of a gateway were refused, by code. Central must have stopped.
+    pub(crate) async fn link_refusals(&self, gateway: &str) -> Vec<(String, u64)> {
+        let Databases { main, erasure } = databases(self.folder.path());
+        let store = Store::open(&main, &erasure, MasterKey::from_bytes(self.master)).await.expect("opens");
+        store.link_refusals(&controller(CONTROLLER), &slug(gateway)).await.expect("reads")
     }
 
     pub(crate) fn head_key(&self) -> vernport_crypto::VerifyingKey {

@@ -9,3 +9,4 @@ mod explain;
 mod feed;
 mod ledger;
 mod reads;
+mod segments;

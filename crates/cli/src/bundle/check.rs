@@ -171,23 +171,22 @@ impl Sources<'_> {
 }
 
 /// Whether the function of a Rust test stands in the file of its module: of a suite below `tests`,
-/// or in the sources or the tests of a crate.
+/// or in the sources or the test binaries of a crate.
 fn has_function(repository: &Path, path: &[String]) -> bool {
     let [suite, modules @ .., function] = path else { return false };
     let crate_folder = repository.join("crates").join(suite);
-    let roots = [repository.join("tests").join(suite), crate_folder.join("src"), crate_folder.join("tests")];
+    let tests = crate_folder.join("tests");
+    let mut roots = vec![repository.join("tests").join(suite), crate_folder.join("src"), tests.clone()];
+    let binaries = fs::read_dir(tests).into_iter().flatten().flatten().map(|entry| entry.path());
+    roots.extend(binaries.filter(|folder| folder.is_dir()));
     let declared = format!("fn {function}(");
     roots.iter().any(|root| {
         // A module can stand in the file of the one above it.
         (0..=modules.len()).rev().any(|depth| {
             let module = modules[..depth].iter().fold(root.clone(), |folder, name| folder.join(name));
-            let files = [
-                module.with_extension("rs"),
-                module.join("mod.rs"),
-                module.join("main.rs"),
-                module.join("lib.rs"),
-            ];
-            files.iter().any(|file| fs::read_to_string(file).is_ok_and(|text| text.contains(&declared)))
+            let inside = ["mod.rs", "main.rs", "lib.rs"].map(|file| module.join(file));
+            let files = inside.into_iter().chain([module.with_extension("rs")]);
+            files.into_iter().any(|file| fs::read_to_string(file).is_ok_and(|text| text.contains(&declared)))
         })
     })
 }

@@ -50,7 +50,7 @@ impl Found<'_> {
         }
         for rule in &clause.rules {
             if let Keeper::Rule(path) = rule
-                && !rules.paths().iter().any(|known| known.path == *path)
+                && !is_there(rules, path)
             {
                 let what = format!("the bundle has no rule `{path}`");
                 say(NO_RULE, what, "mend the path, or write the rule");
@@ -121,6 +121,14 @@ fn paths(clause: &Clause) -> impl Iterator<Item = &str> {
         Keeper::Rule(path) => Some(path.as_str()),
         Keeper::Engine(_) => None,
     })
+}
+
+/// Whether a bundle has a rule, or a value that it names once: `parameter.<name>`.
+fn is_there(rules: &Rules, path: &str) -> bool {
+    match path.strip_prefix("parameter.") {
+        Some(name) => rules.parameters().iter().any(|parameter| parameter.name.as_str() == name),
+        None => rules.paths().iter().any(|known| known.path == path),
+    }
 }
 
 /// Whether nothing in the bundle refers to a rule that is there to be referred to.

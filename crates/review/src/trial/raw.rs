@@ -2,10 +2,11 @@
 
 use super::{TrialError, values::Written};
 use serde::{Deserialize, de::DeserializeOwned};
+use std::collections::BTreeSet;
 use toml::{Spanned, Table, Value};
 use vernport_policy::StationRef;
 use vernport_registry::world::World;
-use vernport_types::{AssetId, Reason, Slug, UtcMicros};
+use vernport_types::{AssetId, Category, Reason, Slug, UtcMicros};
 
 /// What stands beside the world.
 #[derive(Deserialize)]
@@ -39,6 +40,29 @@ pub(super) struct RawReading {
     pub(super) withheld: Option<String>,
     pub(super) clause: Option<String>,
     pub(super) latest_due: Option<String>,
+    pub(super) stamped: Option<Value>,
+    pub(super) deliver: Option<BTreeSet<Target>>,
+}
+
+/// Where a release goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Target {
+    /// To the central store.
+    Store,
+    /// To a topic, readable.
+    Plain,
+    /// To a topic, sealed.
+    Sealed,
+}
+
+/// An `[[expect]]` on a category.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawCategory {
+    pub(super) category: Category,
+    pub(super) used: Option<BTreeSet<String>>,
+    pub(super) withheld: Option<String>,
 }
 
 /// An `[[expect]]` on a batch.

@@ -151,32 +151,43 @@ fn facts(world: &World, rules: &Rules) -> Option<Facts> {
     Some(facts)
 }
 
-/// What a gateway's table says, by flow: a value, or the code of a reason.
-fn decided(world: &World, rules: &Arc<Rules>, asked: &Asked) -> Option<Vec<(Option<String>, String)>> {
-    let facts = facts(world, rules)?;
-    let (at, head_at) = (minutes(asked.at), minutes(asked.at - asked.head_age));
+/// The table of a gateway that heard from central at a time, and its clock from then on.
+fn heard(
+    facts: &Facts,
+    rules: &Arc<Rules>,
+    bay: u8,
+    head_at: UtcMicros,
+) -> (Table, impl Fn(UtcMicros) -> Stamp) {
     let whom = SnapshotFor {
         gateway: slug("box"),
-        at: StationRef { site: slug("main"), station: slug(&format!("bay-{}", asked.bay)) },
+        at: StationRef { site: slug("main"), station: slug(&format!("bay-{bay}")) },
         recovery: OpeningKey::from_bytes([4; 32]).wrapping_key(),
         closed: Vec::new(),
     };
-    let sent = snapshot(&facts, rules, whom, head_at, &mut Counted::default()).encode();
+    let sent = snapshot(facts, rules, whom, head_at, &mut Counted::default()).encode();
     let received = Snapshot::decode(&sent).expect("as it was sent");
     let key = SigningKey::from_seed([5; 32]);
     let head = Head { era: 3, sequence: 9, at: head_at, nonce: [6; 16], snapshot_hash: received.hash() };
     let head = head.sign(&key).verify(&key.verifying_key(), &[6; 16], None).expect("signed");
     let boot = 77_000_000;
-    let stamp = |at: UtcMicros| Stamp {
+    let stamp = move |at: UtcMicros| Stamp {
         wall: at,
         boot: BootMicros(boot + u64::try_from(at.0 - head_at.0).unwrap_or(0)),
         quality: TimeQuality::Synced,
     };
     let mut table = Table::new(Arc::clone(rules));
     table.apply(received, &head, stamp(head_at)).expect("of these rules");
+    (table, stamp)
+}
+
+/// What a gateway's table says, by flow: a value, or the code of a reason.
+fn decided(world: &World, rules: &Arc<Rules>, asked: &Asked) -> Option<Vec<(Option<String>, String)>> {
+    let facts = facts(world, rules)?;
+    let (at, head_at) = (minutes(asked.at), minutes(asked.at - asked.head_age));
     let (path, value) = readings()[asked.reading];
     let (mut sampler, mut out) = (Sampler::default(), Outcomes::new());
     for at in asked.before.map(|age| minutes(asked.at - age)).into_iter().chain([at]) {
+        let (table, stamp) = heard(&facts, rules, asked.bay, head_at.min(at));
         let reading = Reading {
             asset: world.asset(asked.asset).expect("declared"),
             signal: CATALOGUE.find(path).expect("in the catalogue"),

@@ -171,3 +171,115 @@ fn a_message_about_similar_goods_is_for_customers() {
     let unsaid = letter(true, &format!("allowed = true\n{orderer}")).replace("similar = true\n", "");
     is_met(&unsaid);
 }
+
+const NEAR: &str = r#"
+time = 2026-05-01T10:05:00Z
+asset = "car"
+signal = "Vehicle.TraveledDistance"
+value = 158910605
+flow = "near"
+"#;
+
+#[test]
+fn what_was_read_before_counts_as_a_sample_where_it_was_released() {
+    let before = |at: &str| format!("{NEAR}before = [2026-05-01T{at}Z]\n");
+    is_met(&format!("{}withheld = \"sampled-out\"", before("10:00:01")));
+    is_met(&format!("{}released = 158910000", before("10:00:00")));
+    // Nothing was released before the order was open.
+    is_met(&format!("{}released = 158910000", before("07:00:00")));
+    assert_eq!(came(&format!("{}released = 158910000", before("10:00:01"))), "withheld sampled-out");
+}
+
+#[test]
+fn a_gateway_that_hears_nothing_believes_for_as_long_as_the_flow_says() {
+    let head = |at: &str| format!("{NEAR}head = 2026-05-01T{at}Z\n");
+    is_met(&format!("{}released = 158910000", head("10:03:00")));
+    is_met(&format!("{}withheld = \"grant-stale\"", head("10:02:59")));
+    assert_eq!(came(&format!("{}released = 158910000", head("10:02:59"))), "withheld grant-stale");
+}
+
+#[test]
+fn recognition_source_station_keys_and_retention_are_held_against_too() {
+    is_met(&format!("{NEAR}by = \"tool\"\nwithheld = \"identification-too-weak\""));
+    is_met(&format!("{NEAR}by = \"asserted\"\nreleased = 158910000"));
+    is_met(&format!("{NEAR}station = \"main/bay-1\"\nwithheld = \"no-grant\""));
+    is_met(&format!("{NEAR}station = \"main/bay-2\"\nfrom = \"manual\"\nreleased = 158910000"));
+    is_met(&format!("{NEAR}released = 158910000\nlatest_due = \"P30D\""));
+    let due = came(&format!("{NEAR}released = 158910000\nlatest_due = \"P29D\""));
+    assert!(due.starts_with("P30D"), "{due}");
+    let text = |without: &str, outcome: &str| {
+        format!(
+            "clause = \"T-8\"\nsays = \"A test.\"\nwithout_keys = [\"{without}\"]\n{WORLD}[[expect]]\n{NEAR}{outcome}"
+        )
+    };
+    for (without, outcome) in
+        [("coach", "withheld = \"recipient-key-missing\""), ("workshop", "released = 158910000")]
+    {
+        let trial = Trial::from_toml("t.toml", &text(without, outcome)).expect("a trial");
+        assert_eq!(trial.run(&rules(), &catalogue()), [], "{without}");
+    }
+}
+
+#[test]
+fn a_signal_is_expected_of_the_flow_that_names_it_or_of_none() {
+    let vin =
+        "time = 2026-05-01T10:05:00Z\nasset = \"car\"\nsignal = \"Vehicle.VehicleIdentification.VIN\"\n";
+    is_met(&format!("{vin}value = \"a label\"\nwithheld = \"category-not-in-notice\""));
+    assert_eq!(
+        came(&format!("{vin}flow = \"near\"\nwithheld = \"category-not-in-notice\"")),
+        "no flow with it, withheld category-not-in-notice"
+    );
+    let odometer = ODOMETER.replace("flow = \"odometer\"\n", "");
+    assert_eq!(
+        came(&format!("{odometer}withheld = \"no-purpose\"")),
+        "flow odometer with it, released 158910605; flow near with it, released 158910000"
+    );
+    assert_eq!(
+        came(&format!("{vin}value = 3\nwithheld = \"category-not-in-notice\"")),
+        "a value that no Label is"
+    );
+    let unknown = vin.replace("VIN", "WIN");
+    assert_eq!(
+        came(&format!("{unknown}withheld = \"unknown-signal\"")),
+        "a catalogue without it (config/signals)"
+    );
+}
+
+#[test]
+fn every_kind_of_value_is_written_and_shown() {
+    let at = "time = 2026-05-01T10:05:00Z\nasset = \"car\"\n";
+    let code = format!("{at}signal = \"Vehicle.Diagnostics.DTCList\"\nvalue = \"P0126\"\n");
+    is_met(&format!("{code}flow = \"odometer\"\nreleased = \"P0126\""));
+    is_met(&format!("{code}flow = \"near\"\nreleased = \"present\""));
+    assert_eq!(came(&format!("{code}flow = \"odometer\"\nreleased = \"P0127\"")), "released \"P0126\"");
+    let spn = code.replace("\"P0126\"", "{ spn = 629, fmi = 12 }");
+    is_met(&format!("{spn}flow = \"odometer\"\nreleased = {{ spn = 629, fmi = 12 }}"));
+    let none = code.replace("\"P0126\"", "{ none = true }");
+    is_met(&format!("{none}flow = \"near\"\nreleased = {{ none = true }}"));
+    let place = format!(
+        "{at}signal = \"Vehicle.CurrentLocation\"\nvalue = {{ lat = 59.9127, lon = 10.7461 }}\nflow = \"near\"\n"
+    );
+    let shown = came(&format!("{place}released = {{ h3 = \"8609a7c9fffffff\" }}"));
+    let cell = shown.strip_prefix("released ").expect("a cell");
+    assert!(cell.starts_with("{ h3 = \"86"), "{cell}");
+    is_met(&format!("{place}released = {cell}"));
+}
+
+#[test]
+fn a_release_bears_its_time_and_goes_where_its_flow_says() {
+    is_met(&format!("{ODOMETER}released = 158910605\nstamped = 2026-05-01T10:00:00Z\ndeliver = [\"store\"]"));
+    let other = |rest: &str| came(&format!("{ODOMETER}released = 158910605\n{rest}"));
+    assert_eq!(other("stamped = 2026-05-01T10:00:01Z"), "stamped 2026-05-01T10:00:00Z");
+    assert_eq!(other("deliver = [\"store\", \"plain\"]"), "delivered to the store");
+}
+
+#[test]
+fn a_category_is_listed_or_not_and_used_by_what_the_bundle_says() {
+    is_met("category = \"driver-identity\"\nwithheld = \"category-not-in-notice\"");
+    assert_eq!(came("category = \"driver-identity\"\nused = []"), "`driver-identity` in no notice");
+    let driving = "category = \"driving-behaviour\"\n";
+    is_met(&format!("{driving}used = [\"flow.speed\", \"form.coaching-1\"]"));
+    let by = "`driving-behaviour` used by flow.speed, form.coaching-1";
+    assert_eq!(came(&format!("{driving}used = [\"flow.speed\"]")), by);
+    assert_eq!(came(&format!("{driving}withheld = \"category-not-in-notice\"")), by);
+}

@@ -225,6 +225,8 @@ async fn a_full_disk_refuses_units_keeps_what_it_has_and_still_settles() {
         assert_eq!(spool.apply(grant(*number), standing, NOW).await.expect("settles"), 2);
     }
     fill();
+    spool.append_link(1, vec![7; 2_000], b"tip".to_vec()).await.expect("a station is heard");
+    fill();
     assert_eq!(ready(&spool).await, rest[20..]);
     // A restart on the full disk.
     spool.close().await;
@@ -234,6 +236,7 @@ async fn a_full_disk_refuses_units_keeps_what_it_has_and_still_settles() {
     }
     fill();
     let spool = place.open().await;
+    assert_eq!(spool.links().await.expect("reads"), [vec![7; 2_000]]);
     assert_eq!(ready(&spool).await, rest[20..]);
     spool.apply(grant(rest[20]), Standing::Park(Reason::Restricted), NOW).await.expect("settles");
     assert_eq!(ready(&spool).await, rest[21..]);

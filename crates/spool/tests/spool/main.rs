@@ -6,4 +6,5 @@ mod model;
 mod opening;
 mod queueing;
 mod settling;
+mod station;
 mod support;

@@ -5,8 +5,8 @@ use axum::{Json, Router, routing::post};
 use std::time::Duration;
 use vernport_api::{Feed, FeedNonce, FeedRequest, MAX_WAIT_MS};
 use vernport_crypto::{SigningKey, WrappingKey};
-use vernport_policy::{Head, HeadError, Snapshot};
-use vernport_types::UtcMicros;
+use vernport_policy::{Head, HeadError, Merged, Snapshot, Tip};
+use vernport_types::{LinkHash, SegmentId, UtcMicros};
 use vernport_uplink::{FeedError, HeadGuard, StateError};
 
 const NONCE: FeedNonce = FeedNonce([5; 16]);
@@ -34,14 +34,14 @@ fn head(era: u32, sequence: u64, snapshot: &Snapshot) -> Head {
 }
 
 fn feed(head: Head, snapshot: Option<Snapshot>) -> Feed {
-    Feed { head: head.sign(&central()), snapshot }
+    Feed { head: head.sign(&central()), snapshot, merged: None }
 }
 
 /// A guard that has seen head (1, 10).
 fn guard() -> HeadGuard {
     let mut guard = HeadGuard::new(central().verifying_key(), None);
     guard
-        .check(&feed(head(1, 10, &snapshot(1)), Some(snapshot(1))), NONCE, None)
+        .check(&feed(head(1, 10, &snapshot(1)), Some(snapshot(1))), &gateway(), NONCE, None)
         .expect("the first is believed");
     guard
 }
@@ -50,7 +50,7 @@ fn guard() -> HeadGuard {
 fn refused(feed: &Feed, known: Option<[u8; 32]>) -> StateError {
     let mut guard = guard();
     let before = guard.last().copied();
-    let error = guard.check(feed, NONCE, known).expect_err("must not be believed");
+    let error = guard.check(feed, &gateway(), NONCE, known).expect_err("must not be believed");
     assert_eq!(guard.last().copied(), before);
     error
 }
@@ -59,10 +59,12 @@ fn refused(feed: &Feed, known: Option<[u8; 32]>) -> StateError {
 fn heads_are_believed_one_after_the_other_with_and_without_a_new_snapshot() {
     let mut guard = guard();
     let old = snapshot(1);
-    guard.check(&feed(head(1, 11, &old), None), NONCE, Some(old.hash())).expect("the same snapshot holds");
+    guard
+        .check(&feed(head(1, 11, &old), None), &gateway(), NONCE, Some(old.hash()))
+        .expect("the same snapshot holds");
     let new = snapshot(2);
     guard
-        .check(&feed(head(1, 99, &new), Some(new.clone())), NONCE, Some(old.hash()))
+        .check(&feed(head(1, 99, &new), Some(new.clone())), &gateway(), NONCE, Some(old.hash()))
         .expect("a new one holds");
     assert_eq!(guard.last().map(|head| (head.era, head.sequence)), Some((1, 99)));
 }
@@ -70,8 +72,11 @@ fn heads_are_believed_one_after_the_other_with_and_without_a_new_snapshot() {
 #[test]
 fn a_head_of_another_signer_or_with_one_bit_changed_is_not_believed() {
     let new = snapshot(2);
-    let forged =
-        Feed { head: head(1, 11, &new).sign(&SigningKey::from_seed([9; 32])), snapshot: Some(new.clone()) };
+    let forged = Feed {
+        head: head(1, 11, &new).sign(&SigningKey::from_seed([9; 32])),
+        snapshot: Some(new.clone()),
+        merged: None,
+    };
     assert!(matches!(refused(&forged, None), StateError::Head(HeadError::Signature(_))));
     let mut changed = feed(head(1, 11, &new), Some(new));
     changed.head.head.sequence += 1;
@@ -149,4 +154,23 @@ async fn a_long_poll_may_take_what_central_was_asked_to_wait_and_the_ordinary_ti
     let (uplink, mut guard) = (double.uplink(), HeadGuard::new(central().verifying_key(), None));
     assert!(uplink.feed(&mut guard, [1; 16], None, Duration::ZERO).await.is_err());
     uplink.feed(&mut guard, [1; 16], None, Duration::from_secs(5)).await.expect("is waited for");
+}
+
+#[test]
+fn what_central_knows_of_the_stations_words_is_believed_for_its_own_snapshot_only() {
+    let tip =
+        Tip { segment: SegmentId::from_bytes([3; 16]), sequence: 4, link: LinkHash::from_bytes([4; 32]) };
+    let now = snapshot(1);
+    let said = Merged { gateway: gateway(), tip, snapshot_hash: now.hash() };
+    let with = |merged: Merged, key: &SigningKey| Feed {
+        merged: Some(merged.sign(key)),
+        ..feed(head(1, 11, &now), Some(now.clone()))
+    };
+    guard().check(&with(said.clone(), &central()), &gateway(), NONCE, None).expect("central's own word");
+    let forged = with(said.clone(), &SigningKey::from_seed([9; 32]));
+    assert!(matches!(refused(&forged, None), StateError::Merged));
+    let other = Merged { gateway: "bay-9".parse().expect("a slug"), ..said.clone() };
+    assert!(matches!(refused(&with(other, &central()), None), StateError::Merged));
+    let earlier = Merged { snapshot_hash: snapshot(2).hash(), ..said };
+    assert!(matches!(refused(&with(earlier, &central()), None), StateError::Merged));
 }

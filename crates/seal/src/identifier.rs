@@ -1,5 +1,5 @@
 //! Identifiers kept sealed to the controller, beside the ledger that holds
-//! their blind indexes only. Central seals them and cannot open them.
+//! their blind indexes only. Who seals one cannot open it afterwards.
 //!
 //! | Bytes | What |
 //! |---|---|
@@ -17,7 +17,10 @@ use vernport_types::{ControllerId, Identifier};
 const FORMAT: u8 = 1;
 
 /// Seals an identifier to the controller's recovery key.
-pub(crate) fn seal(
+///
+/// # Errors
+/// [`WrapError`] for a key that is none.
+pub fn seal_identifier(
     controller: &ControllerId,
     recovery: &WrappingKey,
     index: &BlindIndex,
@@ -41,7 +44,8 @@ mod tests {
         let identifier = Identifier::Vin("WDB9634031L738001".parse().expect("a VIN"));
         let index = IdentityKey::generate().index(&identifier);
         let recovery = OpeningKey::generate();
-        let row = seal(&controller, &recovery.wrapping_key(), &index, &identifier).expect("a good key");
+        let row =
+            seal_identifier(&controller, &recovery.wrapping_key(), &index, &identifier).expect("a good key");
 
         let info =
             [b"vernport identifier\0", controller.as_str().as_bytes(), b"\0", index.as_bytes()].concat();

@@ -1,0 +1,58 @@
+//! What central said last, kept under the storage key, so that after a restart without a
+//! line a station still knows whom to seal to and what is open on a contract.
+//!
+//! What needs a head of late is not believed out of it. A snapshot that cannot be kept
+//! takes the last one away: better none than one that knows less than was known here.
+
+use crate::chain;
+use std::sync::Arc;
+use vernport_crypto::StorageKey;
+use vernport_policy::{Head, Snapshot};
+use vernport_spool::Spool;
+
+/// Its name in the spool.
+const NAME: &str = "snapshot";
+/// The longest row that is kept, in bytes: some hundreds of grants.
+const MAX_BYTES: usize = 1 << 20;
+
+#[derive(Debug, Clone)]
+pub(crate) struct Last(Arc<StorageKey>);
+
+impl Last {
+    pub(crate) const fn new(key: Arc<StorageKey>) -> Self {
+        Self(key)
+    }
+
+    /// The row of a snapshot; none if it is too long.
+    pub(crate) fn seal(&self, head: &Head, snapshot: &Snapshot) -> Option<Vec<u8>> {
+        let plain = postcard::to_allocvec(&(head, snapshot)).expect("ids, numbers and lists always encode");
+        (plain.len() <= MAX_BYTES).then(|| self.0.seal(NAME.as_bytes(), &plain))
+    }
+
+    /// Puts a row in the place of the last one.
+    pub(crate) async fn keep(&self, spool: &Spool, row: Option<Vec<u8>>) {
+        if let Err(error) = spool.keep(NAME, row).await {
+            tracing::error!(error = chain(&error), "what central said could not be kept");
+            if let Err(error) = spool.keep(NAME, None).await {
+                tracing::error!(error = chain(&error), "what central said before is kept still");
+            }
+        }
+    }
+
+    /// What was kept last, if it can be read.
+    pub(crate) async fn read(&self, spool: &Spool) -> Option<(Head, Snapshot)> {
+        let row = match spool.kept(NAME).await {
+            Ok(row) => row?,
+            Err(error) => {
+                tracing::warn!(error = chain(&error), "what central said last cannot be read");
+                return None;
+            }
+        };
+        let plain = self.0.open(NAME.as_bytes(), &row).ok();
+        let read = plain.and_then(|plain| postcard::from_bytes(&plain).ok());
+        if read.is_none() {
+            tracing::warn!("what central said last cannot be read: nothing is open before it speaks again");
+        }
+        read
+    }
+}
