@@ -242,7 +242,8 @@ pub(super) fn invariant_4(case: &Case<'_>) -> Found {
         });
         suspended += u64::from(!gone);
         let waits = |standing| matches!(standing, Standing::Park(Reason::Restricted));
-        if !gone && !(waits(batch.central) && waits(batch.gateway)) {
+        let kept = gone || waits(batch.central) && waits(batch.gateway);
+        if !kept {
             return Err(format!("4: under a restriction {batch:?} does not wait"));
         }
     }
