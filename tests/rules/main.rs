@@ -5,3 +5,5 @@ mod mutation;
 mod published;
 mod random;
 mod reference;
+mod regressions;
+mod small;
