@@ -2,14 +2,18 @@
 //! somebody notices (invariant 16).
 //!
 //! A mutant is caught by the compiler, by a world file of the bundle, by the check
-//! of its clauses, or (what no decision shows: where a recipient stands, why
+//! of its clauses, by a term that its clauses ask of the bundle, or (what no decision shows: where a recipient stands, why
 //! something is kept) because it no longer says what is published beside it in
 //! `rules.md`; or `diff` proves that it decides like the original in every world.
 //! What is left has survived, and the test fails with its name.
 
 mod mutants;
 
-use crate::clauses::{catalogue, compile, text, with_vehicle_data};
+use crate::clauses::{
+    catalogue, compile,
+    terms::{self, Term},
+    text, with_vehicle_data,
+};
 use mutants::{Mutant, mutants};
 use std::{
     collections::BTreeMap,
@@ -36,6 +40,7 @@ enum End {
     Compiler,
     World,
     Check,
+    Term,
     Published,
     Equal,
     Survived,
@@ -49,6 +54,7 @@ struct Stand {
     findings: usize,
     worlds: Vec<World>,
     published: String,
+    terms: Option<fn(&Rules) -> Vec<Term>>,
 }
 
 struct World {
@@ -70,7 +76,12 @@ impl Stand {
         worlds.extend(worlds_if_there(&folder.join("with-vehicle-data/tests")));
         let findings = open_findings(&rules, &catalogue, &clauses);
         let published = read(&folder.join("rules.md"));
-        Self { catalogue, rules, clauses, findings, worlds, published }
+        let terms: Option<fn(&Rules) -> Vec<Term>> = match bundle {
+            "westrum" => Some(terms::westrum),
+            "car-special" => Some(terms::car_special),
+            _ => None,
+        };
+        Self { catalogue, rules, clauses, findings, worlds, published, terms }
     }
 
     fn end(&self, mutant: &Mutant) -> End {
@@ -96,6 +107,9 @@ impl Stand {
         }
         if open_findings(&rules, &self.catalogue, &self.clauses) != self.findings {
             return End::Check;
+        }
+        if self.terms.is_some_and(|terms| terms(&rules).iter().any(|(_, _, kept)| !kept)) {
+            return End::Term;
         }
         if said(&render(&rules, &self.catalogue)) != said(&self.published) {
             return End::Published;
