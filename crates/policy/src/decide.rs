@@ -24,7 +24,7 @@ impl Table {
             self.see(now);
             return 0;
         };
-        rule.named & self.in_force(row, now) & self.accepted(by, || from) & row.accepts(by)
+        rule.named & self.in_force(row, now) & self.accepted(by, from) & row.accepts(by)
     }
 
     /// Decides on one reading: for every flow that names its signal a release or a
@@ -48,7 +48,7 @@ impl Table {
             }
         };
         let by = reading.identified_by;
-        let accepted = self.accepted(by, || SourceClass::of(&reading.source))
+        let accepted = self.accepted(by, SourceClass::of(&reading.source))
             & row.map_or(u128::MAX, |row| row.accepts(by));
         let taken = if rule.takes(&reading.value) { live & accepted } else { 0 };
         let mut rest = rule.named;
