@@ -2,5 +2,8 @@
 
 mod clauses;
 mod mutation;
+mod published;
 mod random;
 mod reference;
+mod regressions;
+mod small;

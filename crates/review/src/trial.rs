@@ -60,32 +60,54 @@
 //! allowed = true                        # or: withheld = "consent-missing"
 //! ```
 //!
-//! Which rules may use a category of data, also one that no signal has; no time, for the bundle says it:
+//! What the bundle says, whatever happens; so without a time:
 //!
 //! ```toml
 //! [[expect]]
-//! category = "preference"
+//! category = "preference"               # also one that no signal has
 //! used = ["message.newsletter"]         # or: withheld = "category-not-in-notice"
+//!
+//! [[expect]]
+//! flow = "customer-report"
+//! purpose = "service-delivery"
+//! to = "nordic-haulage"
+//! signals = ["Vehicle.TraveledDistance"] # all that it names
+//! offline = true                        # false without it
+//!
+//! [[expect]]
+//! purpose = "tailored-offers"
+//! basis = "A6-1-f"
+//! marketing = true                      # false without it; as well `profiling`
+//!
+//! [[expect]]
+//! message = "similar-goods"
+//! class = "marketing"
+//! purpose = "marketing"
+//! similar_goods = true                  # false without it
+//!
+//! [[expect]]
+//! regions = ["EEA"]                     # where recipients may be
+//! elsewhere = "never"
 //! ```
 //!
 //! Promise: nothing is decided here. What a trial expects is held against what
 //! [`crate::ask`] answers.
 
 mod batches;
-mod categories;
 mod dues;
 mod messages;
 mod raw;
 mod readings;
+mod said;
 mod values;
 
 use crate::ask::ask;
 use batches::Batch;
-use categories::Category;
 use dues::Due;
 use messages::Message;
 use raw::{Place, RawTrial};
 use readings::Reading;
+use said::Said;
 use std::{collections::BTreeSet, fmt, sync::Arc};
 use thiserror::Error;
 use toml::Table;
@@ -124,7 +146,7 @@ enum Expect {
     Batch(Batch),
     Due(Due),
     Message(Message),
-    Category(Category),
+    Said(Said),
 }
 
 /// An expectation that was not met.
@@ -264,10 +286,18 @@ impl Expect {
             Self::Batch(Batch::read(place.members(table)?, place)?)
         } else if table.contains_key("due") {
             Self::Due(Due::read(place.members(table)?, place)?)
+        } else if table.contains_key("class") {
+            Self::Said(Said::Class(place.members(table)?))
         } else if table.contains_key("message") {
             Self::Message(Message::read(place.members(table)?, place)?)
         } else if table.contains_key("category") {
-            Self::Category(Category::read(place.members(table)?, place)?)
+            Self::Said(Said::category(place.members(table)?, place)?)
+        } else if table.contains_key("signals") {
+            Self::Said(Said::Flow(place.members(table)?))
+        } else if table.contains_key("purpose") {
+            Self::Said(Said::Purpose(place.members(table)?))
+        } else if table.contains_key("regions") {
+            Self::Said(Said::regions(place.members(table)?, place)?)
         } else {
             Self::Reading(Box::new(Reading::read(place.members(table)?, place)?))
         })
@@ -279,7 +309,7 @@ impl Expect {
             Self::Batch(batch) => batch.met(stage),
             Self::Due(due) => due.met(stage),
             Self::Message(message) => message.met(stage),
-            Self::Category(category) => category.met(stage),
+            Self::Said(said) => said.met(stage),
         }
     }
 }

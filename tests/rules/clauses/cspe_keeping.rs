@@ -1,11 +1,10 @@
 //! Car Special, sections 4.2 and 5: how long, and how safe (CSPE-4.2.*, CSPE-5.*).
 
-use super::terms::{car_special, kept};
-use super::world::rules as rules_of;
 use super::{
     cspe_overlay::{made, rules, world},
     entries::{consent, entry, ledger, write},
     sealed::{NOW, facts, seal_odometer},
+    terms::says,
     world as shipped,
 };
 use serde_json::json;
@@ -16,7 +15,7 @@ use vernport_seal::ReceivedEnvelope;
 
 #[test]
 fn cspe_4_2_1_law_services_and_traceability_are_the_grounds() {
-    kept(&car_special(&rules_of("car-special")), "CSPE-4.2.1");
+    says("car-special", "CSPE-4.2.1");
     world("CSPE-4.2.1");
     let holds: Vec<_> = shipped::rules("car-special")
         .holds()
@@ -28,7 +27,7 @@ fn cspe_4_2_1_law_services_and_traceability_are_the_grounds() {
 
 #[test]
 fn cspe_4_2_2_a_table_says_how_long_for_each_ground() {
-    kept(&car_special(&rules_of("car-special")), "CSPE-4.2.2");
+    says("car-special", "CSPE-4.2.2");
     let rules = shipped::rules("car-special");
     let table: Vec<_> = rules
         .retentions()

@@ -1,11 +1,10 @@
 //! Car Special, sections 1 and 2: principles and breaches (CSPE-1.*, CSPE-2.3).
 
-use super::terms::{car_special, kept};
-use super::world::rules as rules_of;
 use super::{
     cspe_overlay::{made, refused, rules, world},
     entries::{consent, ledger, with, write},
     sealed::{NOW, seal_odometer},
+    terms::says,
     world as shipped,
 };
 use vernport_audit::Leaf;
@@ -30,7 +29,7 @@ fn cspe_1_1_national_numbers_and_special_categories_are_refused() {
 
 #[test]
 fn cspe_1_2_a_changed_byte_is_seen() {
-    kept(&car_special(&rules_of("car-special")), "CSPE-1.2");
+    says("car-special", "CSPE-1.2");
     let batch = seal_odometer(&made(), "services");
     let device = batch.device.verifying_key();
     batch.envelope.verify(&device).expect("as the gateway sealed it");

@@ -11,7 +11,7 @@ mod cspe_sharing;
 mod entries;
 mod fleet;
 mod sealed;
-mod terms;
+pub(crate) mod terms;
 mod visit;
 mod west_access;
 mod west_data;

@@ -1,9 +1,8 @@
 //! Westrum, sections 5 and 6: who gets it, on whose machines, and where (WEST-5.*, WEST-6.*).
 
-use super::terms::{kept, westrum};
-use super::world::rules as rules_of;
 use super::{
     sealed::seal_odometer,
+    terms::says,
     world::{changed, compile, refused, rules, text, world},
 };
 use vernport_crypto::OpeningKey;
@@ -55,7 +54,7 @@ fn west_5_4_without_an_agreement_with_the_supplier_nothing_is_read() {
 
 #[test]
 fn west_6_1_store_broker_and_backups_stand_in_norway() {
-    kept(&westrum(&rules_of("westrum")), "WEST-6.1");
+    says("westrum", "WEST-6.1");
     let rules = rules("westrum");
     let hosting = rules.hosting().expect("said where");
     assert!(hosting.allows("NO"));
@@ -66,7 +65,7 @@ fn west_6_1_store_broker_and_backups_stand_in_norway() {
 
 #[test]
 fn west_6_2_a_partner_outside_of_norway_has_to_be_named_and_be_in_the_eea() {
-    kept(&westrum(&rules_of("westrum")), "WEST-6.2");
+    says("westrum", "WEST-6.2");
     let customer = "role = \"customer\"\nregion = \"NO\"";
     for abroad in ["SE", "DE", "US"] {
         let said = refused("westrum", customer, &format!("role = \"customer\"\nregion = \"{abroad}\""));

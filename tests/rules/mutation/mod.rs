@@ -1,13 +1,19 @@
 //! Every rule of every shipped bundle is taken out and loosened by one step, and
 //! somebody notices (invariant 16).
 //!
-//! A mutant is caught by the compiler, by a world file of the bundle, or by the
-//! check of its clauses; or `diff` proves that it decides like the original in
-//! every world. What is left has survived, and the test fails with its name.
+//! A mutant is caught by the compiler, by a world file of the bundle, by the check
+//! of its clauses, by a term that its clauses ask of the bundle, or (what no decision shows: where a recipient stands, why
+//! something is kept) because it no longer says what is published beside it in
+//! `rules.md`; or `diff` proves that it decides like the original in every world.
+//! What is left has survived, and the test fails with its name.
 
 mod mutants;
 
-use crate::clauses::{catalogue, compile, text, with_vehicle_data};
+use crate::clauses::{
+    catalogue, compile,
+    terms::{self, Term},
+    text, with_vehicle_data,
+};
 use mutants::{Mutant, mutants};
 use std::{
     collections::BTreeMap,
@@ -20,6 +26,7 @@ use vernport_policy::{Rules, diff};
 use vernport_review::{
     coverage::Clauses,
     lint::{Checked, Known, lint},
+    render::render,
     trial::Trial,
 };
 use vernport_types::{Catalogue, UtcMicros};
@@ -33,6 +40,8 @@ enum End {
     Compiler,
     World,
     Check,
+    Term,
+    Published,
     Equal,
     Survived,
 }
@@ -44,6 +53,8 @@ struct Stand {
     clauses: Clauses,
     findings: usize,
     worlds: Vec<World>,
+    published: String,
+    terms: Option<fn(&Rules) -> Vec<Term>>,
 }
 
 struct World {
@@ -64,16 +75,19 @@ impl Stand {
         let mut worlds = worlds(&folder.join("tests"), false);
         worlds.extend(worlds_if_there(&folder.join("with-vehicle-data/tests")));
         let findings = open_findings(&rules, &catalogue, &clauses);
-        Self { catalogue, rules, clauses, findings, worlds }
+        let published = read(&folder.join("rules.md"));
+        let terms: Option<fn(&Rules) -> Vec<Term>> = match bundle {
+            "westrum" => Some(terms::westrum),
+            "car-special" => Some(terms::car_special),
+            _ => None,
+        };
+        Self { catalogue, rules, clauses, findings, worlds, published, terms }
     }
 
     fn end(&self, mutant: &Mutant) -> End {
         let Ok(rules) = compile(&mutant.text) else { return End::Compiler };
         if diff(&self.rules, &rules, &self.catalogue).is_equal() {
             return End::Equal;
-        }
-        if open_findings(&rules, &self.catalogue, &self.clauses) != self.findings {
-            return End::Check;
         }
         let made =
             self.worlds.iter().any(|world| world.made).then(|| compile(&with_vehicle_data(&mutant.text)));
@@ -91,8 +105,22 @@ impl Stand {
                 return End::World;
             }
         }
+        if open_findings(&rules, &self.catalogue, &self.clauses) != self.findings {
+            return End::Check;
+        }
+        if self.terms.is_some_and(|terms| terms(&rules).iter().any(|(_, _, kept)| !kept)) {
+            return End::Term;
+        }
+        if said(&render(&rules, &self.catalogue)) != said(&self.published) {
+            return End::Published;
+        }
         End::Survived
     }
+}
+
+/// A rendering without its last line, which names the file's hash.
+fn said(rendering: &str) -> &str {
+    rendering.trim_end().rsplit_once('\n').map_or("", |(said, _)| said)
 }
 
 fn open_findings(rules: &Rules, catalogue: &Catalogue, clauses: &Clauses) -> usize {

@@ -4,9 +4,9 @@ use super::{TrialError, values::Written};
 use serde::{Deserialize, de::DeserializeOwned};
 use std::collections::BTreeSet;
 use toml::{Spanned, Table, Value};
-use vernport_policy::StationRef;
+use vernport_policy::{MessageClass, StationRef};
 use vernport_registry::world::World;
-use vernport_types::{AssetId, Category, Reason, Slug, UtcMicros};
+use vernport_types::{AssetId, Category, LegalBasis, Reason, Slug, UtcMicros};
 
 /// What stands beside the world.
 #[derive(Deserialize)]
@@ -63,6 +63,49 @@ pub(super) struct RawCategory {
     pub(super) category: Category,
     pub(super) used: Option<BTreeSet<String>>,
     pub(super) withheld: Option<String>,
+}
+
+/// An `[[expect]]` on a flow.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawFlow {
+    pub(super) flow: Slug,
+    pub(super) purpose: Slug,
+    pub(super) to: Slug,
+    pub(super) signals: BTreeSet<String>,
+    #[serde(default)]
+    pub(super) offline: bool,
+}
+
+/// An `[[expect]]` on a purpose.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPurpose {
+    pub(super) purpose: Slug,
+    pub(super) basis: LegalBasis,
+    #[serde(default)]
+    pub(super) marketing: bool,
+    #[serde(default)]
+    pub(super) profiling: bool,
+}
+
+/// An `[[expect]]` on a class of messages.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawClass {
+    pub(super) message: Slug,
+    pub(super) class: MessageClass,
+    pub(super) purpose: Slug,
+    #[serde(default)]
+    pub(super) similar_goods: bool,
+}
+
+/// An `[[expect]]` on where recipients may be.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawRegions {
+    pub(super) regions: BTreeSet<String>,
+    pub(super) elsewhere: String,
 }
 
 /// An `[[expect]]` on a batch.

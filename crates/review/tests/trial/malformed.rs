@@ -86,6 +86,21 @@ fn an_expectation_on_a_category_says_who_uses_it_or_that_nobody_may() {
 }
 
 #[test]
+fn what_is_wrong_in_an_expectation_on_the_bundle_alone_is_refused() {
+    for (expect, part) in [
+        ("flow = \"near\"\npurpose = \"planning\"\nsignals = []", "missing field `to`"),
+        ("message = \"letter\"\nclass = \"nice\"\npurpose = \"letters\"", "unknown variant `nice`"),
+        ("purpose = \"service\"\nbasis = \"A6-1-z\"", ""),
+        ("purpose = \"service\"", "missing field `basis`"),
+        ("regions = [\"EEA\"]", "missing field `elsewhere`"),
+        ("regions = [\"EEA\"]\nelsewhere = \"sometimes\"", "`elsewhere` is one of never, with-tool"),
+    ] {
+        let error = refused(&format!("{HEAD}{WORLD}[[expect]]\n{expect}\n"));
+        assert!(error.message.contains(part), "{expect}: {error}");
+    }
+}
+
+#[test]
 fn what_is_wrong_in_an_expectation_is_refused_at_its_line() {
     for (from, to, part) in [
         ("time = \"-1h\"", "time = \"1h\"", "`time` is not a time"),
