@@ -22,7 +22,7 @@ use real::Ground;
 use vernport_review::trial::Trial;
 
 /// How many worlds are compared where nobody asks for more.
-const WORLDS: u64 = 20_000;
+const WORLDS: u64 = 50_000;
 /// How many worlds it may take to find a deliberate fault.
 const WORLDS_FOR_A_FAULT: u64 = 40_000;
 /// How many ledgers one bundle serves.

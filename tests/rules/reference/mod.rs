@@ -36,12 +36,14 @@ mod tests {
     use crate::reference::{Minimiser, Value};
 
     #[test]
-    fn cells_are_those_of_the_library_that_defines_them() {
-        // Every position of the table lies in its base cell's descendants: bits 45 to 51.
+    fn each_cell_of_the_table_is_one_of_its_resolution() {
         for (place, cells) in minimise::CELLS {
-            for (resolution, cell) in cells.iter().enumerate() {
-                assert_eq!(usize::try_from((cell >> 52) & 0xF).expect("small"), resolution, "{place:?}");
-                assert_eq!((cell >> 45) & 0x7F, (cells[0] >> 45) & 0x7F, "{place:?}");
+            for (resolution, cell) in cells.into_iter().enumerate() {
+                // H3 index: bits 59 to 62 are 1 for a cell, 52 to 55 the resolution; below it
+                // each of the 15 digits of 3 bits is 7.
+                let unused = (1_u64 << (3 * (15 - resolution))) - 1;
+                let of = (cell >> 59, usize::try_from((cell >> 52) & 0xF), cell & unused);
+                assert_eq!(of, (1, Ok(resolution), unused), "{place:?} {resolution}");
             }
         }
     }
