@@ -133,6 +133,10 @@ impl Page<'_> {
             for (_, mark) in marks.iter().filter(|(holds, _)| *holds) {
                 let _ = write!(ground, "; {mark}");
             }
+            if let Some(categories) = &purpose.categories {
+                let data = all(categories.iter().map(|used| category(*used)));
+                let _ = write!(ground, "; uses {data} only");
+            }
             self.row(&[
                 format!("{} (`{}`)", purpose.slug, purpose.iri.replace("https://w3id.org/dpv#", "dpv:")),
                 ground,
@@ -174,6 +178,9 @@ impl Page<'_> {
         } else if !flow.roles.is_empty() {
             let roles = all(flow.roles.iter().map(|held| role(*held)));
             self.line(format!("- Somebody has to be known as {roles}."));
+        }
+        if flow.account {
+            self.line("- Its owner or orderer has to have an account.");
         }
         if flow.private_mode {
             self.line("- Private trips are left out.");
@@ -231,8 +238,8 @@ impl Page<'_> {
         self.table(&["Rule", "Kept", "At most", "Because of", "Data", "Clauses"]);
         for rule in self.rules.retentions() {
             let flows = self.rules.flows().iter().filter(|flow| flow.retention.rule == rule.slug);
-            let mut data: Vec<&str> =
-                flows.flat_map(|flow| flow.categories.iter().map(|listed| category(*listed))).collect();
+            let kept_data = flows.flat_map(|flow| &flow.categories).chain(&rule.categories);
+            let mut data: Vec<&str> = kept_data.map(|listed| category(*listed)).collect();
             data.sort_unstable();
             data.dedup();
             self.row(&[
