@@ -1,8 +1,12 @@
 //! What can be typed after `vernport`.
 
+mod dbc;
 mod explain;
+mod station;
 
+pub use dbc::Dbc;
 pub use explain::{Explain, ExplainAudience, ReadFrom, Recognised};
+pub use station::{MaybeVehicle, Station, StationOrder, StationSaid, Switch};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -187,95 +191,6 @@ pub enum Order {
         /// The order, as `open` printed it
         order: vernport_types::OrderId,
     },
-}
-
-/// `vernport station`.
-#[derive(Debug, Args)]
-pub struct Station {
-    /// The socket that the gateway's configuration names under [station]
-    #[arg(
-        long,
-        value_name = "PATH",
-        env = "VERNPORT_STATION",
-        default_value = "/run/vernport/station.sock",
-        global = true
-    )]
-    pub socket: PathBuf,
-    /// What is said.
-    #[command(subcommand)]
-    pub said: StationSaid,
-}
-
-/// What is said at a station.
-#[derive(Debug, Subcommand)]
-pub enum StationSaid {
-    /// Hand-in and hand-back
-    #[command(subcommand)]
-    Order(StationOrder),
-    /// The driver switched to private: stop what is not read then
-    Private {
-        /// On or off
-        #[arg(value_enum)]
-        switch: Switch,
-        /// The vehicle; the one that stands here without it
-        #[command(flatten)]
-        vehicle: MaybeVehicle,
-    },
-    /// Somebody withdraws consent, for a vehicle or by the code of a receipt
-    Withdraw {
-        /// The vehicle
-        #[command(flatten)]
-        vehicle: MaybeVehicle,
-        /// The code on the receipt
-        #[arg(long, value_name = "CODE", conflicts_with_all = ["plate", "vin"])]
-        receipt: Option<String>,
-    },
-    /// Of several vehicles with an order here, say which one stands at the station
-    Assert {
-        /// The vehicle
-        #[command(flatten)]
-        vehicle: MaybeVehicle,
-    },
-}
-
-/// `vernport station order`.
-#[derive(Debug, Subcommand)]
-pub enum StationOrder {
-    /// Hand-in: open a work order; it opens what the bundle lets a station open alone
-    Open {
-        /// The vehicle
-        #[command(flatten)]
-        vehicle: MaybeVehicle,
-        /// When the order ends by itself, in hours
-        #[arg(long, default_value_t = 72)]
-        hours: u32,
-    },
-    /// Hand-back: close the vehicle's work order
-    Close {
-        /// The vehicle
-        #[command(flatten)]
-        vehicle: MaybeVehicle,
-    },
-}
-
-/// On or off.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Switch {
-    /// From now on
-    On,
-    /// No longer
-    Off,
-}
-
-/// A vehicle by what it is called.
-#[derive(Debug, Args)]
-pub struct MaybeVehicle {
-    /// The vehicle, by plate: country and number
-    #[arg(long, num_args = 2, value_names = ["COUNTRY", "NUMBER"], conflicts_with = "vin")]
-    pub plate: Option<Vec<String>>,
-    /// The vehicle, by VIN
-    #[arg(long)]
-    pub vin: Option<String>,
 }
 
 /// A vehicle, as the counter knows it.
@@ -509,24 +424,6 @@ pub struct BundleTest {
     /// Print the result as JSON alone on standard output
     #[arg(long)]
     pub json: bool,
-}
-
-/// `vernport dbc`.
-#[derive(Debug, Subcommand)]
-pub enum Dbc {
-    /// Say what is wrong in DBC files, and which of their signals are read as which of the catalogue.
-    /// Ends with 1 if a signal is lost by an error, with 2 if a file cannot be read
-    Check {
-        /// DBC files
-        #[arg(required = true, value_name = "FILE")]
-        files: Vec<PathBuf>,
-        /// Rules that come before the shipped ones (see config/dbc/README.md)
-        #[arg(long, value_name = "FILE")]
-        map: Option<PathBuf>,
-        /// Print the result as JSON alone on standard output
-        #[arg(long)]
-        json: bool,
-    },
 }
 
 /// `vernport init`.

@@ -312,7 +312,7 @@ fn a_rendering_says_everything_in_words_and_names_the_bundle() {
         "the value to the nearest 10 000 m",
         "state of components",
         "| `year` | one year after the reading | one year after the reading | service |",
-        "| The maker (`maker`) | customer | SE | a-1 (2025-12-31 to 2027-12-31) |",
+        "| The maker (`maker`) | customer | SE | a-1 (from 2026-01-01 until 2028-01-01) |",
         "to have it erased",
         "Nothing: every rule stands in the notice.",
     ] {

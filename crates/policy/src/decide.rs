@@ -1,8 +1,8 @@
 //! The decision on one reading.
 //!
-//! A masked bit-set operation: the flows that name the signal, and of them those
-//! open for the asset, in force now, and content with how the asset was recognised
-//! and where the reading comes from. Then arithmetic on copy types. No allocation, no error, no panic.
+//! A masked bit-set operation: the flows that name the signal, and of them those open
+//! for the asset, in force now, and content with how the asset was recognised and where
+//! the reading comes from. Then arithmetic on copy types. No allocation, no error, no panic.
 
 use crate::{
     Flow, FlowIndex, How, Minimiser, Outcomes, Released, Sample, SampleKey, Sampler, Sampling, SourceClass,
@@ -24,7 +24,7 @@ impl Table {
             self.see(now);
             return 0;
         };
-        rule.named & self.in_force(row, now) & self.accepted(by, from) & row.accepts(by)
+        rule.named & self.in_force(row, now) & self.accepted(by, || from) & row.accepts(by)
     }
 
     /// Decides on one reading: for every flow that names its signal a release or a
@@ -47,33 +47,50 @@ impl Table {
                 0
             }
         };
-        let sound = rule.takes(&reading.value);
         let by = reading.identified_by;
-        let accepted = self.accepted(by, SourceClass::of(&reading.source))
+        let accepted = self.accepted(by, || SourceClass::of(&reading.source))
             & row.map_or(u128::MAX, |row| row.accepts(by));
+        let taken = if rule.takes(&reading.value) { live & accepted } else { 0 };
         let mut rest = rule.named;
         while rest != 0 {
             #[expect(clippy::cast_possible_truncation, reason = "below 128")]
             let flow = FlowIndex(rest.trailing_zeros() as u8);
             rest &= rest - 1;
             let refusal = match row {
-                None if now.quality == TimeQuality::Unset => Reason::ClockUntrusted,
-                None => self.absent,
-                Some(row) if live & flow.bit() == 0 => self.why_closed(row, flow, now),
-                Some(_) if accepted & flow.bit() == 0 => self.why_not_accepted(reading, flow),
-                Some(_) if !sound => Reason::RuleBroken,
-                Some(row) => match self.release(row, flow, reading, now, sampler, out) {
-                    Ok(()) => continue,
-                    Err(reason) => reason,
-                },
+                Some(row) if taken & flow.bit() != 0 => {
+                    match self.release(row, flow, reading, now, sampler, out) {
+                        Ok(()) => continue,
+                        Err(reason) => reason,
+                    }
+                }
+                _ => self.why_not_taken(row, flow, reading, live, now),
             };
             out.refuse(Some(flow), reading.signal, refusal);
         }
     }
 
-    fn why_not_accepted(&self, reading: &Reading, flow: FlowIndex) -> Reason {
-        if reading.identified_by < self.rules.flow(flow).weakest {
+    /// The first question that fails: is the flow open, for what was recognised so, from there,
+    /// with such a value?
+    fn why_not_taken(
+        &self,
+        row: Option<&Row>,
+        flow: FlowIndex,
+        reading: &Reading,
+        live: u128,
+        now: Stamp,
+    ) -> Reason {
+        let Some(row) = row else {
+            return if now.quality == TimeQuality::Unset { Reason::ClockUntrusted } else { self.absent };
+        };
+        if live & flow.bit() == 0 {
+            return self.why_closed(row, flow, now);
+        }
+        let by = reading.identified_by;
+        let rule = self.rules.flow(flow);
+        if by < rule.weakest || row.accepts(by) & flow.bit() == 0 {
             Reason::IdentificationTooWeak
+        } else if rule.sources.contains(SourceClass::of(&reading.source)) {
+            Reason::RuleBroken
         } else {
             Reason::SourceNotInNotice
         }

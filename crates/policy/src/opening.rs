@@ -55,8 +55,9 @@ impl Opening {
 /// A restriction is asked for first: it suspends deletion, too, so what would destroy the
 /// batch waits until it is lifted (invariant 4).
 ///
-/// Ask it after every entry of the ledger and keep the first answer that closes for
-/// good: a consent that is withdrawn and given again is in force for new openings only.
+/// Ask it after every entry of the ledger and keep the first answer that closes for good. A consent
+/// that ended and was given again is in force for new openings only, also where a restriction
+/// kept anybody from asking in between.
 ///
 /// # Errors
 /// Why not; [`Reason::fate`] says whether the batch waits or is destroyed.
@@ -95,9 +96,11 @@ fn not_stopped(facts: &Facts, rules: &Rules, opening: &Opening, now: UtcMicros) 
     objections(facts, flow, &opening.subjects, now)
 }
 
-/// Everybody's consent is in force, where it rests on consent.
+/// Everybody's consent is in force, and was at each moment since all that the opening rests on
+/// counted, where it rests on consent.
 fn consented(facts: &Facts, rules: &Rules, opening: &Opening, now: UtcMicros) -> Result<(), Reason> {
     if opening.basis == LegalBasis::Consent {
+        let since = opening.rests_on.iter().filter_map(|entry| facts.counts_from(entry)).max();
         for holder in opening.subjects.iter().filter(|(role, _)| opening.consent_of.contains(role)) {
             let whole = Consented {
                 asset: opening.asset,
@@ -106,6 +109,9 @@ fn consented(facts: &Facts, rules: &Rules, opening: &Opening, now: UtcMicros) ->
                 categories: &opening.categories,
             };
             whole.of(facts, rules, *holder, now)?;
+            if let Some(ended) = since.and_then(|since| whole.ended(facts, rules, *holder, (since, now))) {
+                return Err(whole.of(facts, rules, *holder, ended).err().unwrap_or(Reason::ConsentWithdrawn));
+            }
         }
     }
     Ok(())
@@ -167,6 +173,26 @@ impl Consented<'_> {
             }
         };
         categories.iter().map(given).collect()
+    }
+
+    /// When the first of the consents of one person in one role ended since a moment.
+    pub(crate) fn ended(
+        &self,
+        facts: &Facts,
+        rules: &Rules,
+        (role, subject): (Role, SubjectId),
+        (since, now): (UtcMicros, UtcMicros),
+    ) -> Option<UtcMicros> {
+        let Self { asset, purpose, recipient, categories } = *self;
+        let ended = |category: &Category| {
+            let asked = ConsentQuestion { asset, subject, role, purpose, category: *category, recipient };
+            // On a form that is about something else nothing was consented to.
+            let end = |form: &Slug, at: UtcMicros, until: UtcMicros| {
+                held_by_form(rules, form, (purpose, recipient, *category), (at, until)).unwrap_or(at)
+            };
+            facts.consent_ended(&asked, end, since, now)
+        };
+        categories.iter().filter_map(ended).min()
     }
 }
 

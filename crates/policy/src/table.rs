@@ -7,7 +7,7 @@
 
 use crate::{
     Applied, ApplyError, Believe, ClosedGrant, FlowGrant, FlowIndex, Grant, GrantId, Head, Rules, SignedLink,
-    Snapshot, SourceClass, Standing, Wider, at_station, grant::flow_no_wider, sampler::FirstBytes,
+    Snapshot, SourceClass, Sources, Standing, Wider, at_station, grant::flow_no_wider, sampler::FirstBytes,
 };
 use std::{
     collections::{HashMap, HashSet},
@@ -32,8 +32,10 @@ type ByRandom<K, V> = HashMap<K, V, BuildHasherDefault<FirstBytes>>;
 #[derive(Debug)]
 pub struct Table {
     pub(crate) rules: Arc<Rules>,
-    /// By [`Identification`] and [`SourceClass`]: the flows that accept both.
-    accepts: [[u128; 3]; 4],
+    /// By [`Identification`]: the flows that accept it.
+    accepts: [u128; 4],
+    /// By [`SourceClass`]: the flows that take data from there; none where all do, whatever the source.
+    takes_from: Option<[u128; 3]>,
     /// What holds, with what was said at the station.
     snapshot: Option<Snapshot>,
     /// As central computed it, where something was said at the station since.
@@ -109,17 +111,20 @@ enum Place {
 impl Table {
     /// A table in which nothing is open before the first head.
     pub fn new(rules: Arc<Rules>) -> Self {
-        let mut accepts = [[0; 3]; 4];
+        let (mut accepts, mut takes_from) = ([0; 4], [0; 3]);
         for flow in rules.flows() {
-            for by_source in &mut accepts[rank(flow.weakest)..] {
-                for class in flow.sources.iter() {
-                    by_source[class.place()] |= flow.index.bit();
-                }
+            for mask in &mut accepts[rank(flow.weakest)..] {
+                *mask |= flow.index.bit();
+            }
+            for class in flow.sources.iter() {
+                takes_from[class.place()] |= flow.index.bit();
             }
         }
+        let is_picky = rules.flows().iter().any(|flow| flow.sources != Sources::ALL);
         Self {
             rules,
             accepts,
+            takes_from: is_picky.then_some(takes_from),
             snapshot: None,
             central: None,
             own: HashSet::new(),
@@ -416,8 +421,9 @@ impl Table {
 
     /// The flows that take what was recognised in this way and comes from there.
     #[inline]
-    pub(crate) const fn accepted(&self, by: Identification, from: SourceClass) -> u128 {
-        self.accepts[rank(by)][from.place()]
+    pub(crate) fn accepted(&self, by: Identification, from: impl FnOnce() -> SourceClass) -> u128 {
+        let accepted = self.accepts[rank(by)];
+        self.takes_from.as_ref().map_or(accepted, |takes| accepted & takes[from().place()])
     }
 
     pub(crate) fn why_closed(&self, row: &Row, flow: FlowIndex, now: Stamp) -> Reason {

@@ -254,8 +254,8 @@ fn messages_have_a_way_out_a_ground_and_only_what_notices_list() {
     );
     refuse(&message("marketing", "marketing", &out), "id = \"m\"", "no form asks for");
     refuse(&message("marketing", "marketing", &format!("{out}\nform = \"olds\"")), "form", "no form `olds`");
-    let form = format!("categories = [\"contact\", \"odometer\"]\nopt_out = true\nform = \"news\"");
-    refuse(&message("marketing", "marketing", &form), "form", "for this purpose and these data");
+    let form = "categories = [\"contact\", \"odometer\"]\nopt_out = true\nform = \"news\"";
+    refuse(&message("marketing", "marketing", form), "form", "for this purpose and these data");
     let other = format!("{of}\nform = \"maintenance-reminder-1\"\nopt_out = true");
     refuse(&message("marketing", "marketing", &other), "form", "for this purpose");
     let unlisted = message("administrative", "service-delivery", "categories = [\"usage\"]");

@@ -254,6 +254,41 @@ fn under_a_restriction_nothing_destroys_a_batch_and_nobody_uses_it() {
     assert_eq!(used(&world), Ok(()), "a reminder is no marketing");
 }
 
+/// 2 and 4. While it is restricted nobody sees that the consent ended. It did, and a new one is not for it.
+#[test]
+fn a_consent_given_again_under_a_restriction_is_not_for_what_was_read_before_it() {
+    let lift = |world: &mut World, restriction| {
+        let evidence = id("letter 1");
+        let told = RestrictionLifting { restriction, method: Method::Paper, evidence };
+        world.later(1).say(Event::RestrictionLiftingAnnounced(told));
+        world.later(1).say(Event::RestrictionLifted(RestrictionLifted { restriction }));
+    };
+    for (pause, reason) in [(1, Reason::ConsentWithdrawn), (4_000 * DAY, Reason::ConsentExpired)] {
+        let mut world = westrum();
+        world.link(ANNE, Role::Owner);
+        world.consent(ANNE, Role::Owner, REMINDER);
+        let opening = world.open_id(REMINDER);
+        let restriction = restrict(world.later(1), Whom::Subject(ANNE));
+        world.later(pause);
+        if reason == Reason::ConsentWithdrawn {
+            world.withdraw(ANNE);
+        }
+        world.later(1).consent(ANNE, Role::Owner, REMINDER);
+        assert_eq!(sending(&world, opening), Err(Reason::Restricted));
+        lift(&mut world, restriction);
+        assert_eq!(sending(&world, opening), Err(reason));
+    }
+    // Given again before the first ended, nothing ended.
+    let mut world = westrum();
+    world.link(ANNE, Role::Owner);
+    world.consent(ANNE, Role::Owner, REMINDER);
+    let opening = world.open_id(REMINDER);
+    let restriction = restrict(world.later(1), Whom::Subject(ANNE));
+    world.later(1).consent(ANNE, Role::Owner, REMINDER);
+    lift(&mut world, restriction);
+    assert_eq!(sending(&world, opening), Ok(()));
+}
+
 /// 5. An objection stops what rests on an interest, never the administration.
 #[test]
 fn an_objection_is_weighed_for_an_interest_and_stops_no_contract() {

@@ -35,7 +35,7 @@ pub use retention::HoldFacts;
 pub use rights::Objected;
 pub use touched::Touched;
 
-use crate::{Entry, Event, Text};
+use crate::{Effect, Entry, Event, Text};
 use history::{Book, Filed, Voids};
 use merges::Merges;
 use std::collections::HashMap;
@@ -84,6 +84,8 @@ pub struct Facts {
 struct Logged {
     about: About,
     occurred: UtcMicros,
+    recorded: UtcMicros,
+    effect: Effect,
 }
 
 #[derive(Debug, Clone)]
@@ -154,6 +156,14 @@ impl Facts {
         self.log.get(entry).map(|logged| logged.occurred)
     }
 
+    /// From when on an entry counts, unless it is voided ([`Effect`]).
+    pub fn counts_from(&self, entry: &EntryHash) -> Option<UtcMicros> {
+        self.log.get(entry).map(|logged| match logged.effect {
+            Effect::Opens => logged.occurred.max(logged.recorded),
+            Effect::Closes | Effect::States => logged.occurred,
+        })
+    }
+
     /// Whether an entry was voided, and when that was recorded.
     pub fn voided_at(&self, entry: &EntryHash) -> Option<UtcMicros> {
         self.voids.at(entry)
@@ -189,7 +199,12 @@ impl Facts {
 
     /// Files an entry under what it is about.
     fn file(&mut self, entry: &Entry, (hash, statement): (EntryHash, [u8; 32])) -> Applied {
-        let logged = Logged { about: About::of(&entry.event), occurred: entry.occurred_at };
+        let logged = Logged {
+            about: About::of(&entry.event),
+            occurred: entry.occurred_at,
+            recorded: entry.recorded_at,
+            effect: entry.event.effect(),
+        };
         self.log.insert(hash, logged);
         self.references
             .entry(entry.source.clone())

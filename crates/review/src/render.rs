@@ -81,10 +81,19 @@ impl Page<'_> {
         };
         self.line("");
         self.line(format!("Recipients are in {regions}. {elsewhere}"));
+        if info.attested {
+            self.line("Everybody with an agreement attests again and again that it is kept.");
+        }
+        if let Some(day) = info.review_by {
+            self.line(format!("The rules are looked at again before {}.", self.day(day)));
+        }
         if let Some(hosting) = self.rules.hosting() {
             let by =
                 hosting.processor.as_ref().map_or_else(String::new, |by| format!(", run by {}", plain(by)));
-            let agreed = hosting.agreement.as_ref().map_or_else(String::new, agreed);
+            let agreed = hosting
+                .agreement
+                .as_ref()
+                .map_or_else(String::new, |agreed| format!(", by the agreement {}", self.agreed(agreed)));
             self.line("");
             self.line(format!(
                 "Store, broker and backups stand in {}{by}{agreed}. {}",
@@ -133,9 +142,9 @@ impl Page<'_> {
             for (_, mark) in marks.iter().filter(|(holds, _)| *holds) {
                 let _ = write!(ground, "; {mark}");
             }
-            if let Some(categories) = &purpose.categories {
-                let data = all(categories.iter().map(|used| category(*used)));
-                let _ = write!(ground, "; uses {data} only");
+            if let Some(may) = &purpose.categories {
+                let _ =
+                    write!(ground, "; of no other data than {}", all(may.iter().map(|may| category(*may))));
             }
             self.row(&[
                 format!("{} (`{}`)", purpose.slug, purpose.iri.replace("https://w3id.org/dpv#", "dpv:")),
@@ -182,10 +191,18 @@ impl Page<'_> {
         if flow.account {
             self.line("- Its owner or orderer has to have an account.");
         }
+        if !flow.grounds.is_empty() {
+            let grounds = all(flow.grounds.iter().map(|ground| words::disclosed(*ground)));
+            self.line(format!("- It may be disclosed because of {grounds}."));
+        }
         if flow.private_mode {
             self.line("- Private trips are left out.");
         }
         self.line(format!("- Taken from: {}.", all(flow.sources.iter())));
+        if let Some(seconds) = flow.lease_seconds {
+            let heard = words::seconds(i64::from(seconds) * 1_000_000);
+            self.line(format!("- It ends by itself when central was not heard for {heard}."));
+        }
         self.line(format!("- The vehicle is recognised by {} or better.", identification(flow.weakest)));
         match flow.sampling {
             Sampling::Every => {}
@@ -225,8 +242,8 @@ impl Page<'_> {
                 format!("{} (`{}`)", plain(&recipient.name), recipient.slug),
                 recipient.role.to_string(),
                 recipient.region.clone(),
-                recipient.agreement.as_ref().map_or("none needed".into(), dates),
-                transfer(recipient),
+                recipient.agreement.as_ref().map_or("none needed".into(), |agreed| self.agreed(agreed)),
+                self.transfer(recipient),
                 clauses(&recipient.clauses),
             ]);
         }
@@ -238,8 +255,9 @@ impl Page<'_> {
         self.table(&["Rule", "Kept", "At most", "Because of", "Data", "Clauses"]);
         for rule in self.rules.retentions() {
             let flows = self.rules.flows().iter().filter(|flow| flow.retention.rule == rule.slug);
-            let kept_data = flows.flat_map(|flow| &flow.categories).chain(&rule.categories);
-            let mut data: Vec<&str> = kept_data.map(|listed| category(*listed)).collect();
+            let mut data: Vec<&str> =
+                flows.flat_map(|flow| flow.categories.iter().map(|listed| category(*listed))).collect();
+            data.extend(rule.categories.iter().map(|listed| category(*listed)));
             data.sort_unstable();
             data.dedup();
             self.row(&[
@@ -351,6 +369,34 @@ impl Page<'_> {
         }
     }
 
+    fn transfer(&self, recipient: &Recipient) -> String {
+        match &recipient.transfer {
+            None => "none needed".into(),
+            Some(transfer) => {
+                let (reference, until) = (plain(&transfer.reference), self.day(transfer.until));
+                format!("{} ({reference}), until {until}", transfer.tool)
+            }
+        }
+    }
+
+    /// From the first day until before the second one.
+    fn agreed(&self, agreement: &Agreement) -> String {
+        let attested = agreement
+            .attested_until
+            .map_or_else(String::new, |until| format!(", attested until {}", self.day(until)));
+        let assumed = if agreement.assumed { ", assumed" } else { "" };
+        let (from, until) = (self.day(agreement.from), self.day(agreement.until));
+        format!("{} (from {from} until {until}{attested}{assumed})", plain(&agreement.id))
+    }
+
+    /// The day that begins at a time, at the controller.
+    fn day(&self, at: UtcMicros) -> String {
+        jiff::Timestamp::from_microsecond(at.0).map_or_else(
+            |_| "the end of time".into(),
+            |at| at.to_zoned(self.rules.zone().clone()).strftime("%Y-%m-%d").to_string(),
+        )
+    }
+
     fn foot(&mut self) {
         let hash: String = self.rules.hash().iter().map(|byte| format!("{byte:02x}")).collect();
         self.line(format!("\n---\n\nMade from the bundle `{}`, SHA-256 `{hash}`.", self.rules.name()));
@@ -379,28 +425,4 @@ fn sent(message: &Message) -> String {
         (MessageClass::Marketing, None) => "to existing customers about similar goods".to_owned(),
     };
     if message.opt_out { format!("{how}; each says how to get no more") } else { how }
-}
-
-fn transfer(recipient: &Recipient) -> String {
-    match &recipient.transfer {
-        None => "none needed".into(),
-        Some(transfer) => {
-            format!("{} ({}), until {}", transfer.tool, plain(&transfer.reference), day(transfer.until))
-        }
-    }
-}
-
-fn agreed(agreement: &Agreement) -> String {
-    format!(", by the agreement {}", dates(agreement))
-}
-
-fn dates(agreement: &Agreement) -> String {
-    let assumed = if agreement.assumed { ", assumed" } else { "" };
-    format!("{} ({} to {}{assumed})", plain(&agreement.id), day(agreement.from), day(agreement.ends()))
-}
-
-/// The day of a time, in UTC.
-fn day(at: UtcMicros) -> String {
-    jiff::Timestamp::from_microsecond(at.0)
-        .map_or_else(|_| "the end of time".into(), |at| at.strftime("%Y-%m-%d").to_string())
 }

@@ -22,6 +22,8 @@
 //! released = 158911000            # or: withheld = "consent-withdrawn"
 //! clause = "CARS-4.14"            # one of those that `vernport explain` names
 //! latest_due = "P3Y"              # after the reading
+//! stamped = 2026-05-01T10:00:00Z  # the time that the release bears
+//! deliver = ["store", "plain"]    # where it goes: store, and a topic plain or sealed
 //! ```
 //!
 //! Values are integers, floats, `true`, texts (a trouble code as `"P0126"`), `{ lat, lon }`,
@@ -58,6 +60,36 @@
 //! allowed = true                        # or: withheld = "consent-missing"
 //! ```
 //!
+//! What the bundle says, whatever happens; so without a time:
+//!
+//! ```toml
+//! [[expect]]
+//! category = "preference"               # also one that no signal has
+//! used = ["message.newsletter"]         # or: withheld = "category-not-in-notice"
+//!
+//! [[expect]]
+//! flow = "customer-report"
+//! purpose = "service-delivery"
+//! to = "nordic-haulage"
+//! signals = ["Vehicle.TraveledDistance"] # all that it names
+//! offline = true                        # false without it
+//!
+//! [[expect]]
+//! purpose = "tailored-offers"
+//! basis = "A6-1-f"
+//! marketing = true                      # false without it; as well `profiling`
+//!
+//! [[expect]]
+//! message = "similar-goods"
+//! class = "marketing"
+//! purpose = "marketing"
+//! similar_goods = true                  # false without it
+//!
+//! [[expect]]
+//! regions = ["EEA"]                     # where recipients may be
+//! elsewhere = "never"
+//! ```
+//!
 //! Promise: nothing is decided here. What a trial expects is held against what
 //! [`crate::ask`] answers.
 
@@ -66,6 +98,7 @@ mod dues;
 mod messages;
 mod raw;
 mod readings;
+mod said;
 mod values;
 
 use crate::ask::ask;
@@ -74,6 +107,7 @@ use dues::Due;
 use messages::Message;
 use raw::{Place, RawTrial};
 use readings::Reading;
+use said::Said;
 use std::{collections::BTreeSet, fmt, sync::Arc};
 use thiserror::Error;
 use toml::Table;
@@ -112,6 +146,7 @@ enum Expect {
     Batch(Batch),
     Due(Due),
     Message(Message),
+    Said(Said),
 }
 
 /// An expectation that was not met.
@@ -251,8 +286,18 @@ impl Expect {
             Self::Batch(Batch::read(place.members(table)?, place)?)
         } else if table.contains_key("due") {
             Self::Due(Due::read(place.members(table)?, place)?)
+        } else if table.contains_key("class") {
+            Self::Said(Said::Class(place.members(table)?))
         } else if table.contains_key("message") {
             Self::Message(Message::read(place.members(table)?, place)?)
+        } else if table.contains_key("category") {
+            Self::Said(Said::category(place.members(table)?, place)?)
+        } else if table.contains_key("signals") {
+            Self::Said(Said::Flow(place.members(table)?))
+        } else if table.contains_key("purpose") {
+            Self::Said(Said::Purpose(place.members(table)?))
+        } else if table.contains_key("regions") {
+            Self::Said(Said::regions(place.members(table)?, place)?)
         } else {
             Self::Reading(Box::new(Reading::read(place.members(table)?, place)?))
         })
@@ -264,6 +309,7 @@ impl Expect {
             Self::Batch(batch) => batch.met(stage),
             Self::Due(due) => due.met(stage),
             Self::Message(message) => message.met(stage),
+            Self::Said(said) => said.met(stage),
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::{
     cspe_overlay,
     entries::{consent, is_event, ledger, with, without, write},
+    terms::says,
     world::{catalogue, compile, refused, rules, world},
 };
 use serde_json::json;
@@ -11,11 +12,13 @@ use vernport_types::{Category, LegalBasis};
 
 #[test]
 fn cspe_3_0_1_services_read_what_was_handed_in_for_them() {
+    says("car-special", "CSPE-3.0.1");
     cspe_overlay::world("CSPE-3.0.1");
 }
 
 #[test]
 fn cspe_3_0_2_data_comes_from_people_until_a_notice_says_otherwise() {
+    says("car-special", "CSPE-3.0.2");
     cspe_overlay::world("CSPE-3.0.2");
     let sources = rules("car-special").notices()[0].sources;
     assert!(sources.contains(SourceClass::Manual));
@@ -24,6 +27,7 @@ fn cspe_3_0_2_data_comes_from_people_until_a_notice_says_otherwise() {
 
 #[test]
 fn cspe_3_1_1_the_list_is_closed() {
+    says("car-special", "CSPE-3.1.1");
     let rules = rules("car-special");
     let listed: Vec<_> = rules.notices().iter().map(|notice| notice.categories.clone()).collect();
     assert_eq!(listed, [vec![Category::Contact, Category::Employment, Category::IdentityDocument]]);
@@ -44,6 +48,7 @@ fn cspe_3_1_2_contact_and_work_are_listed_and_messages_use_contact_alone() {
 
 #[test]
 fn cspe_3_1_3_identity_documents_serve_test_drives_and_go_nowhere() {
+    says("car-special", "CSPE-3.1.3");
     let rules = rules("car-special");
     let document = Category::IdentityDocument;
     assert!(catalogue().iter().all(|(_, signal)| signal.category != document), "no signal carries one");
@@ -80,6 +85,7 @@ fn cspe_3_1_4_nothing_that_a_vehicle_tells_is_listed() {
 
 #[test]
 fn cspe_3_2_1_marketing_and_surveys_need_explicit_consent() {
+    says("car-special", "CSPE-3.2.1");
     world("car-special", "CSPE-3.2.1");
     for purpose in rules("car-special").purposes().iter().filter(|p| p.basis == LegalBasis::Consent) {
         assert!(!purpose.required_for_contract, "{}", purpose.slug);
@@ -93,6 +99,7 @@ fn cspe_3_2_2_consent_is_asked_for_at_the_reading_and_at_the_sending() {
 
 #[test]
 fn cspe_3_2_3_a_consent_says_which_data() {
+    says("car-special", "CSPE-3.2.3");
     world("car-special", "CSPE-3.2.3");
     assert!(!is_event(&without(&consent(), "categories")));
     write(&mut ledger("car-special"), "1", &with(&consent(), "categories", json!([])))
@@ -138,6 +145,7 @@ fn cspe_3_2_7_a_consent_is_withdrawn_at_any_time() {
 
 #[test]
 fn cspe_3_2_8_withdrawing_is_as_easy_as_giving() {
+    says("car-special", "CSPE-3.2.8");
     let withdrawal = json!({ "kind": "consent-withdrawn", "method": "spoken",
         "scope": { "receipt": consent()["receipt"] } });
     assert!(is_event(&withdrawal));

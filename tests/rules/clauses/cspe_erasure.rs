@@ -3,6 +3,7 @@
 use super::{
     cspe_overlay::world,
     entries::{is_event, with, without},
+    terms::says,
     world as shipped,
 };
 use serde_json::{Value as Json, json};
@@ -42,6 +43,7 @@ fn cspe_6_4_2_everything_else_has_an_end() {
 
 #[test]
 fn cspe_6_4_3_everybody_may_ask_to_be_forgotten() {
+    says("car-special", "CSPE-6.4.3");
     let right = shipped::rules("car-special").right(Right::Erasure);
     assert_eq!((right.deadline.to_string().as_str(), right.identity), ("P1M", Proof::Known));
     assert!(is_event(&erasure("no-longer-needed")));
@@ -102,4 +104,19 @@ fn cspe_6_4_12_kept_for_archives_and_science() {
 fn cspe_6_4_13_kept_for_a_legal_claim_until_it_is_judged_again() {
     world("CSPE-6.4.13");
     is_bounded("legal-claim");
+}
+
+#[test]
+fn cspe_6_1_2_access_is_given_after_an_official_proof() {
+    says("car-special", "CSPE-6.1.2");
+}
+
+#[test]
+fn cspe_6_2_2_an_export_is_given_after_an_official_proof() {
+    says("car-special", "CSPE-6.2.2");
+}
+
+#[test]
+fn cspe_6_3_6_a_correction_is_confirmed_within_a_month() {
+    says("car-special", "CSPE-6.3.6");
 }

@@ -4,6 +4,7 @@ use super::{
     cspe_overlay::{made, rules, world},
     entries::{consent, entry, ledger, write},
     sealed::{NOW, facts, seal_odometer},
+    terms::says,
     world as shipped,
 };
 use serde_json::json;
@@ -14,6 +15,7 @@ use vernport_seal::ReceivedEnvelope;
 
 #[test]
 fn cspe_4_2_1_law_services_and_traceability_are_the_grounds() {
+    says("car-special", "CSPE-4.2.1");
     world("CSPE-4.2.1");
     let holds: Vec<_> = shipped::rules("car-special")
         .holds()
@@ -25,6 +27,7 @@ fn cspe_4_2_1_law_services_and_traceability_are_the_grounds() {
 
 #[test]
 fn cspe_4_2_2_a_table_says_how_long_for_each_ground() {
+    says("car-special", "CSPE-4.2.2");
     let rules = shipped::rules("car-special");
     let table: Vec<_> = rules
         .retentions()

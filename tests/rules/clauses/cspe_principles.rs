@@ -4,6 +4,7 @@ use super::{
     cspe_overlay::{made, refused, rules, world},
     entries::{consent, ledger, with, write},
     sealed::{NOW, seal_odometer},
+    terms::says,
     world as shipped,
 };
 use vernport_audit::Leaf;
@@ -28,6 +29,7 @@ fn cspe_1_1_national_numbers_and_special_categories_are_refused() {
 
 #[test]
 fn cspe_1_2_a_changed_byte_is_seen() {
+    says("car-special", "CSPE-1.2");
     let batch = seal_odometer(&made(), "services");
     let device = batch.device.verifying_key();
     batch.envelope.verify(&device).expect("as the gateway sealed it");

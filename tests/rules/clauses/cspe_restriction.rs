@@ -3,6 +3,7 @@
 use super::{
     cspe_overlay::{self, world},
     entries::{is_event, ledger, with, without, write},
+    terms::says,
     world as shipped,
 };
 use serde_json::{Value as Json, json};
@@ -14,6 +15,7 @@ fn restriction() -> Json {
 
 #[test]
 fn cspe_6_5_1_a_suspension_stops_what_it_names() {
+    says("car-special", "CSPE-6.5.1");
     world("CSPE-6.5.1");
     for ground in ["accuracy-disputed", "unlawful", "legal-claim", "objection-pending"] {
         assert!(is_event(&with(&restriction(), "ground", ground)), "{ground}");
@@ -38,6 +40,7 @@ fn cspe_6_5_4_kept_for_a_claim_and_used_for_nothing_else() {
 
 #[test]
 fn cspe_6_5_5_while_an_objection_is_weighed() {
+    says("car-special", "CSPE-6.5.5");
     world("CSPE-6.5.5");
 }
 
@@ -95,6 +98,7 @@ fn cspe_6_5_11_the_person_is_told_before_a_suspension_is_lifted() {
 
 #[test]
 fn cspe_8_1_the_policy_is_looked_at_again_and_a_change_is_seen() {
+    says("car-special", "CSPE-8.1");
     let shipped = shipped::rules("car-special");
     let review = shipped.controller_info().review_by.expect("a day");
     assert_eq!(

@@ -4,6 +4,7 @@ use super::{
     cspe_overlay::{made, refused, rules, world},
     entries::{ledger, with, without, write},
     sealed::seal_odometer,
+    terms::says,
     world::{self as shipped, changed, compile},
 };
 use serde_json::{Value as Json, json};
@@ -18,6 +19,7 @@ fn signals_of(flow: &str) -> Vec<(String, Minimiser)> {
 
 #[test]
 fn cspe_4_1_4_suppliers_and_partners_show_that_they_keep_the_same_limits() {
+    says("car-special", "CSPE-4.1.4");
     world("CSPE-4.1.4");
     for recipient in ["dealer-system-example", "overseas-support-example", "insurer-example"] {
         let agreement = format!("id = \"{recipient}\", from = 2018-07-20, until = 2031-01-01, ");
@@ -73,6 +75,7 @@ fn cspe_4_1_7_a_supplier_receives_within_its_agreement_and_under_its_own_key() {
 
 #[test]
 fn cspe_4_1_8_consent_names_who_gets_it() {
+    says("car-special", "CSPE-4.1.8");
     world("CSPE-4.1.8");
 }
 
@@ -105,6 +108,7 @@ fn is_bounded(ground: &str) {
 
 #[test]
 fn cspe_4_1_9_an_order_of_law_opens_what_it_names_until_its_end() {
+    says("car-special", "CSPE-4.1.9");
     world("CSPE-4.1.9");
     is_bounded("court-order");
     is_bounded("legal-duty");
@@ -125,6 +129,7 @@ fn cspe_4_1_11_fraud_and_faults_are_met_by_an_approved_disclosure() {
 
 #[test]
 fn cspe_4_1_12_rights_and_people_are_protected_by_an_approved_disclosure() {
+    says("car-special", "CSPE-4.1.12");
     world("CSPE-4.1.12");
     is_bounded("protection");
     let rules = shipped::rules("car-special");
@@ -146,6 +151,7 @@ const TOOL: &str =
 
 #[test]
 fn cspe_4_1_13_a_supplier_outside_of_the_eu_is_known_as_one() {
+    says("car-special", "CSPE-4.1.13");
     world("CSPE-4.1.13");
     let rules = shipped::rules("car-special");
     let abroad: Vec<_> =

@@ -79,7 +79,7 @@ fn fleet_3_4_for_nothing_else() {
     let purposes: Vec<_> = rules.purposes().iter().map(|purpose| purpose.slug.as_str()).collect();
     assert_eq!(purposes, ["maintenance", "route-planning", "eco-coaching"]);
     assert!(rules.messages().is_empty(), "nor is anybody written to");
-    world(BUNDLE, "FLEET-2.2");
+    world(BUNDLE, "FLEET-3.4");
 }
 
 #[test]
@@ -106,6 +106,7 @@ fn fleet_4_2_the_coach_gets_the_coaching_and_works_on_instruction() {
 
 #[test]
 fn fleet_4_3_nobody_outside_of_the_eea_gets_anything_whatever_the_tool() {
+    world(BUNDLE, "FLEET-4.3");
     let tool = "transfer = { tool = \"standard-clauses\", reference = \"example\", until = 2030-01-01 }";
     for region in ["GB", "CH", "US", "CN", "IN"] {
         let outside =

@@ -11,9 +11,13 @@ mod cspe_sharing;
 mod entries;
 mod fleet;
 mod sealed;
+pub(crate) mod terms;
 mod visit;
 mod west_access;
 mod west_data;
 mod west_keeping;
 mod west_purposes;
 mod world;
+
+pub(crate) use cspe_overlay::with_vehicle_data;
+pub(crate) use world::{catalogue, compile, text};

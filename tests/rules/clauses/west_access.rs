@@ -2,6 +2,7 @@
 
 use super::{
     sealed::seal_odometer,
+    terms::says,
     world::{changed, compile, refused, rules, text, world},
 };
 use vernport_crypto::OpeningKey;
@@ -53,6 +54,7 @@ fn west_5_4_without_an_agreement_with_the_supplier_nothing_is_read() {
 
 #[test]
 fn west_6_1_store_broker_and_backups_stand_in_norway() {
+    says("westrum", "WEST-6.1");
     let rules = rules("westrum");
     let hosting = rules.hosting().expect("said where");
     assert!(hosting.allows("NO"));
@@ -63,6 +65,7 @@ fn west_6_1_store_broker_and_backups_stand_in_norway() {
 
 #[test]
 fn west_6_2_a_partner_outside_of_norway_has_to_be_named_and_be_in_the_eea() {
+    says("westrum", "WEST-6.2");
     let customer = "role = \"customer\"\nregion = \"NO\"";
     for abroad in ["SE", "DE", "US"] {
         let said = refused("westrum", customer, &format!("role = \"customer\"\nregion = \"{abroad}\""));

@@ -2,6 +2,7 @@
 
 use super::{
     entries::{consent, entry, is_event, ledger, with, write},
+    terms::says,
     world::{catalogue, refused, rules, world},
 };
 use serde_json::json;
@@ -10,6 +11,7 @@ use vernport_types::Category;
 
 #[test]
 fn west_1_1_one_of_two_firms_answers_and_the_other_s_words_open_nothing() {
+    says("westrum", "WEST-1.1");
     world("westrum", "WEST-1.1");
     let rules = rules("westrum");
     assert_eq!(rules.controller_info().role, ControllerRole::JointController);
@@ -31,6 +33,7 @@ fn west_1_4_using_a_site_is_no_consent() {
 
 #[test]
 fn west_2_1_data_comes_from_where_the_notice_says() {
+    says("westrum", "WEST-2.1");
     world("westrum", "WEST-2.1");
     let rules = rules("westrum");
     let sources = rules.notices()[0].sources;
@@ -60,6 +63,7 @@ fn west_2_3_an_account_opens_its_history_and_closes_it() {
 
 #[test]
 fn west_2_4_identifiers_are_compared_and_contacts_and_questions_are_never_read() {
+    says("westrum", "WEST-2.4");
     world("westrum", "WEST-2.4");
     let rules = rules("westrum");
     let identify: Vec<_> = rules.identify().iter().map(|id| catalogue().signal(*id).path.clone()).collect();
@@ -90,6 +94,7 @@ fn west_2_5_vehicle_and_body_are_read_where_they_were_handed_in() {
 
 #[test]
 fn west_2_6_technical_data_and_body_functions_and_neither_place_nor_driving() {
+    says("westrum", "WEST-2.6");
     world("westrum", "WEST-2.6");
     let said = refused(
         "westrum",
@@ -101,12 +106,14 @@ fn west_2_6_technical_data_and_body_functions_and_neither_place_nor_driving() {
 
 #[test]
 fn west_2_7_what_was_done_is_stored_after_the_visit() {
+    says("westrum", "WEST-2.7");
     world("westrum", "WEST-2.7");
     assert!(rules("westrum").notices()[0].categories.contains(&Category::ServiceHistory));
 }
 
 #[test]
 fn west_2_8_newsletters_use_contact_data_alone() {
+    says("westrum", "WEST-2.8");
     world("westrum", "WEST-2.8");
     let rules = rules("westrum");
     let marketing: Vec<_> = rules.purposes().iter().filter(|p| p.marketing).map(|p| &p.slug).collect();

@@ -1,6 +1,9 @@
 //! Westrum, sections 7 to 9: how long, and what people can do (WEST-7.*, WEST-8.*, WEST-9.1).
 
-use super::world::{refused, rules, world};
+use super::{
+    terms::says,
+    world::{refused, rules, world},
+};
 use vernport_policy::{Period, Right};
 
 #[test]
@@ -22,6 +25,7 @@ fn west_7_3_no_more_letters_from_the_moment_somebody_says_so() {
 
 #[test]
 fn west_8_1_consent_is_withdrawn_wholly_or_in_part() {
+    says("westrum", "WEST-8.1");
     world("westrum", "WEST-8.1");
 }
 
@@ -32,6 +36,7 @@ fn west_8_2_a_withdrawal_does_not_reach_back() {
 
 #[test]
 fn west_9_1_the_work_does_not_depend_on_what_is_optional() {
+    says("westrum", "WEST-9.1");
     world("westrum", "WEST-9.1");
     let rules = rules("westrum");
     let needed =
@@ -47,4 +52,14 @@ fn west_9_1_the_work_does_not_depend_on_what_is_optional() {
     // The heading asks about deletion and the text gives none: law's default (F-8).
     let erasure = rules.right(Right::Erasure);
     assert_eq!(erasure.deadline, "P1M".parse::<Period>().expect("a period"));
+}
+
+#[test]
+fn west_8_3_access_is_answered_within_a_month() {
+    says("westrum", "WEST-8.3");
+}
+
+#[test]
+fn west_8_4_a_correction_is_made_within_a_month() {
+    says("westrum", "WEST-8.4");
 }

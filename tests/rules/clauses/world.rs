@@ -20,13 +20,13 @@ fn read(path: &PathBuf) -> String {
 }
 
 /// The shipped signal catalogue.
-pub(super) fn catalogue() -> Catalogue {
+pub(crate) fn catalogue() -> Catalogue {
     let text = include_str!("../../../config/signals/vehicle.toml");
     Catalogue::from_toml([("vehicle.toml", text)]).expect("the shipped catalogue")
 }
 
 /// The text of a shipped bundle.
-pub(super) fn text(bundle: &str) -> String {
+pub(crate) fn text(bundle: &str) -> String {
     read(&folder(bundle).join("bundle.toml"))
 }
 
@@ -34,7 +34,7 @@ pub(super) fn text(bundle: &str) -> String {
 ///
 /// # Errors
 /// What the compiler says.
-pub(super) fn compile(text: &str) -> Result<Rules, String> {
+pub(crate) fn compile(text: &str) -> Result<Rules, String> {
     let bundle = Bundle::from_toml("bundle.toml", text).map_err(|error| error.to_string())?;
     Rules::compile(&bundle, &catalogue()).map_err(|error| error.to_string())
 }

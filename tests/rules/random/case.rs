@@ -1,30 +1,18 @@
 //! One case: a bundle, a ledger and what happens at central and at a gateway, step by step.
 
 use super::bundles::CATALOGUE;
-use super::dice::{Dice, NOON};
+use super::dice::Dice;
 use super::ledgers::{Grid, STATION};
-use super::real::{Ground, Real, fate, no_facts, paths};
-use super::{bundles, ledgers};
+use super::real::{Ground, Real, Told, fate, no_facts};
+use super::steps::{Step, steps, typical};
+use super::{bundles, ledgers, report};
 use crate::reference::{
-    ASSETS, Answer, Asked, Bundle, CELLS, Clock, Entry, Fault, Head, Identified, Kind, Known, Micros, Name,
-    Opening, Origin, Past, Quality, SECOND, Said, Value, is_known_asset, may_be_sent, open, read, standing,
+    ASSETS, Answer, Asked, Asset, Bundle, Clock, Entry, Fault, Flow, Head, Identified, Known, Micros,
+    Minimiser, Name, Opening, Origin, Past, Quality, Said, is_known_asset, may_be_sent, open, read, standing,
     why_over,
 };
 use std::{collections::BTreeMap, sync::Arc};
 use vernport_policy::{GrantId, Rules};
-
-/// What happens next.
-#[derive(Debug, Clone)]
-pub(super) enum Step {
-    /// Central computes grants, and the gateway hears of them.
-    Tell { at: Micros, boot: Micros },
-    /// The gateway hears that nothing changed.
-    Refresh { at: Micros, boot: Micros },
-    /// A reading.
-    Read { asked: Asked, now: Clock },
-    /// What was read so far is to be sent: the gateway is asked.
-    Send { now: Clock },
-}
 
 /// A bundle, a ledger, and what happens.
 #[derive(Debug, Clone)]
@@ -70,110 +58,12 @@ pub(super) struct Tally {
     pub(super) reasons: BTreeMap<Name, u64>,
 }
 
-/// Random steps.
-pub(super) fn steps(dice: &mut Dice, bundle: &Bundle, grid: Grid, as_it_went: bool) -> Vec<Step> {
-    let mut moments: Vec<Micros> = (0..3 + dice.below(6)).map(|_| grid.moment(dice, -4, 12)).collect();
-    if as_it_went {
-        moments.sort_unstable();
-    }
-    let (mut steps, mut boot) = (Vec::new(), 1_000 * SECOND);
-    let mut wall = NOON;
-    for (n, at) in moments.into_iter().enumerate() {
-        // Now and then something is read before the first head.
-        if n > 0 || dice.percent(90) {
-            steps.push(Step::Tell { at, boot });
-            wall = at;
-        }
-        for _ in 0..4 + dice.below(14) {
-            let on = dice.one_of(&[0, 1, 5, 10, 59, 60, 61, 120, 299, 300, 301, 3_600]);
-            boot += on * SECOND + dice.one_of(&[0, 0, 0, 0, 0, 1]);
-            let jump = match dice.below(12) {
-                0 => grid.0 * dice.between(-6, 6),
-                1 => dice.between(-400, 400) * SECOND,
-                2 => grid.moment(dice, -4, 14) - wall,
-                _ => on * SECOND,
-            };
-            wall += jump;
-            let quality = dice.one_of(&[Quality::Synced; 12]);
-            let quality =
-                if dice.percent(6) { dice.one_of(&[Quality::Unset, Quality::Bounded]) } else { quality };
-            let now = Clock { wall, boot, quality };
-            match dice.below(14) {
-                0 => steps.push(Step::Refresh { at: wall.max(at), boot }),
-                1 => steps.push(Step::Send { now }),
-                _ => steps.push(Step::Read { asked: asked(dice, bundle, now), now }),
-            }
-        }
-    }
-    steps
-}
-
-fn asked(dice: &mut Dice, bundle: &Bundle, now: Clock) -> Asked {
-    let signal = match dice.below(20) {
-        0 => None,
-        1..4 => Some(dice.one_of(&paths())),
-        _ => {
-            let flow = dice.one_of(&bundle.flows);
-            Some(dice.one_of(&flow.signals).0)
-        }
-    };
-    let kind = signal.and_then(|path| CATALOGUE.iter().find(|s| s.path == path)).map(|signal| signal.kind);
-    let kinds = [Kind::Integer, Kind::Number, Kind::Flag, Kind::Label, Kind::Position, Kind::TroubleCode];
-    let kind = kind.filter(|_| dice.percent(95)).unwrap_or_else(|| dice.one_of(&kinds));
-    // Read at that moment, or a while before.
-    let ago = dice.one_of(&[0, 0, 0, 1, 90, 3_700]) * SECOND;
-    let read = Clock { wall: now.wall - ago, boot: (now.boot - ago).max(0), quality: now.quality };
-    let asset = if dice.percent(88) { 0 } else { dice.below(ASSETS.len()) };
-    let by = [Identified::Pinned, Identified::Tool, Identified::Asserted, Identified::BusVin];
-    let by = if dice.percent(70) { Identified::BusVin } else { dice.one_of(&by) };
-    let from = if dice.percent(80) { Origin::Vehicle } else { dice.one_of(&[Origin::Tool, Origin::Manual]) };
-    Asked { asset, signal, value: value(dice, kind), read, by, from }
-}
-
-/// Values with their edges; now and then a signal has none.
-fn value(dice: &mut Dice, kind: Kind) -> Value {
-    if dice.percent(5) {
-        return Value::Nothing;
-    }
-    match kind {
-        Kind::Integer if dice.percent(40) => Value::Integer(dice.between(-50, 50)),
-        Kind::Integer => Value::Integer(dice.one_of(&[
-            0,
-            158_910_605,
-            158_910_500,
-            4_999_999_999,
-            i64::MAX,
-            i64::MIN,
-            i64::MAX - 3,
-            500,
-            -500,
-            9_999,
-            10_000,
-        ])),
-        #[expect(clippy::cast_precision_loss, reason = "small numbers")]
-        Kind::Number if dice.percent(60) => Value::Number(dice.between(-400, 400) as f64 / 4.0),
-        Kind::Number => Value::Number(
-            dice.one_of(&[0.0, -0.5, 0.1, 81.6, 2.5, 19.999_999, 1e9, -1e9, 12_345.678, 1e15, 1e-300]),
-        ),
-        Kind::Flag => Value::Flag(dice.percent(50)),
-        Kind::Label => Value::Label(dice.one_of(&["", "A 000 123 45 67"])),
-        Kind::Position => {
-            let (north, east) = dice.one_of(&CELLS).0;
-            Value::Position(north, east)
-        }
-        Kind::TroubleCode => Value::TroubleCode(dice.one_of(&[0, 0x0126, u16::MAX])),
-    }
-}
-
-/// A whole case; the bundle is drawn until it compiles.
+/// A bundle, and what it compiles to: what is drawn is always accepted.
 pub(super) fn bundle(dice: &mut Dice, ground: &Ground) -> (Bundle, Arc<Rules>) {
-    loop {
-        let bundle = bundles::bundle(dice);
-        match ground.rules(&bundle) {
-            Ok(rules) => return (bundle, rules),
-            Err(error) => panic!("a bundle that is refused: {error}\n{}", super::written::bundle(&bundle)),
-        }
-    }
+    let bundle = bundles::bundle(dice);
+    let rules = ground.rules(&bundle);
+    let rules = rules.unwrap_or_else(|error| panic!("{error}\n{}", super::written::bundle(&bundle)));
+    (bundle, rules)
 }
 
 pub(super) fn case(dice: &mut Dice, bundle: &Bundle) -> Case {
@@ -286,53 +176,79 @@ impl Run<'_> {
     }
 
     fn openings(&mut self, n: usize, at: Micros) -> Result<(), Box<Difference>> {
+        for asset in 0..ASSETS.len() {
+            for flow in &self.case.bundle.flows {
+                self.tally.openings += 1;
+                let known = self.known();
+                let expected = is_known_asset(&known, asset, STATION, at)
+                    .then(|| open(&known, flow, asset, STATION, at));
+                let told = self.real.told(asset, flow.id);
+                if let Some(what) = self.other(expected.as_ref(), told.as_ref()) {
+                    return Err(Box::new(Difference {
+                        step: n,
+                        expect: format!("# at central: {what}\n{}", self.as_reading(flow, asset, at)),
+                        reference: format!("{expected:?}"),
+                        real: format!("{told:?}"),
+                    }));
+                }
+                if let (Some(Ok(opening)), Some(Ok((id, ..)))) = (expected, told) {
+                    self.tally.opened += 1;
+                    if !self.held.iter().any(|held| held.id == id) {
+                        self.held.push(Held { id, opening });
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What differs in what central says of a flow of an asset.
+    fn other(&self, expected: Option<&Result<Opening, Name>>, told: Option<&Told>) -> Option<String> {
+        match (expected, told) {
+            (None, None) => None,
+            (Some(Err(reason)), Some(Err(said))) if reason == said => None,
+            (Some(Ok(opening)), Some(Ok((_, lease, until))))
+                if opening.lease != *lease || opening.until != *until =>
+            {
+                Some("how long it is believed".into())
+            }
+            (Some(Ok(opening)), Some(Ok((id, ..)))) => {
+                let other =
+                    self.held.iter().find(|held| (held.id == *id) != held.opening.is_same(opening))?;
+                Some(format!("whether it is the same opening as {:?}", other.opening))
+            }
+            _ => Some("open or closed".into()),
+        }
+    }
+
+    /// What the reference knows now.
+    fn known(&self) -> Known<'_> {
+        Known { catalogue: &CATALOGUE, bundle: &self.case.bundle, ledger: &self.known, fault: self.fault }
+    }
+
+    /// What central should say of a flow of an asset, as the answers to a reading of one of its signals.
+    fn as_reading(&self, flow: &Flow, asset: Asset, at: Micros) -> String {
         let known = Known {
             catalogue: &CATALOGUE,
             bundle: &self.case.bundle,
             ledger: &self.known,
             fault: self.fault,
         };
-        for asset in 0..ASSETS.len() {
-            for flow in &self.case.bundle.flows {
-                self.tally.openings += 1;
-                let expected = is_known_asset(&known, asset, STATION, at)
-                    .then(|| open(&known, flow, asset, STATION, at));
-                let told = self.real.told(asset, flow.id);
-                let differ = |what: &str| {
-                    Box::new(Difference {
-                        step: n,
-                        expect: format!(
-                            "# central, {} of {} at {}: {what}",
-                            flow.id,
-                            ASSETS[asset],
-                            super::written_time(at)
-                        ),
-                        reference: format!("{expected:?}"),
-                        real: format!("{told:?}"),
-                    })
-                };
-                match (&expected, &told) {
-                    (None, None) => {}
-                    (Some(Err(reason)), Some(Err(said))) if reason == said => {}
-                    (Some(Ok(opening)), Some(Ok((id, lease, until)))) => {
-                        self.tally.opened += 1;
-                        if opening.lease != *lease || opening.until != *until {
-                            return Err(differ("how long it is believed"));
-                        }
-                        for held in &self.held {
-                            if (held.id == *id) != held.opening.is_same(opening) {
-                                return Err(differ(&format!("the same opening as {:?}", held.opening)));
-                            }
-                        }
-                        if !self.held.iter().any(|held| held.id == *id) {
-                            self.held.push(Held { id: *id, opening: opening.clone() });
-                        }
-                    }
-                    _ => return Err(differ("open or closed")),
-                }
-            }
-        }
-        Ok(())
+        let kept = flow.signals.iter().find(|(_, how)| *how != Minimiser::Drop);
+        let (path, _) = kept.unwrap_or(&flow.signals[0]);
+        let read_at = Clock { wall: at, boot: 0, quality: Quality::Synced };
+        let asked = Asked {
+            asset,
+            signal: Some(path),
+            value: typical(known.signal(path).kind),
+            read: read_at,
+            by: Identified::BusVin,
+            from: flow.sources.as_ref().map_or(Origin::Vehicle, |sources| sources[0]),
+        };
+        let mut past = Past::default();
+        past.hear(Head { told: at, at, boot: 0 });
+        let answers = read(&known, &mut past, STATION, &asked, read_at);
+        report::reading(&asked, read_at, past.head, &answers)
     }
 
     /// Central on what was read under each opening so far.
@@ -350,7 +266,7 @@ impl Run<'_> {
             if expected != real {
                 return Err(Box::new(Difference {
                     step: n,
-                    expect: super::expect_batch(&held.opening, at, sent(expected)),
+                    expect: report::batch(&held.opening, at, &sent(expected)),
                     reference: format!("{expected:?} of {:?}", held.opening),
                     real: format!("{real:?}"),
                 }));
@@ -382,7 +298,7 @@ impl Run<'_> {
         }
         Err(Box::new(Difference {
             step: n,
-            expect: super::expect_reading(asked, now, self.past.head, &expected),
+            expect: report::reading(asked, now, self.past.head, &expected),
             reference: format!("{expected:?}"),
             real: format!("{real:?}"),
         }))
@@ -417,10 +333,10 @@ impl Run<'_> {
             if expected != real {
                 return Err(Box::new(Difference {
                     step: n,
-                    expect: super::expect_batch(
+                    expect: report::batch(
                         &held.opening,
                         now.wall,
-                        sent(expected.map_err(|(_, reason)| reason)),
+                        &sent(expected.map_err(|(_, reason)| reason)),
                     ),
                     reference: format!("{expected:?} of {:?}", held.opening),
                     real: format!("{real:?}"),

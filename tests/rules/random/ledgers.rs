@@ -183,7 +183,7 @@ impl Ledger<'_> {
         self.say(Event::RestrictionLiftingAnnounced(restriction), from, from + 3);
         let announced = last(self);
         self.say(Event::RestrictionLifted(restriction), from + 1, from + 6);
-        if self.dice.percent(30) {
+        if self.dice.percent(60) {
             self.say(Event::Voided(announced), from + 2, from + 8);
         }
     }

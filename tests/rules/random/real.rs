@@ -53,6 +53,10 @@ impl Ground {
         Self { catalogue: Catalogue::from_toml([("signals.toml", text.as_str())]).expect("a catalogue") }
     }
 
+    pub(super) const fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
     pub(super) fn rules(&self, bundle: &Bundle) -> Result<Arc<Rules>, String> {
         let file = File::from_toml("bundle.toml", &written::bundle(bundle)).map_err(|e| e.to_string())?;
         Rules::compile(&file, &self.catalogue).map(Arc::new).map_err(|e| e.to_string())

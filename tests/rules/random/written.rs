@@ -6,7 +6,7 @@ use crate::reference::{
     Identified, Kind, Milestone, Minimiser, Name, Origin, PEOPLE, Person, Role, SECOND, Sampling, Signal,
     Whom, Window, Withdrawal, written,
 };
-use std::fmt::Write;
+use std::{collections::BTreeMap, fmt::Write, sync::Mutex};
 use vernport_crypto::{OpeningKey, WrappingKey, sha256};
 
 pub(super) const CONTROLLER: &str = "NO-999999999";
@@ -28,7 +28,7 @@ pub(super) fn catalogue() -> String {
     text
 }
 
-fn list(names: &[Name]) -> String {
+pub(super) fn list(names: &[Name]) -> String {
     let quoted: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
     format!("[{}]", quoted.join(", "))
 }
@@ -228,9 +228,11 @@ fn flow(flow: &Flow) -> String {
     text
 }
 
-/// A key of a recipient, by its number.
+/// A key of a recipient, by its number; made once.
 pub(super) fn key(number: u32) -> WrappingKey {
-    OpeningKey::from_bytes(sha256(&number.to_be_bytes())).wrapping_key()
+    static MADE: Mutex<BTreeMap<u32, WrappingKey>> = Mutex::new(BTreeMap::new());
+    let make = || OpeningKey::from_bytes(sha256(&number.to_be_bytes())).wrapping_key();
+    *MADE.lock().expect("no key fails").entry(number).or_insert_with(make)
 }
 
 /// The world file of a ledger. The events stand in their order, so the place of an

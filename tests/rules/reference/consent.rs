@@ -1,7 +1,9 @@
 //! Whether somebody consents.
 
 use super::ledger::{counting, latest, the_asset, the_person, voided};
-use super::{Asset, Consent, EntryId, Event, Fault, Known, Micros, Name, Person, Role, Withdrawal, calendar};
+use super::{
+    Asset, Consent, Entry, EntryId, Event, Fault, Known, Micros, Name, Person, Role, Withdrawal, calendar,
+};
 
 /// Whose consent, to what, for whom.
 #[derive(Debug, Clone, Copy)]
@@ -57,10 +59,44 @@ fn covers(known: &Known<'_>, withdrawal: &Withdrawal, wanted: Wanted) -> bool {
 /// bundle binds: what was given on it is about its purpose, recipient and categories only, and
 /// holds for no longer than it says.
 pub(super) fn consented(known: &Known<'_>, wanted: Wanted, now: Micros) -> Result<(EntryId, Micros), Name> {
-    let said = counting(known, now);
+    consented_then(known, wanted, now, now)
+}
+
+/// Design 3.2 and note 0004: a consent that ended and was given again is in force for what is
+/// read from then on. Whether one was in force at each moment from one time to another.
+pub(super) fn held(known: &Known<'_>, wanted: Wanted, since: Micros, now: Micros) -> Result<(), Name> {
+    // Between two of these nothing about consent changes.
+    let times = |entry: &Entry| {
+        let mut times = Vec::new();
+        if let Some(consent) = consent(&entry.event) {
+            let form = consent.form.and_then(|used| known.bundle.forms.iter().find(|form| form.id == used));
+            times.extend([entry.occurred, entry.recorded, consent.until]);
+            times.extend(form.map(|form| calendar::months_later(entry.occurred, form.months)));
+        } else if matches!(entry.event, Event::ConsentWithdrawn(_)) {
+            times.extend([entry.occurred, entry.recorded]);
+        }
+        times
+    };
+    let mut moments: Vec<Micros> = known.ledger.iter().flat_map(times).chain([since, now]).collect();
+    moments.retain(|moment| (since..=now).contains(moment));
+    moments.sort_unstable();
+    moments.dedup();
+    moments.into_iter().try_for_each(|then| consented_then(known, wanted, then, now).map(|_| ()))
+}
+
+/// [`consented`] at a time, with the mistakes known by another.
+fn consented_then(
+    known: &Known<'_>,
+    wanted: Wanted,
+    then: Micros,
+    today: Micros,
+) -> Result<(EntryId, Micros), Name> {
+    let now = then;
+    let said = counting(known, then);
     let given = said.iter().copied().filter(|e| consent(&e.event).is_some_and(|c| answers(known, c, wanted)));
     let Some(given) = latest(known, given) else { return Err("consent-missing") };
-    let withdrawn = said.iter().copied().filter(
+    let said = counting(known, today);
+    let withdrawn = said.iter().copied().filter(|e| e.occurred <= then).filter(
         |e| matches!(&e.event, Event::ConsentWithdrawn(withdrawal) if covers(known, withdrawal, wanted)),
     );
     if let Some(withdrawn) = latest(known, withdrawn)

@@ -59,7 +59,6 @@ pub(super) fn voided(known: &Known<'_>, entry: EntryId) -> Option<Micros> {
 
 /// Note 0005, *Two times* and *Mistakes*: whether an entry counts at a time.
 pub(super) fn counts(known: &Known<'_>, entry: &Entry, now: Micros) -> bool {
-    let voided = voided(known, entry.id);
     let (mut opens, mut closes) = (entry.occurred.max(entry.recorded), entry.occurred);
     if known.fault == Some(Fault::OpensFromOccurred) {
         opens = entry.occurred;
@@ -69,10 +68,10 @@ pub(super) fn counts(known: &Known<'_>, entry: &Entry, now: Micros) -> bool {
     }
     match effect(&entry.event) {
         // Before that nobody could rest on it; voided, it never counted.
-        Effect::Opens => voided.is_none() && opens <= now,
+        Effect::Opens => opens <= now && voided(known, entry.id).is_none(),
         // However late it is recorded; voided, until that was recorded.
-        Effect::Closes => closes <= now && voided.is_none_or(|voided| now < voided),
-        Effect::States => voided.is_none() && entry.occurred <= now,
+        Effect::Closes => closes <= now && voided(known, entry.id).is_none_or(|voided| now < voided),
+        Effect::States => entry.occurred <= now && voided(known, entry.id).is_none(),
     }
 }
 
@@ -121,8 +120,8 @@ pub(super) fn latest<'a>(
 
 /// Note 0005, *Two times*: a merge has no time, it was always one thing. A voided one is none.
 fn merges(known: &Known<'_>, wanted: impl Fn(&Event) -> Option<(usize, usize)>) -> Vec<(usize, usize)> {
-    let merges = known.ledger.iter().filter(|entry| voided(known, entry.id).is_none());
-    merges.filter_map(|entry| wanted(&entry.event)).collect()
+    let merges = known.ledger.iter().filter_map(|entry| Some((entry, wanted(&entry.event)?)));
+    merges.filter(|(entry, _)| voided(known, entry.id).is_none()).map(|(_, merge)| merge).collect()
 }
 
 fn asset_merges(known: &Known<'_>) -> Vec<(usize, usize)> {

@@ -1,6 +1,6 @@
 //! Whether a flow is open for an asset, for how long that is believed, and what it rests on.
 
-use super::consent::{Wanted, consented};
+use super::consent::{self, Wanted, consented};
 use super::ledger::the_asset;
 use super::people::{account, everybody, people};
 use super::places::{Order, carries_gateway, disclosed, has_key, open_order, served};
@@ -298,4 +298,19 @@ pub(super) fn consents(
         given.push((entry, Some((until, "consent-expired"))));
     }
     Ok(given)
+}
+
+/// Design 3.2: whether the consents of one person in one role to all that a flow reads were in force at
+/// each moment from one time to another.
+pub(super) fn held(
+    known: &Known<'_>,
+    flow: &Flow,
+    (asset, role, person): (Asset, Role, Person),
+    (since, now): (Micros, Micros),
+) -> Result<(), Name> {
+    known.categories(flow).into_iter().try_for_each(|category| {
+        let wanted =
+            Wanted { asset, person, role, purpose: flow.purpose, category, recipient: flow.recipient };
+        consent::held(known, wanted, since, now)
+    })
 }

@@ -1,14 +1,14 @@
 //! May what was read then be sent now: design 3.2 and note 0004.
 
 use super::ledger::voided;
-use super::open::{agreements, consents};
+use super::open::{agreements, consents, held};
 use super::rights::{erasures, objected, restricted};
 use super::{Basis, Fault, Known, Micros, Name, Opening};
 
 /// Design 3.2: a batch is judged by its own opening. An order that ended, a role that
 /// changed hands or a private trip does not stop it. What was withdrawn, expired,
 /// voided, objected to or erased does for good; but what is restricted waits first,
-/// and nothing drops it.
+/// and nothing drops it. A consent that ended in between and was given again is not for it.
 pub(crate) fn may_be_sent(known: &Known<'_>, opening: &Opening, now: Micros) -> Result<(), Name> {
     let flow = known.flow(opening.flow);
     if let Err(reason) = restricted(known, flow, opening.asset, &opening.people, now) {
@@ -27,6 +27,7 @@ pub(crate) fn may_be_sent(known: &Known<'_>, opening: &Opening, now: Micros) -> 
         for (role, person) in &opening.people {
             if flow.roles.contains(role) {
                 consents(known, flow, opening.asset, *role, *person, now)?;
+                held(known, flow, (opening.asset, *role, *person), (opening.at, now))?;
             }
         }
     }

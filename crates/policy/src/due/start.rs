@@ -3,9 +3,9 @@
 //! None: it did not start yet, and the latest time of the envelope counts alone.
 
 use super::Kept;
-use crate::{Rules, StartEvent, opening::held_by_form};
-use vernport_registry::{Against, ConsentQuestion, Facts, Milestone, Whom};
-use vernport_types::{Slug, SubjectId, UtcMicros};
+use crate::{Rules, StartEvent, opening::Consented};
+use vernport_registry::{Against, Facts, Milestone, Whom};
+use vernport_types::{SubjectId, UtcMicros};
 
 pub(super) fn started(facts: &Facts, rules: &Rules, kept: &Kept<'_>, now: UtcMicros) -> Option<UtcMicros> {
     let named = kept.flow.retention.start.as_str();
@@ -56,25 +56,14 @@ fn relationship_end(facts: &Facts, kept: &Kept<'_>, now: UtcMicros) -> Option<Ut
 /// ends it as well (WEST-7.3).
 fn consent_end(facts: &Facts, rules: &Rules, kept: &Kept<'_>, now: UtcMicros) -> Option<UtcMicros> {
     let flow = kept.flow;
+    let whole = Consented {
+        asset: kept.asset,
+        purpose: &flow.purpose,
+        recipient: &flow.recipient,
+        categories: &flow.categories,
+    };
     let holders = kept.subjects.iter().filter(|(role, _)| flow.roles.contains(role));
-    let consents = holders.flat_map(|(role, subject)| {
-        flow.categories.iter().filter_map(|category| {
-            let asked = ConsentQuestion {
-                asset: kept.asset,
-                subject: *subject,
-                role: *role,
-                purpose: &flow.purpose,
-                category: *category,
-                recipient: &flow.recipient,
-            };
-            // On a form that is about something else nothing was consented to.
-            let end = |form: &Slug, at: UtcMicros, until: UtcMicros| {
-                let asked = (&flow.purpose, &flow.recipient, *category);
-                held_by_form(rules, form, asked, (at, until)).unwrap_or(at)
-            };
-            facts.consent_ended(&asked, end, kept.read_at, now)
-        })
-    });
+    let consents = holders.filter_map(|holder| whole.ended(facts, rules, *holder, (kept.read_at, now)));
     let absolute = [(flow.marketing, Against::Marketing), (flow.profiling, Against::Profiling)];
     let against: Vec<Against> =
         absolute.into_iter().filter_map(|(is, against)| is.then_some(against)).collect();

@@ -2,10 +2,11 @@
 
 use super::{TrialError, values::Written};
 use serde::{Deserialize, de::DeserializeOwned};
+use std::collections::BTreeSet;
 use toml::{Spanned, Table, Value};
-use vernport_policy::StationRef;
+use vernport_policy::{MessageClass, StationRef};
 use vernport_registry::world::World;
-use vernport_types::{AssetId, Reason, Slug, UtcMicros};
+use vernport_types::{AssetId, Category, LegalBasis, Reason, Slug, UtcMicros};
 
 /// What stands beside the world.
 #[derive(Deserialize)]
@@ -39,6 +40,72 @@ pub(super) struct RawReading {
     pub(super) withheld: Option<String>,
     pub(super) clause: Option<String>,
     pub(super) latest_due: Option<String>,
+    pub(super) stamped: Option<Value>,
+    pub(super) deliver: Option<BTreeSet<Target>>,
+}
+
+/// Where a release goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Target {
+    /// To the central store.
+    Store,
+    /// To a topic, readable.
+    Plain,
+    /// To a topic, sealed.
+    Sealed,
+}
+
+/// An `[[expect]]` on a category.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawCategory {
+    pub(super) category: Category,
+    pub(super) used: Option<BTreeSet<String>>,
+    pub(super) withheld: Option<String>,
+}
+
+/// An `[[expect]]` on a flow.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawFlow {
+    pub(super) flow: Slug,
+    pub(super) purpose: Slug,
+    pub(super) to: Slug,
+    pub(super) signals: BTreeSet<String>,
+    #[serde(default)]
+    pub(super) offline: bool,
+}
+
+/// An `[[expect]]` on a purpose.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPurpose {
+    pub(super) purpose: Slug,
+    pub(super) basis: LegalBasis,
+    #[serde(default)]
+    pub(super) marketing: bool,
+    #[serde(default)]
+    pub(super) profiling: bool,
+}
+
+/// An `[[expect]]` on a class of messages.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawClass {
+    pub(super) message: Slug,
+    pub(super) class: MessageClass,
+    pub(super) purpose: Slug,
+    #[serde(default)]
+    pub(super) similar_goods: bool,
+}
+
+/// An `[[expect]]` on where recipients may be.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawRegions {
+    pub(super) regions: BTreeSet<String>,
+    pub(super) elsewhere: String,
 }
 
 /// An `[[expect]]` on a batch.

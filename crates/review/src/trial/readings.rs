@@ -2,15 +2,16 @@
 
 use super::{
     Stage, TrialError, Unmet, ask,
-    raw::{Place, RawReading},
+    raw::{Place, RawReading, Target},
     values::Written,
 };
 use crate::{
     ask::{Answer, ON_THE_BUS, Outcome, Question},
     shown::{Shown, Time},
 };
-use vernport_policy::Period;
-use vernport_types::{Identification, Reason, Signal, SignalId, Slug, Source};
+use std::{collections::BTreeSet, fmt};
+use vernport_policy::{Deliver, Payload, Period};
+use vernport_types::{Identification, Reason, Signal, SignalId, Slug, Source, UtcMicros};
 
 #[derive(Debug, Clone)]
 pub(super) struct Reading {
@@ -21,7 +22,13 @@ pub(super) struct Reading {
     expected: Expected,
     clause: Option<String>,
     latest_due: Option<Period>,
+    stamped: Option<UtcMicros>,
+    deliver: Option<Targets>,
 }
+
+/// Where a release goes, all of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Targets(BTreeSet<Target>);
 
 #[derive(Debug, Clone)]
 enum Expected {
@@ -62,8 +69,9 @@ impl Reading {
         if matches!(expected, Expected::Released(_)) && raw.flow.is_none() {
             return Err(place.error("what is released is released by a flow: name it with `flow`"));
         }
-        if raw.latest_due.is_some() && matches!(expected, Expected::Withheld(_)) {
-            return Err(place.error("`latest_due` is of what is released"));
+        let of_release = raw.latest_due.is_some() || raw.stamped.is_some() || raw.deliver.is_some();
+        if of_release && matches!(expected, Expected::Withheld(_)) {
+            return Err(place.error("`latest_due`, `stamped` and `deliver` are of what is released"));
         }
         let latest_due = raw.latest_due.map(|period| period.parse::<Period>()).transpose();
         Ok(Self {
@@ -74,6 +82,8 @@ impl Reading {
             expected,
             clause: raw.clause,
             latest_due: latest_due.map_err(|e| place.error(format!("`latest_due`: {e}")))?,
+            stamped: raw.stamped.map(|time| place.time("stamped", &time)).transpose()?,
+            deliver: raw.deliver.map(Targets),
         })
     }
 
@@ -100,7 +110,9 @@ impl Reading {
                 format!("clause {}", answer.clauses.join(" ")),
             ));
         }
-        self.due(stage, answer)
+        self.due(stage, answer)?;
+        self.stamp(answer)?;
+        self.targets(stage, answer)
     }
 
     fn signal<'a>(&self, stage: &Stage<'a>) -> Result<(SignalId, &'a Signal), Unmet> {
@@ -157,6 +169,44 @@ impl Reading {
         }
         let expected = format!("latest due {period} after the reading ({})", Time(expected));
         Err(Unmet::new(expected, format!("{} ({})", kept.at_most, Time(due))))
+    }
+
+    /// The time that a release bears.
+    fn stamp(&self, answer: &Answer) -> Result<(), Unmet> {
+        match (self.stamped, &answer.outcome) {
+            (Some(expected), Outcome::Released(release)) if release.time != expected => Err(Unmet::new(
+                format!("stamped {}", Time(expected)),
+                format!("stamped {}", Time(release.time)),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn targets(&self, stage: &Stage<'_>, answer: &Answer) -> Result<(), Unmet> {
+        let (Some(expected), Some(flow)) = (&self.deliver, answer.flow) else { return Ok(()) };
+        let came = Targets::of(&stage.rules.flow(flow).deliver);
+        if came == *expected { Ok(()) } else { Err(Unmet::new(expected, came)) }
+    }
+}
+
+impl Targets {
+    fn of(deliver: &Deliver) -> Self {
+        let topic = deliver.topic.as_ref().map(|topic| match topic.payload {
+            Payload::Plain => Target::Plain,
+            Payload::Sealed => Target::Sealed,
+        });
+        Self(deliver.store.then_some(Target::Store).into_iter().chain(topic).collect())
+    }
+}
+
+impl fmt::Display for Targets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = self.0.iter().map(|target| match target {
+            Target::Store => "the store",
+            Target::Plain => "a plain topic",
+            Target::Sealed => "a sealed topic",
+        });
+        write!(f, "delivered to {}", words.collect::<Vec<_>>().join(" and "))
     }
 }
 

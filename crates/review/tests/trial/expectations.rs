@@ -264,3 +264,51 @@ fn every_kind_of_value_is_written_and_shown() {
     assert!(cell.starts_with("{ h3 = \"86"), "{cell}");
     is_met(&format!("{place}released = {cell}"));
 }
+
+#[test]
+fn a_release_bears_its_time_and_goes_where_its_flow_says() {
+    is_met(&format!("{ODOMETER}released = 158910605\nstamped = 2026-05-01T10:00:00Z\ndeliver = [\"store\"]"));
+    let other = |rest: &str| came(&format!("{ODOMETER}released = 158910605\n{rest}"));
+    assert_eq!(other("stamped = 2026-05-01T10:00:01Z"), "stamped 2026-05-01T10:00:00Z");
+    assert_eq!(other("deliver = [\"store\", \"plain\"]"), "delivered to the store");
+}
+
+#[test]
+fn a_category_is_listed_or_not_and_used_by_what_the_bundle_says() {
+    is_met("category = \"driver-identity\"\nwithheld = \"category-not-in-notice\"");
+    let unlisted = "listed in no notice, used by nothing";
+    assert_eq!(came("category = \"driver-identity\"\nused = []"), unlisted);
+    let driving = "category = \"driving-behaviour\"\n";
+    is_met(&format!("{driving}used = [\"flow.speed\", \"form.coaching-1\"]"));
+    let by = "listed in the notice, used by flow.speed, form.coaching-1";
+    assert_eq!(came(&format!("{driving}used = [\"flow.speed\"]")), by);
+    assert_eq!(came(&format!("{driving}withheld = \"category-not-in-notice\"")), by);
+}
+
+#[test]
+fn what_a_flow_gives_on_what_a_purpose_rests_and_where_recipients_are_is_as_the_bundle_says() {
+    let flow = "flow = \"speed\"\npurpose = \"coaching\"\nto = \"coach\"\nsignals = [\"Vehicle.Speed\"]";
+    is_met(flow);
+    let given = "Vehicle.Speed to coach for coaching";
+    assert_eq!(came(&flow.replace("to = \"coach\"", "to = \"workshop\"")), given);
+    assert_eq!(came(&flow.replace("purpose = \"coaching\"", "purpose = \"service\"")), given);
+    assert_eq!(came(&flow.replace("[\"Vehicle.Speed\"]", "[]")), given);
+    assert_eq!(came(&format!("{flow}\noffline = true")), given);
+    assert_eq!(came(&flow.replace("flow = \"speed\"", "flow = \"none\"")), "a bundle without it");
+    is_met("purpose = \"letters\"\nbasis = \"A6-1-a\"\nmarketing = true");
+    let rests = "eu-gdpr:A6-1-a, marketing";
+    assert_eq!(came("purpose = \"letters\"\nbasis = \"A6-1-b\"\nmarketing = true"), rests);
+    assert_eq!(came("purpose = \"letters\"\nbasis = \"A6-1-a\""), rests);
+    assert_eq!(came("purpose = \"none\"\nbasis = \"A6-1-b\""), "a bundle without it");
+    let letter = "message = \"coach-letter\"\nclass = \"marketing\"\npurpose = \"letters\"\n";
+    is_met(&format!("{letter}similar_goods = true"));
+    let classed = "marketing for letters, of similar goods to customers";
+    assert_eq!(came(letter), classed);
+    assert_eq!(
+        came(&format!("{letter}similar_goods = true").replace("= \"marketing\"", "= \"administrative\"")),
+        classed
+    );
+    is_met("regions = [\"EEA\"]\nelsewhere = \"never\"");
+    assert_eq!(came("regions = [\"NO\"]\nelsewhere = \"never\""), "EEA, elsewhere never");
+    assert_eq!(came("regions = [\"EEA\"]\nelsewhere = \"with-tool\""), "EEA, elsewhere never");
+}

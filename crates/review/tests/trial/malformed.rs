@@ -73,6 +73,34 @@ fn what_is_wrong_at_the_top_is_refused() {
 }
 
 #[test]
+fn an_expectation_on_a_category_says_who_uses_it_or_that_nobody_may() {
+    for (rest, part) in [
+        ("", "a category is expected"),
+        ("used = []\nwithheld = \"category-not-in-notice\"", "a category is expected"),
+        ("withheld = \"restricted\"", "a category is expected"),
+        ("time = \"now\"\nused = []", "unknown field `time`"),
+    ] {
+        let error = refused(&format!("{HEAD}{WORLD}[[expect]]\ncategory = \"odometer\"\n{rest}\n"));
+        assert!(error.message.contains(part), "{rest}: {error}");
+    }
+}
+
+#[test]
+fn what_is_wrong_in_an_expectation_on_the_bundle_alone_is_refused() {
+    for (expect, part) in [
+        ("flow = \"near\"\npurpose = \"planning\"\nsignals = []", "missing field `to`"),
+        ("message = \"letter\"\nclass = \"nice\"\npurpose = \"letters\"", "unknown variant `nice`"),
+        ("purpose = \"service\"\nbasis = \"A6-1-z\"", ""),
+        ("purpose = \"service\"", "missing field `basis`"),
+        ("regions = [\"EEA\"]", "missing field `elsewhere`"),
+        ("regions = [\"EEA\"]\nelsewhere = \"sometimes\"", "`elsewhere` is one of never, with-tool"),
+    ] {
+        let error = refused(&format!("{HEAD}{WORLD}[[expect]]\n{expect}\n"));
+        assert!(error.message.contains(part), "{expect}: {error}");
+    }
+}
+
+#[test]
 fn what_is_wrong_in_an_expectation_is_refused_at_its_line() {
     for (from, to, part) in [
         ("time = \"-1h\"", "time = \"1h\"", "`time` is not a time"),
@@ -88,6 +116,9 @@ fn what_is_wrong_in_an_expectation_is_refused_at_its_line() {
         ("value = 158910605", "value = { spn = 524288, fmi = 1 }", "`value` is no value"),
         ("value = 158910605", "value = nan", "`value` is no value"),
         ("value = 158910605", "valu = 158910605", "unknown field `valu`"),
+        ("value = 158910605", "deliver = [\"post\"]", "unknown variant `post`"),
+        ("value = 158910605", "stamped = \"noon\"", "`stamped` is not a time"),
+        ("released = 158910000", "withheld = \"restricted\"\nstamped = \"now\"", "of what is released"),
         ("by = \"asserted\"", "by = \"guess\"", "`by` is one of pinned, tool, asserted, bus-vin"),
         ("from = \"tool\"", "from = \"can\"", "`from` is one of vehicle, tool, manual"),
         ("station = \"main/bay-2\"", "station = \"bay-2\"", "site/station"),
@@ -101,7 +132,7 @@ fn what_is_wrong_in_an_expectation_is_refused_at_its_line() {
         ("released = 158910000\n", "", "name one of them"),
         ("released = 158910000", "released = 1\nwithheld = \"erased\"", "name one of them"),
         ("released = 158910000", "withheld = \"erazed\"", "no reason has this code"),
-        ("released = 158910000", "withheld = \"erased\"", "`latest_due` is of what is released"),
+        ("released = 158910000", "withheld = \"erased\"", "are of what is released"),
         ("latest_due = \"P30D\"", "latest_due = \"30 days\"", "`latest_due`: not a period"),
         ("latest_due = \"P30D\"", "latest_due = \"P30D\"\nsent = \"send\"", "unknown field `sent`"),
     ] {

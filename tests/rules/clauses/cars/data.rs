@@ -5,8 +5,7 @@ use crate::clauses::{
     visit::ODOMETER_M,
     world::{refused, rules, uses, world},
 };
-use std::collections::BTreeSet;
-use vernport_policy::SourceClass;
+use vernport_policy::{Purpose, SourceClass};
 use vernport_types::{Category, Source, Value};
 
 #[test]
@@ -26,23 +25,12 @@ fn cars_1_3_every_record_says_where_it_came_from_and_none_says_who() {
 
 #[test]
 fn cars_2_1_contact_data_serves_messages_and_nothing_else() {
-    let contact = [
-        "form.newsletter-1",
-        "message.account-notice",
-        "message.invoice",
-        "message.newsletter",
-        "message.order-confirmation",
-        "message.security-notice",
-        "message.service-notice",
-        "message.similar-goods",
-        "message.tailored-offers",
-    ];
-    assert_eq!(uses(BUNDLE, Category::Contact), contact);
+    world(BUNDLE, "CARS-2.1");
 }
 
 #[test]
 fn cars_2_2_work_data_is_listed_and_no_flow_form_or_message_uses_it() {
-    assert_eq!(uses(BUNDLE, Category::Employment), [""; 0]);
+    world(BUNDLE, "CARS-2.2");
     let to = "categories = [\"contact\", \"employment\"]\nclauses = [\"CARS-9.3\", \"CARS-4.6\"]";
     let said = refused(BUNDLE, "categories = [\"contact\"]\nclauses = [\"CARS-9.3\", \"CARS-4.6\"]", to);
     assert!(said.contains("`employment`") && said.contains("`security`"), "{said}");
@@ -50,7 +38,7 @@ fn cars_2_2_work_data_is_listed_and_no_flow_form_or_message_uses_it() {
 
 #[test]
 fn cars_2_3_a_credential_goes_into_no_flow_form_or_message() {
-    assert_eq!(uses(BUNDLE, Category::Credential), [""; 0]);
+    world(BUNDLE, "CARS-2.3");
     for place in [
         "categories = [\"contact\"]\nclauses = [\"CARS-9.3\", \"CARS-4.5\"]",
         "categories = [\"contact\", \"preference\"]\nvalid",
@@ -63,27 +51,22 @@ fn cars_2_3_a_credential_goes_into_no_flow_form_or_message() {
 
 #[test]
 fn cars_2_4_preferences_are_for_marketing_only() {
-    let preference = uses(BUNDLE, Category::Preference);
-    assert_eq!(preference, ["form.newsletter-1", "message.newsletter", "message.tailored-offers"]);
+    world(BUNDLE, "CARS-2.4");
     let rules = rules(BUNDLE);
-    let purposes = rules
-        .purposes()
-        .iter()
-        .filter(|purpose| purpose.categories.as_ref().is_some_and(|may| may.contains(&Category::Preference)));
-    let purposes: Vec<_> = purposes.map(|purpose| (purpose.slug.as_str(), purpose.marketing)).collect();
-    assert_eq!(purposes, [("tailored-marketing", true), ("marketing-by-consent", true)]);
+    let fits = |purpose: &&Purpose| {
+        purpose.categories.as_ref().is_none_or(|may| may.contains(&Category::Preference))
+    };
+    assert!(rules.purposes().iter().filter(fits).all(|purpose| purpose.marketing));
 }
 
 #[test]
 fn cars_2_5_orders_serve_their_confirmation_and_news_of_similar_goods() {
-    assert_eq!(uses(BUNDLE, Category::Order), ["message.order-confirmation", "message.similar-goods"]);
+    world(BUNDLE, "CARS-2.5");
 }
 
 #[test]
 fn cars_2_6_invoices_and_service_history_have_times_of_their_own() {
     world(BUNDLE, "CARS-2.6");
-    assert_eq!(uses(BUNDLE, Category::Invoice), ["message.invoice"]);
-    assert_eq!(uses(BUNDLE, Category::ServiceHistory), ["message.service-notice"]);
 }
 
 #[test]
@@ -93,7 +76,7 @@ fn cars_2_7_distance_and_components_are_read_where_the_work_needs_them() {
 
 #[test]
 fn cars_2_8_technical_data_of_people_s_devices_is_used_by_no_rule() {
-    assert_eq!(uses(BUNDLE, Category::Technical), [""; 0]);
+    world(BUNDLE, "CARS-2.8");
     let [cars, _] = stood();
     for batch in &cars.batches {
         let place = &batch.body.head.context.collector;
@@ -103,38 +86,17 @@ fn cars_2_8_technical_data_of_people_s_devices_is_used_by_no_rule() {
 
 #[test]
 fn cars_2_9_usage_may_serve_security_and_the_platform_and_is_used_by_no_rule() {
-    assert_eq!(uses(BUNDLE, Category::Usage), [""; 0]);
-    let rules = rules(BUNDLE);
-    let may: Vec<_> = rules
-        .purposes()
-        .iter()
-        .filter(|purpose| purpose.categories.as_ref().is_none_or(|may| may.contains(&Category::Usage)))
-        .map(|purpose| purpose.slug.as_str())
-        .collect();
-    assert_eq!(may, ["security", "improve-platform"]);
+    world(BUNDLE, "CARS-2.9");
 }
 
 #[test]
 fn cars_2_10_location_waits_for_a_purpose() {
     world(BUNDLE, "CARS-2.10");
-    assert_eq!(uses(BUNDLE, Category::Location), [""; 0]);
 }
 
 #[test]
 fn cars_2_11_what_the_notice_does_not_list_does_not_pass() {
     world(BUNDLE, "CARS-2.11");
-    let rules = rules(BUNDLE);
-    let listed: BTreeSet<_> = rules.notices().iter().flat_map(|notice| notice.categories.clone()).collect();
-    let unlisted: Vec<_> = Category::ALL.iter().filter(|category| !listed.contains(category)).collect();
-    let expected = [
-        Category::BodyFunction,
-        Category::Identifier,
-        Category::DrivingBehaviour,
-        Category::DriverIdentity,
-        Category::IdentityDocument,
-        Category::Enquiry,
-    ];
-    assert_eq!(unlisted, expected.iter().collect::<Vec<_>>());
     let said = refused(
         BUNDLE,
         "\"Vehicle.LowVoltageBattery.CurrentVoltage\" = \"exact\"",

@@ -59,6 +59,7 @@ fn cars_5_5_an_authority_gets_data_on_a_court_s_order_only() {
 
 #[test]
 fn cars_5_6_outside_of_the_eea_needs_a_transfer_tool() {
+    world(BUNDLE, "CARS-5.6");
     let rules = rules(BUNDLE);
     let outside: Vec<_> = rules
         .recipients()
