@@ -188,6 +188,13 @@ impl Page<'_> {
             let roles = all(flow.roles.iter().map(|held| role(*held)));
             self.line(format!("- Somebody has to be known as {roles}."));
         }
+        if flow.account {
+            self.line("- Its owner or orderer has to have an account.");
+        }
+        if !flow.grounds.is_empty() {
+            let grounds = all(flow.grounds.iter().map(|ground| words::disclosed(*ground)));
+            self.line(format!("- It may be disclosed because of {grounds}."));
+        }
         if flow.private_mode {
             self.line("- Private trips are left out.");
         }

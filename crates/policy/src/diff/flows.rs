@@ -6,6 +6,7 @@ use super::{
     words::{arrow, identification, list, none_or, samples, seconds},
 };
 use crate::{Flow, Minimiser, Retention};
+use vernport_registry::DisclosureGround;
 use vernport_types::SignalId;
 
 impl Found<'_> {
@@ -48,6 +49,7 @@ impl Found<'_> {
     }
 
     fn flow(&mut self, was: &Flow, is: &Flow) {
+        every_field(is);
         let path = format!("flow.{}", is.slug);
         let this = |other: &Flow| other.slug == is.slug;
         let mut note = |effect, what: String| self.note(&path, effect, what, &this);
@@ -77,6 +79,11 @@ impl Found<'_> {
             arrow("private_mode", was.private_mode, is.private_mode),
         );
         note(step(&was.offline, &is.offline, order::opens), arrow("offline", was.offline, is.offline));
+        note(step(&was.account, &is.account, order::closes), arrow("account", was.account, is.account));
+        note(
+            step(&was.grounds[..], &is.grounds[..], order::fewer),
+            arrow("grounds", grounds(&was.grounds), grounds(&is.grounds)),
+        );
         note(
             step(&was.sources, &is.sources, |a, b| a.is_within(*b)),
             arrow("sources", list(was.sources.iter()), list(is.sources.iter())),
@@ -116,6 +123,56 @@ impl Found<'_> {
             self.note(&path, effect, format!("{} → {}", text(before), text(after)), &this);
         }
     }
+}
+
+/// Every field of a flow is compared: in this file, or where this says. One that is added does not
+/// compile before it has its place here.
+fn every_field(flow: &Flow) {
+    let Flow {
+        slug: _,
+        purpose: _,
+        recipient: _,
+        deliver: _,
+        weakest: _,
+        window: _,
+        roles: _,
+        private_mode: _,
+        offline: _,
+        account: _,
+        grounds: _,
+        sources: _,
+        sampling: _,
+        time_step_micros: _,
+        lease_seconds: _,
+        signals: _,
+        // With the signals.
+        categories: _,
+        // With the notices.
+        notice: _,
+        notice_place: _,
+        // With the purposes.
+        purpose_iri: _,
+        basis: _,
+        marketing: _,
+        profiling: _,
+        // With the retention rules, where it is the same by name.
+        retention: _,
+        // With the paths.
+        clauses: _,
+        assumed: _,
+        // Says nothing: flows are compared by name.
+        index: _,
+    } = flow;
+}
+
+fn grounds(grounds: &[DisclosureGround]) -> String {
+    list(grounds.iter().map(|ground| match ground {
+        DisclosureGround::CourtOrder => "court-order",
+        DisclosureGround::Terms => "terms",
+        DisclosureGround::Security => "security",
+        DisclosureGround::Protection => "protection",
+        DisclosureGround::LegalDuty => "legal-duty",
+    }))
 }
 
 /// How long a flow's rule keeps, in words of the bundle.

@@ -6,7 +6,7 @@ use super::{
     order::{self, other, step, wording},
     words::{arrow, list, moment, none_or},
 };
-use crate::{Elsewhere, Flow, Hosting, Notice, Rules, ServedWhen};
+use crate::{ControllerInfo, Elsewhere, Flow, Hosting, Notice, Rules, ServedWhen};
 use std::collections::BTreeSet;
 use vernport_types::{Category, Reason, SignalId, Slug};
 
@@ -16,6 +16,20 @@ pub(super) const NONE: Bears<'_> = &|_| false;
 impl Found<'_> {
     pub(super) fn controller(&mut self) {
         let (was, is) = (self.old.controller_info(), self.new.controller_info());
+        let ControllerInfo {
+            id: _,
+            name: _,
+            role: _,
+            jurisdiction: _,
+            time_zone: _,
+            regions: _,
+            elsewhere: _,
+            review_by: _,
+            attested: _,
+            // With the paths.
+            clauses: _,
+            assumed: _,
+        } = is;
         let mut note = |effect, what| self.note("controller", effect, what, ALL);
         note(other(&was.id, &is.id), arrow("id", &was.id, &is.id));
         note(other(&was.role, &is.role), arrow("role", was.role, is.role));
@@ -138,10 +152,9 @@ impl Found<'_> {
 
     pub(super) fn identified(&mut self) {
         let (was, is) = (self.old.identify(), self.new.identify());
-        let fewer = |a: &[SignalId], b: &[SignalId]| a.iter().all(|id| b.contains(id));
         let paths = |ids: &[SignalId]| list(ids.iter().map(|id| &self.catalogue.signal(*id).path));
         let what = arrow("signals", paths(was), paths(is));
-        self.note("identify", step(was, is, fewer), what, NONE);
+        self.note("identify", step(was, is, order::fewer), what, NONE);
         if let (Some(was), Some(is)) = (self.old.identify_rule(), self.new.identify_rule()) {
             self.note(
                 "identify",

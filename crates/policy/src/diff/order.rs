@@ -69,7 +69,21 @@ pub(super) fn window(a: &Window, b: &Window) -> bool {
 
 /// Each role that is named has to be held.
 pub(super) fn roles(a: &[Role], b: &[Role]) -> bool {
-    b.iter().all(|role| a.contains(role))
+    fewer(b, a)
+}
+
+/// Some of a list.
+pub(super) fn fewer<T: PartialEq>(a: &[T], b: &[T]) -> bool {
+    a.iter().all(|one| b.contains(one))
+}
+
+/// A list that may be none, which is all.
+pub(super) fn fewer_or_all<T: PartialEq>(a: &Option<Vec<T>>, b: &Option<Vec<T>>) -> bool {
+    match (a, b) {
+        (_, None) => true,
+        (None, Some(_)) => false,
+        (Some(a), Some(b)) => fewer(a, b),
+    }
 }
 
 /// A flag that closes where it stands.

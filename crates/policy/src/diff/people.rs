@@ -8,7 +8,6 @@ use super::{
     words::{arrow, list, none_or},
 };
 use crate::{Flow, Form, Message, Right};
-use vernport_types::Category;
 
 impl Found<'_> {
     pub(super) fn forms(&mut self) {
@@ -22,11 +21,21 @@ impl Found<'_> {
                 self.whole(&path, was.is_none(), bears);
                 continue;
             };
+            let Form {
+                slug: _,
+                purpose: _,
+                recipient: _,
+                categories: _,
+                valid: _,
+                texts: _,
+                clauses: _,
+                assumed: _,
+            } = is;
             let mut note = |effect, what| self.note(&path, effect, what, bears);
             note(other(&was.purpose, &is.purpose), arrow("purpose", &was.purpose, &is.purpose));
             note(other(&was.recipient, &is.recipient), arrow("recipient", &was.recipient, &is.recipient));
             note(
-                step(&was.categories[..], &is.categories[..], fewer),
+                step(&was.categories[..], &is.categories[..], order::fewer),
                 arrow("categories", categories(&was.categories), categories(&is.categories)),
             );
             note(step(&was.valid, &is.valid, order::period), arrow("valid", was.valid, is.valid));
@@ -45,11 +54,22 @@ impl Found<'_> {
                 self.whole(&path, was.is_none(), NONE);
                 continue;
             };
+            let Message {
+                slug: _,
+                class: _,
+                purpose: _,
+                categories: _,
+                similar_goods: _,
+                opt_out: _,
+                form: _,
+                clauses: _,
+                assumed: _,
+            } = is;
             let mut note = |effect, what| self.note(&path, effect, what, NONE);
             note(other(&was.class, &is.class), arrow("class", was.class, is.class));
             note(other(&was.purpose, &is.purpose), arrow("purpose", &was.purpose, &is.purpose));
             note(
-                step(&was.categories[..], &is.categories[..], fewer),
+                step(&was.categories[..], &is.categories[..], order::fewer),
                 arrow("categories", categories(&was.categories), categories(&is.categories)),
             );
             note(
@@ -90,8 +110,4 @@ impl Found<'_> {
         let (effect, what) = if is_new { (Effect::Permits, "new") } else { (Effect::Denies, "gone") };
         self.note(path, Some(effect), what, bears);
     }
-}
-
-fn fewer(a: &[Category], b: &[Category]) -> bool {
-    a.iter().all(|category| b.contains(category))
 }

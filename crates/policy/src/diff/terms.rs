@@ -15,7 +15,28 @@ impl Found<'_> {
             let (Some(was), Some(is)) = (was, is) else { continue };
             let path = format!("purpose.{slug}");
             let bears = |flow: &Flow| flow.purpose == *slug;
+            let Purpose {
+                slug: _,
+                iri: _,
+                basis: _,
+                necessity: _,
+                statute: _,
+                balancing: _,
+                marketing: _,
+                profiling: _,
+                internal_administration: _,
+                required_for_contract: _,
+                categories: _,
+                // With the paths.
+                clauses: _,
+                assumed: _,
+            } = is;
             let mut note = |effect, what| self.note(&path, effect, what, &bears);
+            let data = |purpose: &Purpose| purpose.categories.as_ref().map_or("all listed".into(), list);
+            note(
+                step(&was.categories, &is.categories, order::fewer_or_all),
+                arrow("categories", data(was), data(is)),
+            );
             note(other(&was.basis, &is.basis), arrow("basis", was.basis.code(), is.basis.code()));
             note(other(&was.iri, &is.iri), arrow("iri", &was.iri, &is.iri));
             note(
@@ -61,6 +82,19 @@ impl Found<'_> {
                 arrow("transfer until", none_or(ends.0.map(moment)), none_or(ends.1.map(moment))),
                 bears,
             );
+            let Recipient {
+                slug: _,
+                name: _,
+                role: _,
+                region: _,
+                agreement: _,
+                transfer: _,
+                // With the region and the controller's.
+                outside: _,
+                // With the paths.
+                clauses: _,
+                assumed: _,
+            } = is;
             let mut note = |effect, what| self.note(&path, effect, what, bears);
             note(other(&was.role, &is.role), arrow("role", was.role, is.role));
             note(other(&was.region, &is.region), arrow("region", &was.region, &is.region));
@@ -101,7 +135,22 @@ impl Found<'_> {
             let (Some(was), Some(is)) = (was, is) else { continue };
             let path = format!("retention.{slug}");
             let bears = |flow: &Flow| flow.retention.rule == *slug;
+            let RetentionRule {
+                slug: _,
+                start: _,
+                period: _,
+                at_most: _,
+                ground: _,
+                categories: _,
+                // With the paths.
+                clauses: _,
+                assumed: _,
+            } = is;
             let mut note = |effect, what| self.note(&path, effect, what, &bears);
+            note(
+                wording(&was.categories, &is.categories),
+                arrow("categories", list(&was.categories), list(&is.categories)),
+            );
             let kept = |rule: &RetentionRule| {
                 format!("{} after {}, at most {}", rule.period, rule.start, rule.at_most)
             };

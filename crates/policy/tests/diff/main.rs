@@ -9,7 +9,10 @@ mod world;
 use drawn::{PATHS, Step};
 use ledger::Ledger;
 use proptest::prelude::*;
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+};
 use vernport_policy::{
     Bundle, Diff, Grant, Head, How, Minimiser, Outcomes, Released, Rules, Sampler, SnapshotFor, Table, diff,
     grants, snapshot,
@@ -19,6 +22,12 @@ use vernport_types::{
     TimeQuality, TroubleCode, UtcMicros, Value,
 };
 use world::{Counting, TRUCK, bay, id, key};
+
+/// The shipped catalogue, read once.
+fn catalogue() -> &'static Catalogue {
+    static READ: OnceLock<Catalogue> = OnceLock::new();
+    READ.get_or_init(world::catalogue)
+}
 
 /// The rules of a text; none if they are refused.
 fn rules(text: &str, catalogue: &Catalogue) -> Option<Rules> {
@@ -200,15 +209,15 @@ struct Both {
 
 /// Lets both versions decide in one world; none if one of them is no bundle.
 fn compare(old: &[usize], new: &[usize], steps: &[Step]) -> Option<Both> {
-    let catalogue = world::catalogue();
-    let (old, new) = (rules(&drawn::text(old), &catalogue)?, rules(&drawn::text(new), &catalogue)?);
-    let diff = diff(&old, &new, &catalogue);
+    let catalogue = catalogue();
+    let (old, new) = (rules(&drawn::text(old), catalogue)?, rules(&drawn::text(new), catalogue)?);
+    let diff = diff(&old, &new, catalogue);
     let clauses = catalogue.iter().flat_map(|(id, _)| Reason::ALL.iter().map(move |reason| (id, *reason)));
     let mut differs = clauses
         .filter(|(id, reason)| old.clause_for(*id, *reason) != new.clause_for(*id, *reason))
         .map(|(_, reason)| format!("clause behind {reason}"))
         .next();
-    let (mut old, mut new) = (Side::new(old, &catalogue), Side::new(new, &catalogue));
+    let (mut old, mut new) = (Side::new(old, catalogue), Side::new(new, catalogue));
     let mut ledger = Ledger::new();
     let mut seen = Vec::new();
     for step in steps {
@@ -253,7 +262,7 @@ fn without_names(grant: Option<Grant>) -> Option<Grant> {
 
 /// `VERNPORT_CASES` runs more.
 fn cases() -> u32 {
-    std::env::var("VERNPORT_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(256)
+    std::env::var("VERNPORT_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(192)
 }
 
 proptest! {
@@ -282,12 +291,12 @@ proptest! {
 
     #[test]
     fn a_bundle_is_equal_to_itself_and_each_way_back_is_the_opposite((old, new) in drawn::pair()) {
-        let catalogue = world::catalogue();
-        let both = rules(&drawn::text(&old), &catalogue).zip(rules(&drawn::text(&new), &catalogue));
+        let catalogue = catalogue();
+        let both = rules(&drawn::text(&old), catalogue).zip(rules(&drawn::text(&new), catalogue));
         prop_assume!(both.is_some());
         let (old, new) = both.expect("assumed");
-        prop_assert!(diff(&old, &old, &catalogue).is_equal());
-        let (there, back) = (diff(&old, &new, &catalogue), diff(&new, &old, &catalogue));
+        prop_assert!(diff(&old, &old, catalogue).is_equal());
+        let (there, back) = (diff(&old, &new, catalogue), diff(&new, &old, catalogue));
         prop_assert_eq!(there.widens(), back.narrows(), "{}\n{}", there, back);
         prop_assert_eq!(there.narrows(), back.widens(), "{}\n{}", there, back);
         prop_assert_eq!(there.is_equal(), back.is_equal(), "{}\n{}", there, back);

@@ -15,6 +15,11 @@ time_zone = "Europe/Oslo"
 regions = ["EEA"]
 elsewhere = "with-tool"
 clauses = ["1"]
+[hosting]
+regions = ["NO"]
+processor = "Host AS"
+agreement = { id = "h", from = 2025-06-01, until = 2030-01-01 }
+clauses = ["1"]
 [[notice]]
 version = "n-1"
 served_when = "recorded"
@@ -38,6 +43,21 @@ basis = "A6-1-a"
 necessity = "so"
 marketing = true
 clauses = ["3"]
+[[purpose]]
+id = "duty"
+iri = "https://w3id.org/dpv#LegalCompliance"
+basis = "A6-1-c"
+statute = "a statute"
+necessity = "so"
+categories = ["component-status"]
+clauses = ["3"]
+[[recipient]]
+id = "police"
+name = "Police"
+role = "authority"
+region = "NO"
+agreement = { id = "law", from = 2000-01-01, until = 2100-01-01 }
+clauses = ["4"]
 [[recipient]]
 id = "ours"
 name = "Ours"
@@ -58,6 +78,23 @@ start = "reading"
 period = "P6M"
 at_most = "P1Y"
 clauses = ["5"]
+[[hold]]
+ground = "dispute"
+at_most = "P3Y"
+clauses = ["5"]
+[[right]]
+right = "access"
+deadline = "P20D"
+identity = "known"
+clauses = ["9"]
+[[message]]
+id = "news"
+class = "marketing"
+purpose = "remind"
+categories = ["odometer"]
+opt_out = true
+form = "form-1"
+clauses = ["9"]
 [[form]]
 id = "form-1"
 purpose = "remind"
@@ -99,6 +136,18 @@ believe = "PT1M"
 clauses = ["8"]
 [flow.signals]
 "Vehicle.TraveledDistance" = "bucket-1000000"
+[[flow]]
+id = "court"
+purpose = "duty"
+recipient = "police"
+retention = "short"
+deliver = { store = true }
+weakest = "tool"
+window = "disclosure"
+grounds = ["court-order"]
+clauses = ["8"]
+[flow.signals]
+"Vehicle.Service.DistanceToService" = "exact"
 [[refusal]]
 reason = "restricted"
 clause = "9"
@@ -145,9 +194,17 @@ fn each_loosening_is_named_and_the_way_back_is_a_tightening() {
         ("believe = \"PT1M\"\n", "believe = \"PT2M\"\n", "flow.reminder"),
         ("believe = \"PT1M\"\n", "", "flow.reminder"),
         ("[\"owner\", \"driver\"]", "[\"driver\"]", "flow.workshop"),
-        ("weakest = \"tool\"\nwindow", "weakest = \"pinned\"\nwindow", "flow.workshop"),
+        (
+            "weakest = \"tool\"\nwindow = \"order\"",
+            "weakest = \"pinned\"\nwindow = \"order\"",
+            "flow.workshop",
+        ),
         ("window = \"order\"", "window = \"link\"", "flow.workshop"),
-        ("deliver = { store = true }", "deliver = { store = true, topic = \"sealed\" }", "flow.workshop"),
+        (
+            "{ store = true }\nweakest = \"tool\"\nwindow = \"order\"",
+            "{ store = true, topic = \"sealed\" }\nweakest = \"tool\"\nwindow = \"order\"",
+            "flow.workshop",
+        ),
         ("period = \"P6M\"", "period = \"P7M\"", "retention.short"),
         ("at_most = \"P1Y\"", "at_most = \"P2Y\"", "retention.short"),
         ("start = \"reading\"", "start = \"order-closed\"", "retention.short"),
@@ -161,10 +218,43 @@ fn each_loosening_is_named_and_the_way_back_is_a_tightening() {
             "[\"component-status\", \"odometer\", \"location\"]",
             "form.form-1",
         ),
+        ("regions = [\"NO\"]", "regions = [\"NO\", \"SE\"]", "hosting"),
+        ("regions = [\"NO\"]", "regions = [\"EEA\"]", "hosting"),
+        ("until = 2030-01-01", "until = 2031-01-01", "hosting"),
+        ("[\"EEA\"]", "[\"EEA\", \"GB\"]", "controller"),
+        ("[\"court-order\"]", "[\"court-order\", \"legal-duty\"]", "flow.court"),
+        ("categories = [\"component-status\"]\n", "", "purpose.duty"),
+        ("at_most = \"P3Y\"", "at_most = \"P4Y\"", "hold.dispute"),
+        ("\"P20D\"", "\"P25D\"", "right.access"),
+        (
+            "categories = [\"odometer\"]\nopt_out",
+            "categories = [\"odometer\", \"component-status\"]\nopt_out",
+            "message.news",
+        ),
     ] {
         let (there, back) = changed(old, new);
         assert_eq!(named(&there), [(path, Effect::Permits)], "{old} → {new}\n{there}");
         assert_eq!(named(&back), [(path, Effect::Denies)], "{new} → {old}\n{back}");
+    }
+}
+
+#[test]
+fn each_tightening_that_is_written_by_a_word_more_is_named() {
+    for (old, new, path) in [
+        ("sample = \"PT1M\"\n", "sample = \"PT1M\"\nsources = [\"tool\"]\n", "flow.workshop"),
+        ("sample = \"PT1M\"\n", "sample = \"PT1M\"\naccount = true\n", "flow.workshop"),
+        ("dpv#ServiceProvision\"\n", "dpv#ServiceProvision\"\nprofiling = true\n", "purpose.service"),
+        ("believe = \"PT1M\"\n", "believe = \"PT1M\"\nnotice = \"n-2\"\n", "flow.reminder"),
+        ("elsewhere = \"with-tool\"\n", "elsewhere = \"with-tool\"\nreview_by = 2027-01-01\n", "controller"),
+    ] {
+        let (there, back) = changed(old, new);
+        assert!(
+            !there.is_equal() && there.changes().iter().all(|c| c.path == path),
+            "{old} → {new}\n{there}"
+        );
+        assert!(!there.widens(), "{old} → {new}\n{there}");
+        assert_eq!(there.narrows(), back.widens(), "{new} → {old}\n{back}");
+        assert!(!back.narrows(), "{new} → {old}\n{back}");
     }
 }
 
@@ -178,6 +268,9 @@ fn what_cannot_be_compared_counts_as_wider() {
         ("[\"owner\", \"driver\"]", "[\"driver\", \"deliverer\"]", "flow.workshop"),
         ("period = \"P6M\"", "period = \"P183D\"", "retention.short"),
         ("dpv#ServiceProvision", "dpv#Marketing", "purpose.service"),
+        ("processor = \"Host AS\"", "processor = \"Other AS\"", "hosting"),
+        ("region = \"US\"", "region = \"CA\"", "recipient.partner"),
+        ("identity = \"known\"", "identity = \"official\"", "right.access"),
         ("basis = \"A6-1-b\"", "basis = \"A6-1-f\"\nbalancing = \"b\"", "purpose.service"),
     ] {
         let (there, back) = changed(old, new);

@@ -198,8 +198,9 @@ impl Record<'_> {
 
     fn idle(&self, purpose: &Purpose) -> Value {
         let of_messages = self.rules.messages().iter().filter(|message| message.purpose == purpose.slug);
-        let mut categories: Vec<Category> =
-            of_messages.flat_map(|message| message.categories.clone()).collect();
+        let used =
+            of_messages.flat_map(|message| &message.categories).chain(purpose.categories.iter().flatten());
+        let mut categories: Vec<Category> = used.copied().collect();
         categories.sort_unstable();
         categories.dedup();
         let mut node = object(json!({

@@ -145,7 +145,11 @@ fn is_unused(rules: &Rules, kind: &str, name: &str) -> bool {
             let asked = rules.forms().iter().any(|form| form.recipient.as_str() == name);
             !(asked || flows().any(|flow| flow.recipient.as_str() == name))
         }
-        "retention" => !flows().any(|flow| flow.retention.rule.as_str() == name),
+        "retention" => {
+            let mut rules = rules.retentions().iter();
+            let about = rules.any(|rule| rule.slug.as_str() == name && !rule.categories.is_empty());
+            !(about || flows().any(|flow| flow.retention.rule.as_str() == name))
+        }
         "form" => {
             let Some(form) = rules.forms().iter().find(|form| form.slug.as_str() == name) else {
                 return false;

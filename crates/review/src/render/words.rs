@@ -1,7 +1,7 @@
 //! The closed lists of the bundle in plain English.
 
 use vernport_policy::{Minimiser, Payload, Right, Role};
-use vernport_registry::HoldGround;
+use vernport_registry::{DisclosureGround, HoldGround};
 use vernport_types::{Category, Identification, LegalBasis};
 
 /// Text of a bundle in Markdown: on one line, and taken literally.
@@ -88,6 +88,16 @@ pub(super) const fn hold(ground: HoldGround) -> &'static str {
         HoldGround::Dispute => "a dispute or claim",
         HoldGround::Query => "a query of an authority or a person",
         HoldGround::Incident => "a security incident",
+    }
+}
+
+pub(super) const fn disclosed(ground: DisclosureGround) -> &'static str {
+    match ground {
+        DisclosureGround::CourtOrder => "a court order",
+        DisclosureGround::Terms => "a breach of the terms",
+        DisclosureGround::Security => "a threat to security",
+        DisclosureGround::Protection => "rights, property or safety to protect",
+        DisclosureGround::LegalDuty => "a legal duty",
     }
 }
 
