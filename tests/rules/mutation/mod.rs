@@ -150,6 +150,7 @@ fn worlds_if_there(folder: &Path) -> Vec<World> {
 }
 
 /// Makes and judges all mutants of a bundle; prints how they ended.
+#[expect(clippy::print_stdout, reason = "the suite shows the counts")]
 fn judge(bundle: &str) {
     let stand = Stand::new(bundle);
     let mutants = mutants(&text(bundle), &stand.catalogue);

@@ -146,7 +146,7 @@ impl Maker<'_> {
                 let value: Value =
                     toml::from_str::<Table>(&format!("v = {value}")).expect("a value")["v"].clone();
                 with(format!("`{key} = {value}` added"), &|rule| {
-                    _ = rule.insert((*key).into(), value.clone())
+                    _ = rule.insert((*key).into(), value.clone());
                 });
             }
         }

@@ -19,7 +19,7 @@ async fn a_consent_is_told_by_its_receipt_and_by_the_vehicle_until_it_is_withdra
     assert_eq!(told.people.iter().map(|person| person.role).collect::<Vec<_>>(), [Role::Driver]);
     let [consent] = &told.consents[..] else { panic!("one person consented once") };
     assert_eq!(consent.in_force, [Category::DrivingBehaviour]);
-    assert_eq!(&ask(&by_receipt).await.consents[..], [consent.clone()]);
+    assert_eq!(&ask(&by_receipt).await.consents[..], std::slice::from_ref(consent));
 
     let scope = json!({"receipt": World::receipt()});
     let now = central.world.now();
