@@ -257,15 +257,16 @@ impl Page<'_> {
             let flows = self.rules.flows().iter().filter(|flow| flow.retention.rule == rule.slug);
             let mut data: Vec<&str> =
                 flows.flat_map(|flow| flow.categories.iter().map(|listed| category(*listed))).collect();
-            data.extend(rule.categories.iter().map(|listed| category(*listed)));
             data.sort_unstable();
             data.dedup();
+            let beside = all(rule.categories.iter().map(|listed| category(*listed)));
+            let beside = if rule.categories.is_empty() { beside } else { format!("; beside flows {beside}") };
             self.row(&[
                 format!("`{}`{}", rule.slug, if rule.assumed { " (assumed)" } else { "" }),
                 kept(&rule.period.to_string(), rule.start.as_str()),
                 format!("{} after the reading", period(&rule.at_most.to_string())),
                 rule.ground.to_string(),
-                if data.is_empty() { "nothing of vehicles".into() } else { all(data) },
+                if data.is_empty() { "nothing of vehicles".into() } else { all(data) } + &beside,
                 clauses(&rule.clauses),
             ]);
         }
