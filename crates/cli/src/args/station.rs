@@ -6,7 +6,7 @@ use std::path::PathBuf;
 /// `vernport station`.
 #[derive(Debug, Args)]
 pub struct Station {
-    /// The socket that the gateway's configuration names under [station]
+    /// The socket that the gateway's configuration names under `[station]`
     #[arg(
         long,
         value_name = "PATH",
