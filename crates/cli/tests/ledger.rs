@@ -62,8 +62,8 @@ async fn a_ledger_is_filled_an_order_opened_by_plate_and_closed_again() {
     });
     let (recorded, opened, closed, again) = told.await.expect("typed");
     assert!(recorded.contains("2 entries recorded for westrum"), "{recorded}");
-    assert!(opened.contains("is open for 72 h; 3 flows opened"), "{opened}");
-    assert!(closed.contains("is closed; 3 flows ended with it"), "{closed}");
+    assert!(opened.contains("is open for 72 h; 4 flows opened"), "{opened}");
+    assert!(closed.contains("is closed; 4 flows ended with it"), "{closed}");
     let said = String::from_utf8_lossy(&again.stderr);
     assert!(!again.status.success() && said.contains("external-ref-reused"), "{said}");
     stage.stop().await;
