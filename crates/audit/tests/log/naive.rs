@@ -62,8 +62,11 @@ pub(crate) fn leaves(count: usize) -> Vec<[u8; 32]> {
     (0..count).map(|number| leaf_hash(&number.to_be_bytes())).collect()
 }
 
+/// A tile and its hashes.
+pub(crate) type Tile = (TileId, Vec<[u8; 32]>);
+
 /// All tiles over some leaves, as appending one by one makes them.
-pub(crate) fn tiles(leaves: &[[u8; 32]]) -> (Edge, Tiles, Vec<(TileId, Vec<[u8; 32]>)>) {
+pub(crate) fn tiles(leaves: &[[u8; 32]]) -> (Edge, Tiles, Vec<Tile>) {
     let (mut edge, mut tiles, mut all) = (Edge::default(), Tiles::default(), Vec::new());
     for leaf in leaves {
         edge.push(*leaf, |id, hashes| all.push((id, hashes.to_vec())));
