@@ -1,7 +1,7 @@
 //! The right edge of a tree: all that is needed to append to it. One partial tile a
 //! level, at most 8 × 255 hashes.
 
-use crate::{TILE_WIDTH, TileId, empty_root, node_hash, tile::whole};
+use crate::{TILE_WIDTH, TileId, empty_root, node_hash, tile_root};
 use thiserror::Error;
 
 /// The partial tiles of a tree, from level 0 up.
@@ -73,7 +73,7 @@ impl Edge {
             }
             let index = above(self.size, level);
             full(TileId::full(level as u8, index), row);
-            hash = whole(row);
+            hash = tile_root(row);
             row.clear();
         }
     }
@@ -94,7 +94,7 @@ impl Edge {
             let mut end = row.len();
             while end > 0 {
                 let start = end & (end - 1);
-                let subtree = whole(&row[start..end]);
+                let subtree = tile_root(&row[start..end]);
                 root = Some(root.map_or(subtree, |right| node_hash(&subtree, &right)));
                 end = start;
             }

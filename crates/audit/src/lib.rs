@@ -23,6 +23,7 @@ mod edge;
 mod leaf;
 mod log;
 mod note;
+mod origin;
 mod proof_file;
 mod tile;
 mod tree;
@@ -34,8 +35,11 @@ pub use edge::{Edge, EdgeError};
 pub use leaf::{LEAF_BYTES, Leaf, LeafError, LeafKind};
 pub use log::{Finding, LogCheck, check_tile};
 pub use note::{KeyKind, MAX_NOTE_BYTES, MAX_SIGNATURES, Note, NoteError, NoteKey, NoteKeyError};
+pub use origin::Keeper;
 pub use proof_file::{ProofFile, ProofFileError};
-pub use tile::{TILE_WIDTH, TileError, TileId, Tiles, read_bundle, read_tile, tiles_of, write_bundle};
+pub use tile::{
+    TILE_WIDTH, TileError, TileId, Tiles, read_bundle, read_tile, tile_root, tiles_of, write_bundle,
+};
 pub use tree::{
     MAX_PROOF_HASHES, Missing, Node, Nodes, Proof, ProofError, consistency, empty_root, inclusion, leaf_hash,
     node_hash, root,

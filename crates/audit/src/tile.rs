@@ -207,12 +207,12 @@ impl Nodes for Tiles {
         let (index, offset) = (first / TILE_WIDTH, (first % TILE_WIDTH) as usize);
         let width = (offset + count) as u16;
         let hashes = self.get(level, index).and_then(|tile| tile.get(offset..offset + count));
-        hashes.map(whole).ok_or(Missing(TileId { level, index, width }))
+        hashes.map(tile_root).ok_or(Missing(TileId { level, index, width }))
     }
 }
 
-/// The root over hashes whose number is a power of two.
-pub(crate) fn whole(hashes: &[[u8; 32]]) -> [u8; 32] {
+/// The root over hashes in a row whose number is a power of two: that of a full tile, which stands in the row above.
+pub fn tile_root(hashes: &[[u8; 32]]) -> [u8; 32] {
     let mut row = hashes.to_vec();
     while row.len() > 1 {
         row = row.as_chunks().0.iter().map(|[left, right]| node_hash(left, right)).collect();

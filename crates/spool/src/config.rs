@@ -17,6 +17,9 @@ pub struct Config {
     /// How large the database file may become, in bytes; a second line behind `max_bytes` that
     /// holds for leaves, notes and indexes too.
     pub max_file_bytes: u64,
+    /// Of how many full tiles of the evidence log, 256 leaves each, leaves and hashes are kept; at least 1.
+    /// Older ones go, the tree above them stays.
+    pub log_tiles: u64,
 }
 
 impl Config {
@@ -26,14 +29,22 @@ impl Config {
     /// size, page by page, twice.
     pub const MIN_RESERVE_BYTES: u64 = 4 << 20;
 
+    /// What is kept of the evidence log unless said otherwise: 524 288 leaves, a year at one a minute.
+    pub const LOG_TILES: u64 = 2048;
+    /// What a tile and its leaves take in the file, in bytes, with what SQLite adds.
+    pub const TILE_BYTES: u64 = 24 << 10;
+
     /// A spool of `max_bytes` with the least reserve and a file of at most twice the
-    /// bound and 64 MiB.
+    /// bound, 64 MiB and the evidence log.
     pub fn new(path: impl Into<PathBuf>, max_bytes: u64) -> Self {
         Self {
             path: path.into(),
             max_bytes,
             reserve_bytes: Self::MIN_RESERVE_BYTES,
-            max_file_bytes: max_bytes.saturating_mul(2).saturating_add(64 << 20),
+            max_file_bytes: max_bytes
+                .saturating_mul(2)
+                .saturating_add((64 << 20) + Self::LOG_TILES * Self::TILE_BYTES),
+            log_tiles: Self::LOG_TILES,
         }
     }
 }

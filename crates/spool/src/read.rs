@@ -4,6 +4,7 @@ use crate::{
     Config, Item,
     change::{Change, fixed},
     gauges::Gauges,
+    log,
 };
 use futures_util::TryStreamExt as _;
 use sqlx::{Row as _, SqliteConnection, sqlite::SqliteRow};
@@ -110,7 +111,7 @@ pub struct SpoolStatus {
     pub quarantined: u64,
     /// Notes on what was destroyed.
     pub notes: u64,
-    /// Audit leaves.
+    /// Leaves of the evidence log.
     pub leaves: u64,
     /// Readings withheld since the spool was made.
     pub withheld: u64,
@@ -331,13 +332,13 @@ pub(crate) async fn status(connection: &mut SqliteConnection, gauges: &Gauges) -
                 (SELECT count(*) FROM batch WHERE problem IS NOT NULL)
               + (SELECT count(*) FROM topic WHERE problem IS NOT NULL) AS quarantined,
                 (SELECT count(*) FROM note) AS notes,
-                (SELECT count(*) FROM leaf) AS leaves,
                 (SELECT coalesce(sum(count), 0) FROM withheld) AS withheld,
                 (SELECT min(queued_at) FROM (SELECT queued_at FROM batch UNION ALL SELECT queued_at FROM topic))
                     AS oldest_at",
     )
-    .fetch_one(connection)
+    .fetch_one(&mut *connection)
     .await?;
+    let leaves = log::size(connection).await?.unsigned_abs();
     let queued = gauges.queued();
     Ok(SpoolStatus {
         batches_queued: number(&row, "batches_queued")?,
@@ -346,7 +347,7 @@ pub(crate) async fn status(connection: &mut SqliteConnection, gauges: &Gauges) -
         topics_parked: number(&row, "topics_parked")?,
         quarantined: number(&row, "quarantined")?,
         notes: number(&row, "notes")?,
-        leaves: number(&row, "leaves")?,
+        leaves,
         withheld: number(&row, "withheld")?,
         used_bytes: queued.used_bytes,
         max_bytes: queued.max_bytes,

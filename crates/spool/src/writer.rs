@@ -274,7 +274,7 @@ impl Writer {
             let source = io::Error::new(io::ErrorKind::StorageFull, "the reserve for settling is not whole");
             return Err(Failure::Refused(Refusal::NoReserve(source)));
         }
-        queue::queue(&mut self.connection, unit).await
+        queue::queue(&mut self.connection, &self.config, unit).await
     }
 
     /// Change by change, each in its own transaction, with the room of the reserve. The log is
