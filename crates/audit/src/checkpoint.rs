@@ -109,6 +109,14 @@ impl SignedCheckpoint {
         Ok(Self { checkpoint, note, bytes: String::from_utf8_lossy(bytes).into_owned() })
     }
 
+    /// What a note says, whoever signed it: for showing, not for believing.
+    ///
+    /// # Errors
+    /// [`CheckpointError`].
+    pub fn unsigned(note: &str) -> Result<Checkpoint, CheckpointError> {
+        Checkpoint::read(Note::read(note.as_bytes())?.text())
+    }
+
     /// Which log a note names, before any key of it is known.
     ///
     /// # Errors

@@ -4,8 +4,16 @@
 use crate::{Config, Item, KeptCheckpoint, LogHead, change::fixed, evidence::checkpoints, log, open};
 use sqlx::{ConnectOptions as _, Row as _, SqliteConnection};
 use std::path::Path;
+use thiserror::Error;
 use vernport_audit::{Missing, TILE_WIDTH, TileId, Tiles, root};
 use vernport_types::{BatchId, MessageId};
+
+/// Why a spool could not be looked into: what SQLite said.
+#[derive(Debug, Error)]
+#[error("the spool cannot be read")]
+pub struct InspectError(#[from] sqlx::Error);
+
+type Result<T> = std::result::Result<T, InspectError>;
 
 /// A read-only view of one moment: what the gateway writes meanwhile is not seen.
 #[derive(Debug)]
@@ -30,8 +38,8 @@ impl Inspect {
     /// Opens the file of a spool.
     ///
     /// # Errors
-    /// Where it cannot be read, or was written by a version without the log: start its gateway once.
-    pub async fn open(path: &Path) -> sqlx::Result<Self> {
+    /// [`InspectError`] where it cannot be read, or was written by a version without the log: start its gateway once.
+    pub async fn open(path: &Path) -> Result<Self> {
         let options = open::options(&Config::new(path, 0)).read_only(true).create_if_missing(false);
         let mut connection = options.connect().await?;
         sqlx::query("BEGIN").execute(&mut connection).await?;
@@ -42,8 +50,8 @@ impl Inspect {
     /// The head of the log; none where a tile that carries it is gone.
     ///
     /// # Errors
-    /// Those of SQLite.
-    pub async fn head(&mut self) -> sqlx::Result<Option<LogHead>> {
+    /// [`InspectError`].
+    pub async fn head(&mut self) -> Result<Option<LogHead>> {
         let size = self.size().await?;
         let name = log::name(&mut self.connection).await?;
         let root = self.ask(|tiles| root(size, tiles)).await?;
@@ -53,24 +61,24 @@ impl Inspect {
     /// The random name of the log.
     ///
     /// # Errors
-    /// Those of SQLite.
-    pub async fn name(&mut self) -> sqlx::Result<[u8; 8]> {
-        log::name(&mut self.connection).await
+    /// [`InspectError`].
+    pub async fn name(&mut self) -> Result<[u8; 8]> {
+        Ok(log::name(&mut self.connection).await?)
     }
 
     /// How many leaves the log has.
     ///
     /// # Errors
-    /// Those of SQLite.
-    pub async fn size(&mut self) -> sqlx::Result<u64> {
-        log::size(&mut self.connection).await.map(i64::unsigned_abs)
+    /// [`InspectError`].
+    pub async fn size(&mut self) -> Result<u64> {
+        Ok(log::size(&mut self.connection).await?.unsigned_abs())
     }
 
     /// How many tiles of level 0 at the front are not kept any more.
     ///
     /// # Errors
-    /// Those of SQLite.
-    pub async fn pruned_tiles(&mut self) -> sqlx::Result<u64> {
+    /// [`InspectError`].
+    pub async fn pruned_tiles(&mut self) -> Result<u64> {
         let first: Option<i64> = sqlx::query_scalar("SELECT min(number) FROM tile WHERE level = 0")
             .fetch_one(&mut self.connection)
             .await?;
@@ -80,20 +88,19 @@ impl Inspect {
     /// The stored bytes of a tile, if there is one.
     ///
     /// # Errors
-    /// Those of SQLite.
-    pub async fn tile(&mut self, level: u8, number: u64) -> sqlx::Result<Option<Vec<u8>>> {
-        sqlx::query_scalar("SELECT hashes FROM tile WHERE level = ? AND number = ?")
+    /// [`InspectError`].
+    pub async fn tile(&mut self, level: u8, number: u64) -> Result<Option<Vec<u8>>> {
+        let tile = sqlx::query_scalar("SELECT hashes FROM tile WHERE level = ? AND number = ?")
             .bind(i64::from(level))
-            .bind(i64::try_from(number).unwrap_or(i64::MAX))
-            .fetch_optional(&mut self.connection)
-            .await
+            .bind(i64::try_from(number).unwrap_or(i64::MAX));
+        Ok(tile.fetch_optional(&mut self.connection).await?)
     }
 
     /// The stored leaves under tile `number` of level 0: its bundle, or else the rows, each with its place in the log.
     ///
     /// # Errors
-    /// Those of SQLite.
-    pub async fn leaves(&mut self, number: u64) -> sqlx::Result<Leaves> {
+    /// [`InspectError`].
+    pub async fn leaves(&mut self, number: u64) -> Result<Leaves> {
         let place = i64::try_from(number).unwrap_or(i64::MAX);
         let bundle: Option<Vec<u8>> = sqlx::query_scalar("SELECT entries FROM bundle WHERE number = ?")
             .bind(place)
@@ -111,22 +118,22 @@ impl Inspect {
         let rows = rows
             .iter()
             .map(|row| Ok((row.try_get::<i64, _>("row")?.unsigned_abs() - 1, row.try_get("leaf")?)));
-        rows.collect::<sqlx::Result<_>>().map(Leaves::Rows)
+        Ok(Leaves::Rows(rows.collect::<sqlx::Result<_>>()?))
     }
 
     /// All checkpoints that are kept, in the order of their sizes.
     ///
     /// # Errors
-    /// Those of SQLite.
-    pub async fn checkpoints(&mut self) -> sqlx::Result<Vec<KeptCheckpoint>> {
-        checkpoints(&mut self.connection, "ORDER BY size").await
+    /// [`InspectError`].
+    pub async fn checkpoints(&mut self) -> Result<Vec<KeptCheckpoint>> {
+        Ok(checkpoints(&mut self.connection, "ORDER BY size").await?)
     }
 
     /// The counts that are kept beside leaves, by number of leaf, behind one of them; at most 256.
     ///
     /// # Errors
-    /// Those of SQLite.
-    pub async fn counts(&mut self, from: u64) -> sqlx::Result<Vec<(u64, Vec<u8>)>> {
+    /// [`InspectError`].
+    pub async fn counts(&mut self, from: u64) -> Result<Vec<(u64, Vec<u8>)>> {
         let rows = sqlx::query("SELECT leaf, counts FROM counted WHERE leaf >= ? ORDER BY leaf LIMIT 256")
             .bind(i64::try_from(from).unwrap_or(i64::MAX))
             .fetch_all(&mut self.connection)
@@ -139,8 +146,8 @@ impl Inspect {
     /// What waits behind a row, in the order of queueing; at most 64: envelopes, or with `topics` messages.
     ///
     /// # Errors
-    /// Those of SQLite.
-    pub async fn queued(&mut self, topics: bool, after: i64) -> sqlx::Result<Vec<QueuedEvidence>> {
+    /// [`InspectError`].
+    pub async fn queued(&mut self, topics: bool, after: i64) -> Result<Vec<QueuedEvidence>> {
         let statement = if topics {
             "SELECT row, id, leaf, sealed FROM topic WHERE row > ? ORDER BY row LIMIT 64"
         } else {
@@ -168,23 +175,21 @@ impl Inspect {
     /// A value that the gateway keeps in the spool.
     ///
     /// # Errors
-    /// Those of SQLite.
-    pub async fn kept(&mut self, name: &str) -> sqlx::Result<Option<Vec<u8>>> {
-        sqlx::query_scalar("SELECT bytes FROM kept WHERE name = ?")
-            .bind(name)
-            .fetch_optional(&mut self.connection)
-            .await
+    /// [`InspectError`].
+    pub async fn kept(&mut self, name: &str) -> Result<Option<Vec<u8>>> {
+        let kept = sqlx::query_scalar("SELECT bytes FROM kept WHERE name = ?").bind(name);
+        Ok(kept.fetch_optional(&mut self.connection).await?)
     }
 
     /// Asks the tree something; the tile that it would need and is not there.
     ///
     /// # Errors
-    /// Those of SQLite.
+    /// [`InspectError`].
     pub async fn ask<T>(
         &mut self,
-        question: impl Fn(&Tiles) -> Result<T, Missing>,
-    ) -> sqlx::Result<Result<T, TileId>> {
-        log::ask(&mut self.connection, question).await
+        question: impl Fn(&Tiles) -> std::result::Result<T, Missing>,
+    ) -> Result<std::result::Result<T, TileId>> {
+        Ok(log::ask(&mut self.connection, question).await?)
     }
 
     /// Closes the file.

@@ -41,7 +41,7 @@ mod writer;
 pub use config::Config;
 pub use error::{OpenError, QueueError, ReadError, SettleError};
 pub use evidence::{KeptCheckpoint, LogHead};
-pub use inspect::{Inspect, Leaves, QueuedEvidence};
+pub use inspect::{Inspect, InspectError, Leaves, QueuedEvidence};
 pub use read::{HeldGrant, Note, Page, SpoolStatus, StoredBatch, StoredTopic};
 pub use spool::Spool;
 pub use unit::{
