@@ -91,7 +91,7 @@ pub fn snapshot(
         controller: rules.controller().clone(),
         gateway: whom.gateway,
         bundle_hash: rules.hash(),
-        identify_open: !grants.is_empty() && !rules.identify().is_empty(),
+        identify_open: identify_open(rules, &grants),
         grants,
         closed: whom.closed,
         recipient_keys,
@@ -123,7 +123,7 @@ impl Ends {
 }
 
 impl Asked<'_> {
-    fn grant(&self, tables: &mut dyn Tables) -> Grant {
+    pub(crate) fn grant(&self, tables: &mut dyn Tables) -> Grant {
         let order = self.facts.open_order(self.asset, Some(self.at), self.now);
         let mut grant = Grant {
             asset: self.asset,
@@ -143,12 +143,8 @@ impl Asked<'_> {
 
     pub(crate) fn open(&self, flow: &Flow, tables: &mut dyn Tables) -> Result<FlowGrant, Reason> {
         let Self { facts, rules, asset, now, .. } = *self;
-        // Until when nothing is known to end: counted in whole days, so that a snapshot
-        // in which nothing changed stays the same for a day.
-        let mut ends = Ends {
-            until: now.truncated(DAY_MICROS).plus_seconds(MAX_BELIEF_SECONDS),
-            as_reason: Reason::GrantStale,
-        };
+        let mut ends =
+            Ends { until: day(now).plus_seconds(MAX_BELIEF_SECONDS), as_reason: Reason::GrantStale };
         let linked = |role: &Role| {
             let role = *role;
             facts.subjects(asset, role, now).into_iter().map(move |linked| (role, linked))
@@ -185,7 +181,7 @@ impl Asked<'_> {
         }
         let whom = subjects.iter().map(|(_, subject)| Whom::Subject(*subject)).chain([Whom::Asset(asset)]);
         let erasures = whom.filter_map(|whom| facts.erasure(whom, &flow.purpose, now)).map(|(e, _)| e);
-        let alias = tables.alias(asset, &flow.recipient, &flow.purpose, self.year());
+        let alias = tables.alias(asset, &flow.recipient, &flow.purpose, year(rules, now));
         let opening = Opening {
             asset,
             flow: flow.slug.clone(),
@@ -328,11 +324,21 @@ impl Asked<'_> {
         }
         Ok(())
     }
+}
 
-    /// The calendar year at the controller, by which aliases change.
-    fn year(&self) -> i16 {
-        let local =
-            Timestamp::from_microsecond(self.now.0).map(|now| now.to_zoned(self.rules.parts.zone.clone()));
-        local.map_or(0, |local| local.year())
-    }
+/// The calendar year at the controller, by which aliases change.
+pub(crate) fn year(rules: &Rules, now: UtcMicros) -> i16 {
+    let local = Timestamp::from_microsecond(now.0).map(|now| now.to_zoned(rules.parts.zone.clone()));
+    local.map_or(0, |local| local.year())
+}
+
+/// From when on what nothing is known to end is believed for [`MAX_BELIEF_SECONDS`]: counted in
+/// whole days, so that a snapshot in which nothing changed stays the same for a day.
+pub(crate) const fn day(now: UtcMicros) -> UtcMicros {
+    now.truncated(DAY_MICROS)
+}
+
+/// Whether the VIN may be read: somebody waits for a vehicle, and the bundle says how it is recognised.
+pub(crate) fn identify_open(rules: &Rules, grants: &[Grant]) -> bool {
+    !grants.is_empty() && !rules.identify().is_empty()
 }

@@ -8,6 +8,7 @@
 //! - [`Table::decide`] allocates nothing and cannot fail.
 //! - [`Snapshot`], [`Head`] and [`Grant`] have frozen bytes (`tests/golden.rs`, decision note 0004).
 
+mod anew;
 mod bundle;
 mod check;
 mod compile;
@@ -32,6 +33,7 @@ mod station;
 mod table;
 mod words;
 
+pub use anew::{Agenda, Anew};
 pub use bundle::{Bundle, BundleFile, ReadBase};
 pub use diff::{Change, Diff, Effect, diff};
 pub use due::{Due, Kept, due};

@@ -18,7 +18,9 @@ pub use terms::{
     Acknowledged, HoldRule, Identify, Parameter, Purpose, Refusal, RetentionGround, RetentionRule, StartEvent,
 };
 use vernport_registry::HoldGround;
-use vernport_types::{Catalogue, Category, ControllerId, Reason, Signal, SignalId, Slug, Value, ValueKind};
+use vernport_types::{
+    Catalogue, Category, ControllerId, Reason, Signal, SignalId, Slug, UtcMicros, Value, ValueKind,
+};
 
 /// The rules of one controller. Can only be made by [`Rules::compile`].
 #[derive(Debug, Clone)]
@@ -313,6 +315,14 @@ impl Rules {
     /// The recipient of a name.
     pub fn recipient(&self, slug: &Slug) -> Option<&Recipient> {
         self.parts.recipients.iter().find(|recipient| recipient.slug == *slug)
+    }
+
+    /// When agreements and transfer tools begin and end.
+    pub(crate) fn moments(&self) -> impl Iterator<Item = UtcMicros> {
+        let hosting = self.parts.hosting.iter().filter_map(|hosting| hosting.agreement.as_ref());
+        let receiving = self.parts.recipients.iter().filter_map(|recipient| recipient.agreement.as_ref());
+        let agreed = hosting.chain(receiving).flat_map(|agreement| [agreement.from, agreement.ends()]);
+        agreed.chain(self.parts.recipients.iter().filter_map(Recipient::transfer_until))
     }
 
     /// What samples of a signal are counted under in a flow that names it.

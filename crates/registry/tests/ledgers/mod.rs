@@ -34,6 +34,10 @@ pub(crate) fn station(n: u8) -> StationRef {
     StationRef { site: slug("oslo"), station: slug(["bay-1", "onboard"][usize::from(n % 2)]) }
 }
 
+pub(crate) fn gateway(n: u8) -> Slug {
+    slug(["box", "van"][usize::from(n % 2)])
+}
+
 pub(crate) fn index(n: u8) -> BlindIndex {
     BlindIndex::from_bytes([n % 2; 32])
 }
@@ -150,6 +154,7 @@ fn write(line: Line, number: usize, before: &[Entry]) -> Entry {
         purpose: purpose(c),
         recipient: recipient(d),
         categories: categories(d),
+        form: slug(["driver-location", "counter"][usize::from(a / 2 % 2)]),
         receipt: ReceiptCode::from_bytes([number; 7]),
         valid_until: until,
         ..samples::consent()
@@ -162,7 +167,7 @@ fn write(line: Line, number: usize, before: &[Entry]) -> Entry {
     let link = Link { asset: asset_a, subject: subject_b, role: role(c), until: (d < 60).then_some(until) };
     let event = match kind {
         0 => Event::NoticeServed(NoticeServed {
-            notice: text(["notice 1", "notice 2"][usize::from(a % 2)]),
+            notice: text(["notice-1", "notice-2"][usize::from(a % 2)]),
             text_hash: TextHash([0; 32]),
             language: slug("da"),
             method: Method::Web,
@@ -232,12 +237,12 @@ fn write(line: Line, number: usize, before: &[Entry]) -> Entry {
         22 | 23 => Event::PrivateModeStarted(PrivateMode { asset: asset_a }),
         24 => Event::PrivateModeEnded(PrivateMode { asset: asset_a }),
         25 if d < 200 => Event::GatewayEnrolled(GatewayEnrolled {
-            gateway: slug("box"),
+            gateway: gateway(d),
             station: station(b),
             device_key: VerifyingKey::from_bytes([1; 32]),
             pinned: (c < 128).then_some(asset_a),
         }),
-        25 => Event::EnrolmentEnded(EnrolmentEnded { gateway: slug("box") }),
+        25 => Event::EnrolmentEnded(EnrolmentEnded { gateway: gateway(a) }),
         26 if d < 160 => Event::RecipientKeyActivated(RecipientKeyActivated {
             recipient: recipient(a),
             purpose: purpose(b),
