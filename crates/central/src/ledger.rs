@@ -2,8 +2,9 @@
 //! answer says what stopped where and what goes on.
 
 use crate::{
+    compute::Computed,
     config::Gateway,
-    controller::{Computed, Controller, State, union},
+    controller::{Controller, State},
     feed::Awaited,
     refusal::Refusal,
 };
@@ -13,9 +14,7 @@ use vernport_api::{
 };
 use vernport_crypto::BlindIndex;
 use vernport_policy::Snapshot;
-use vernport_registry::{
-    Actor, ActorRole, ENTRY_FORMAT, Entry, Event, GatewayEnrolled, Refused, StationRef, Touched,
-};
+use vernport_registry::{Actor, ActorRole, ENTRY_FORMAT, Entry, Event, GatewayEnrolled, Refused, StationRef};
 use vernport_seal::seal_identifier;
 use vernport_store::{Change, IdentifierRow, NewEntry, Place};
 use vernport_types::{AssetId, EntryHash, Slug, UtcMicros};
@@ -29,7 +28,7 @@ impl Controller {
         let sealed = self.seal_identifiers(&asked)?;
         let mut state = self.locked().await?;
         let now = state.now(&*self.clock);
-        self.refresh(&mut state, &[], now).await?;
+        self.refresh(&mut state, now).await?;
         // What counts is when it stood in this ledger, whatever the sender wrote.
         let entries: Vec<Entry> =
             asked.entries.into_iter().map(|entry| Entry { recorded_at: now, ..entry }).collect();
@@ -37,22 +36,20 @@ impl Controller {
 
         let mut change = Change::default();
         let mut results = Vec::with_capacity(entries.len());
-        let mut touched = Touched::none();
         state.is_stored = false;
         for (at, entry) in entries.iter().enumerate() {
             let applied = state.facts.apply(entry).map_err(|refused| refusal(&refused).at_item(at))?;
-            if !applied.duplicate {
-                state.note_place(entry);
-                note(&mut change, entry, applied.entry, &sealed);
-                touched = union(touched, applied.touched);
-            }
             results.push(EntryResult {
                 external_ref: entry.external_ref.as_str().into(),
                 entry: applied.entry,
                 duplicate: applied.duplicate,
             });
+            if !applied.duplicate {
+                note(&mut change, entry, applied.entry, &sealed);
+                state.note(&self.rules, entry, applied);
+            }
         }
-        let computed = self.compute(&state, now, |_, asset| touched.includes(asset));
+        let computed = self.compute(&state, now);
         let effect = self.effect(&state, &computed, now);
         self.adopt(&mut state, computed, change, now).await?;
         let awaited = awaited(&state, &effect);

@@ -8,6 +8,7 @@ mod samples;
 #[path = "../world/mod.rs"]
 mod world;
 
+mod beginning;
 mod many;
 
 /// What the random ledgers ask of the suite that they are drawn for.
@@ -19,19 +20,18 @@ mod naive {
     }
 }
 
+use beginning::{GATEWAYS, beginning};
 use ledgers::{ledger, line, moment, station};
 use proptest::prelude::*;
-use samples::{asset, order, slug, subject, text};
+use samples::{asset, order, slug, subject};
 use std::collections::BTreeMap;
-use vernport_crypto::{VerifyingKey, WrappingKey};
+use vernport_crypto::WrappingKey;
 use vernport_policy::{Agenda, Anew, Rules, Snapshot, SnapshotFor, snapshot};
 use vernport_registry::*;
 use vernport_types::{Slug, UtcMicros};
 use world::Counting;
 
 const BUNDLE: &str = include_str!("../bundles/drawn.toml");
-/// The gateways that random ledgers enrol here and there, and one that stays where it is.
-const GATEWAYS: [&str; 3] = ["box", "van", "gate"];
 /// After each entry the clock goes on by some of these.
 const HALF_HOUR: i64 = 1_800;
 
@@ -116,57 +116,6 @@ impl Kept {
         }
         Ok(())
     }
-}
-
-/// A ledger in which much is open, so that there is something to change.
-fn beginning() -> Vec<Entry> {
-    let mut events = vec![];
-    for gateway in 0..3 {
-        events.push(Event::GatewayEnrolled(GatewayEnrolled {
-            gateway: slug(GATEWAYS[usize::from(gateway)]),
-            station: station(gateway),
-            device_key: VerifyingKey::from_bytes([1; 32]),
-            pinned: (gateway == 1).then(|| asset(1)),
-        }));
-    }
-    for notice in ["notice-1", "notice-2"] {
-        events.push(Event::NoticeServed(NoticeServed {
-            notice: text(notice),
-            text_hash: TextHash([0; 32]),
-            language: slug("da"),
-            method: Method::Web,
-            subject: None,
-            evidence: None,
-        }));
-    }
-    for (recipient, purpose) in [
-        ("fleet", "service"),
-        ("fleet", "repair"),
-        ("fleet", "marketing"),
-        ("maker", "marketing"),
-        ("authority", "duty"),
-    ] {
-        let key = world::key(recipient, purpose);
-        let (recipient, purpose) = (slug(recipient), slug(purpose));
-        events.push(Event::RecipientKeyActivated(RecipientKeyActivated { recipient, purpose, key }));
-    }
-    for n in 0..3_u8 {
-        let (asset, subject) = (asset(1 + n), subject(1 + n));
-        let role = ledgers::role(n);
-        events.push(Event::Linked(Link { asset, subject, role, until: None }));
-        events.push(Event::MilestoneReached(MilestoneReached {
-            whom: Whom::Subject(subject),
-            milestone: Milestone::AccountOpened,
-        }));
-        events.push(Event::OrderOpened(OrderOpened {
-            order: order(8 + n),
-            assets: vec![asset],
-            station: station(n),
-            expires_at: moment(6 + 4 * n),
-        }));
-    }
-    let entry = |(n, event)| samples::entry(event, moment(0), moment(0), &format!("first-{n}"));
-    events.into_iter().enumerate().map(entry).collect()
 }
 
 proptest! {

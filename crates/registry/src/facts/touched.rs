@@ -162,6 +162,11 @@ impl Facts {
         Touched::Assets(all_ids.collect())
     }
 
+    /// One asset, by every id that it has.
+    pub fn touched_asset(&self, asset: AssetId) -> Touched {
+        Touched::Assets(self.assets.members(asset, &self.voids).into_iter().collect())
+    }
+
     /// The assets that a person was ever linked to.
     pub(super) fn assets_of(&self, subject: SubjectId) -> Vec<AssetId> {
         let members = self.subjects.members(subject, &self.voids);

@@ -1,8 +1,10 @@
 //! Random ledgers of a small world: three assets, three people, two stations,
-//! 16 moments.
+//! 16 moments. Shared with the suites of floors above.
 
-use crate::naive::all_assets;
-use crate::samples::{self, asset, entry, order, slug, subject, text};
+#![allow(dead_code, reason = "each suite uses its part")]
+
+use super::naive::all_assets;
+use super::samples::{self, asset, entry, order, slug, subject, text};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use vernport_crypto::{BlindIndex, VerifyingKey, WrappingKey};
