@@ -4,8 +4,8 @@
 //! The questions, in this order; the first that fails gives the reason:
 //! 1. Does the notice in force tell of the flow, and list all that it reads?
 //! 2. May the machines run and the recipient receive: agreements, transfer tool, active key?
-//! 3. Is its window open: a work order, an account, a disclosure?
-//! 4. Does nobody stop it: restriction without an exception, objection, private mode?
+//! 3. Does nobody stop it: restriction without an exception, objection, private mode?
+//! 4. Is its window open: a work order, an account, a disclosure?
 //! 5. Is the basis in force: for consent, of everybody in every role that the flow names?
 //!
 //! What was opened is remembered as an [`Opening`]; [`crate::may_be_sent`] asks again,
@@ -153,8 +153,13 @@ impl Asked<'_> {
         let subjects: Vec<_> = linked.iter().map(|(role, linked)| (*role, linked.subject)).collect();
         let mut rests_on = self.notice(flow, &subjects)?;
         self.recipient(flow, &mut ends)?;
+        // Asked before the window: a station may open an order by itself, and has to know what that does not open.
+        let exceptions = self.stops(flow, &subjects)?;
         let order = self.window(flow, &linked, &mut ends, &mut rests_on)?;
-        self.stops(flow, &subjects, &mut ends, &mut rests_on)?;
+        for (exception, until) in exceptions {
+            ends.by(until, Reason::Restricted);
+            rests_on.push(exception);
+        }
         let consented = Consented {
             asset,
             purpose: &flow.purpose,
@@ -302,27 +307,22 @@ impl Asked<'_> {
         Ok(())
     }
 
-    /// What a person or a newer version has stopped.
+    /// What a person or a newer version has stopped. Gives the exceptions that lift restrictions,
+    /// entry and end of each.
     fn stops(
         &self,
         flow: &Flow,
         subjects: &[(Role, SubjectId)],
-        ends: &mut Ends,
-        rests_on: &mut Vec<EntryHash>,
-    ) -> Result<(), Reason> {
+    ) -> Result<Vec<(EntryHash, UtcMicros)>, Reason> {
         if self.facts.closed_by_unknown(self.asset, self.now).is_some() {
             return Err(Reason::RuleBroken);
         }
-        let about = (&flow.slug, &flow.purpose, self.asset);
-        for (exception, until) in excepted(self.facts, about, subjects, self.now)? {
-            ends.by(until, Reason::Restricted);
-            rests_on.push(exception);
-        }
+        let exceptions = excepted(self.facts, (&flow.slug, &flow.purpose, self.asset), subjects, self.now)?;
         objections(self.facts, flow, subjects, self.now)?;
         if flow.private_mode && self.facts.private_mode(self.asset, self.now).is_some() {
             return Err(Reason::PrivateMode);
         }
-        Ok(())
+        Ok(exceptions)
     }
 }
 

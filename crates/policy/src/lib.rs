@@ -48,8 +48,8 @@ pub use opening::{Opening, closing_reason, may_be_sent, may_be_used};
 pub use period::{Period, PeriodError};
 pub use released::{How, Outcomes, Released, Withheld};
 pub use rules::{
-    Acknowledged, Agreement, ControllerInfo, ControllerRole, Elsewhere, Form, HoldRule, Hosting, Identify,
-    Message, MessageClass, Notice, Parameter, Proof, Purpose, Recipient, RecipientRole, Refusal,
+    Acknowledged, Agreement, ControllerInfo, ControllerRole, Elsewhere, Form, HoldError, HoldRule, Hosting,
+    Identify, Message, MessageClass, Notice, Parameter, Proof, Purpose, Recipient, RecipientRole, Refusal,
     RetentionGround, RetentionRule, Right, RightRule, RulePath, Rules, ServedWhen, SourceClass, Sources,
     StartEvent, Transfer, TransferTool,
 };

@@ -5,8 +5,8 @@ mod parties;
 mod people;
 mod terms;
 
-use crate::{Bundle, BundleError, Flow, FlowIndex, Minimiser, SampleKey, diff};
-use jiff::tz::TimeZone;
+use crate::{Bundle, BundleError, Flow, FlowIndex, Minimiser, SampleKey, bundle::ground_name, diff};
+use jiff::{Timestamp, tz::TimeZone};
 pub use notices::{Notice, ServedWhen, SourceClass, Sources};
 pub(crate) use parties::within;
 pub use parties::{
@@ -15,9 +15,10 @@ pub use parties::{
 };
 pub use people::{Form, Message, MessageClass, Proof, Right, RightRule};
 pub use terms::{
-    Acknowledged, HoldRule, Identify, Parameter, Purpose, Refusal, RetentionGround, RetentionRule, StartEvent,
+    Acknowledged, HoldError, HoldRule, Identify, Parameter, Purpose, Refusal, RetentionGround, RetentionRule,
+    StartEvent,
 };
-use vernport_registry::HoldGround;
+use vernport_registry::{HoldGround, HoldSet};
 use vernport_types::{
     Catalogue, Category, ControllerId, Reason, Signal, SignalId, Slug, UtcMicros, Value, ValueKind,
 };
@@ -259,6 +260,22 @@ impl Rules {
     /// The hold that may be set on a ground.
     pub fn hold(&self, ground: HoldGround) -> Option<&HoldRule> {
         self.parts.holds.iter().find(|hold| hold.ground == ground)
+    }
+
+    /// Whether a hold may be set at a time: on a ground of the bundle, and for no longer than it allows.
+    ///
+    /// # Errors
+    /// [`HoldError`] says what the bundle allows.
+    pub fn may_hold(&self, hold: &HoldSet, set_at: UtcMicros) -> Result<(), HoldError> {
+        let ground = ground_name(hold.ground);
+        let rule = self.hold(hold.ground).ok_or(HoldError::Ground { ground })?;
+        let latest = rule.latest_end(set_at);
+        if hold.until <= latest {
+            return Ok(());
+        }
+        let latest =
+            Timestamp::from_microsecond(latest.0).map_or_else(|_| latest.0.to_string(), |at| at.to_string());
+        Err(HoldError::TooLong { ground, latest, at_most: rule.at_most.clone() })
     }
 
     /// The classes of messages that may be sent to people.

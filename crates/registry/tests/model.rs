@@ -192,7 +192,8 @@ proptest! {
     }
 }
 
-/// The ledger without what does not count at `now` because it was voided.
+/// The ledger without what does not count at `now` because it was voided. Voided consents stay, as
+/// such: what was withdrawn by their receipts stays withdrawn.
 fn without_mistakes(ledger: &[(EntryHash, Entry)], now: UtcMicros) -> Vec<(EntryHash, Entry)> {
     let voided = |hash: &EntryHash, effect: Effect| {
         ledger.iter().any(|(_, entry)| match &entry.event {
@@ -202,8 +203,12 @@ fn without_mistakes(ledger: &[(EntryHash, Entry)], now: UtcMicros) -> Vec<(Entry
             _ => false,
         })
     };
-    let stays = |(hash, entry): &&(EntryHash, Entry)| {
-        !matches!(entry.event, Event::Voided(_)) && !voided(hash, entry.event.effect())
+    let is_consent = |event: &Event| matches!(event, Event::ConsentGiven(_) | Event::ConsentRenewed(_));
+    let of_consent =
+        |hash: &EntryHash| ledger.iter().any(|(of, entry)| of == hash && is_consent(&entry.event));
+    let stays = |(hash, entry): &&(EntryHash, Entry)| match &entry.event {
+        Event::Voided(void) => of_consent(&void.entry),
+        event => is_consent(event) || !voided(hash, event.effect()),
     };
     ledger.iter().filter(stays).cloned().collect()
 }
