@@ -85,7 +85,7 @@ impl Controller {
             let mut changed = self.changed.subscribe();
             let mut state = self.locked().await?;
             let now = state.now(&*self.clock);
-            self.refresh(&mut state, &[], now).await?;
+            self.refresh(&mut state, now).await?;
             let watch = state.watches.get_mut(&asked.gateway).ok_or_else(not_enrolled)?;
             let knows = asked.known == Some(watch.hash);
             if knows && watch.applied.is_none_or(|(version, _)| version < watch.version) {

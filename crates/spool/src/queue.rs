@@ -118,8 +118,8 @@ async fn queue_batches(
         let header = batch.sealed.header();
         let leaf = log.append(connection, LeafKind::Batch, batch.sealed.as_bytes()).await?;
         let row: Option<i64> = sqlx::query_scalar(
-            "INSERT INTO batch (id, controller, grant_id, latest_due, queued_at, digest, leaf)
-             VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING row",
+            "INSERT INTO batch (id, controller, grant_id, latest_due, queued_at, digest, leaf, rank)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING row",
         )
         .bind(&header.batch.as_bytes()[..])
         .bind(header.controller.as_str())
@@ -128,6 +128,7 @@ async fn queue_batches(
         .bind(unit.at.0)
         .bind(&sha256(batch.sealed.as_bytes())[..])
         .bind(leaf)
+        .bind(batch.when_full.rank())
         .fetch_optional(&mut *connection)
         .await?;
         let row = row.ok_or(Failure::Refused(Refusal::DuplicateBatch(header.batch)))?;
@@ -151,8 +152,8 @@ async fn queue_topics(
         let seq = next_seq(connection, &stream, unit.at).await?;
         let new = sqlx::query(
             "INSERT INTO topic
-                 (id, controller, grant_id, operator, stream, seq, expiry, queued_at, digest, sealed, leaf)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                 (id, controller, grant_id, operator, stream, seq, expiry, queued_at, digest, sealed, leaf, rank)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         )
         .bind(&topic.message.as_bytes()[..])
         .bind(topic.controller.as_str())
@@ -165,6 +166,7 @@ async fn queue_topics(
         .bind(&sha256(topic.sealed.as_bytes())[..])
         .bind(topic.sealed.as_bytes())
         .bind(leaf)
+        .bind(topic.when_full.rank())
         .execute(&mut *connection)
         .await?;
         if new.rows_affected() == 0 {
