@@ -248,7 +248,7 @@ fn consents_are_asked_for_and_told_like_this() {
 
 #[test]
 fn the_status_looks_like_this() {
-    let status = Status { api: vernport_api::VERSION, software: "0.1.0".into(), batches: 12 };
+    let status = Status { api: vernport_api::VERSION, software: "0.1.0".into(), batches: 12, log_alarms: 0 };
     frozen(include_str!("../golden/status.json"), &status);
 }
 
