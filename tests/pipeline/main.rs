@@ -9,6 +9,7 @@
 mod asking;
 mod captures;
 mod daemons;
+mod evidence;
 mod faults;
 mod kill;
 mod opened;

@@ -10,8 +10,9 @@ mod report;
 mod verify;
 mod walk;
 
-use crate::args::Audit;
+use crate::args::{Audit, AuditFsck, AuditVerify};
 use anyhow::Result;
+pub use report::{Found, Report};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
@@ -56,11 +57,32 @@ pub struct Broken {
 /// [`Unreadable`] where no answer can be given, [`Broken`] where it is no.
 pub async fn run(args: &Audit) -> Result<()> {
     match args {
-        Audit::Verify(args) => verify::run(args).await,
+        Audit::Verify(args) if !verify::is_proof(args) => check(args).await?.tell(args.json),
+        Audit::Verify(args) => verify::proof(args),
         Audit::Prove(args) => prove::run(args).await,
-        Audit::Fsck(args) => fsck::run(args).await,
+        Audit::Fsck(args) => fsck(args).await?.tell(args.json),
         Audit::Export(args) => export::run(args).await,
     }
+}
+
+/// Checks a whole log with the keys of its keeper: `vernport audit verify`.
+///
+/// # Errors
+/// [`Unreadable`].
+pub async fn check(args: &AuditVerify) -> Result<Report> {
+    let keys = keys::Keys::read(&args.keys, &args.witnesses)?;
+    let mut log = log::Log::open(&args.place).await?;
+    let (report, _) = walk::walk(&mut log, &keys).await?;
+    log.close().await;
+    Ok(report)
+}
+
+/// Holds a spool or central's database against its own log: `vernport audit fsck`.
+///
+/// # Errors
+/// [`Unreadable`].
+pub async fn fsck(args: &AuditFsck) -> Result<Report> {
+    fsck::report(args).await
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Unreadable> {

@@ -79,9 +79,11 @@ impl Inspect {
     /// # Errors
     /// [`InspectError`].
     pub async fn pruned_tiles(&mut self) -> Result<u64> {
-        let first: Option<i64> = sqlx::query_scalar("SELECT min(number) FROM tile WHERE level = 0")
-            .fetch_one(&mut self.connection)
-            .await?;
+        let first: Option<i64> = sqlx::query_scalar(
+            "SELECT min(number) FROM (SELECT number FROM tile WHERE level = 0 UNION ALL SELECT number FROM bundle)",
+        )
+        .fetch_one(&mut self.connection)
+        .await?;
         Ok(first.unwrap_or(0).unsigned_abs())
     }
 

@@ -47,6 +47,7 @@ pub(super) async fn run(args: &AuditExport) -> Result<()> {
             None => left_out += 1,
         }
     }
+    log.close().await;
     print(&format!(
         "{size} leaves and {} checkpoints are in {}; {left_out} tiles are not kept any more",
         notes.len(),

@@ -13,6 +13,7 @@ use std::path::Path;
 use vernport_audit::{Counts, LeafKind};
 use vernport_gateway::LogAlarms;
 use vernport_spool::{Inspect, InspectError, Item, QueuedEvidence};
+use vernport_store::{Look, StoreError, Things};
 
 const NO_EVIDENCE: &str = "it was not queued by this gateway, or its leaf was taken out: do not deliver it, keep the \
      file for whoever looks into it";
@@ -21,10 +22,16 @@ const OTHER_BYTES: &str = "its bytes or its leaf were changed after it was queue
 const COUNTS: &str = "the counts beside the log were changed; the leaf still shows that they were others";
 const SET_BACK: &str = "this spool is an older copy, or runs twice: deliver what waits, stop the gateway and move the spool \
      away; a new log begins, and central is told";
+const PUT_IN: &str = "it was not recorded by central, or its leaf was changed: keep the database for whoever looks \
+     into it, and compare it with a backup";
+const TAKEN_OUT: &str = "a row was deleted from outside, or the database was put together from two backups: bring the \
+     newest backup back";
+const GATEWAY: &str = "ask who keeps the box whether its spool was set back, copied or replaced; its deliveries go on \
+     meanwhile";
 const CENTRAL: &str =
     "ask the operator of central what was restored or moved, and when; the gateway goes on meanwhile";
 
-pub(super) async fn run(args: &AuditFsck) -> Result<()> {
+pub(super) async fn report(args: &AuditFsck) -> Result<Report> {
     let keys = Keys::read(&args.keys, &[])?;
     let mut log = Log::open(&args.place).await?;
     let (mut report, leaves) = walk(&mut log, &keys).await?;
@@ -39,8 +46,12 @@ pub(super) async fn run(args: &AuditFsck) -> Result<()> {
             held.map_err(|source| Unreadable::Spool { path: path.clone(), source: source.into() })?;
             alarms(inside, path, &mut report).await?;
         }
+        Log::Central { look } => {
+            central_things(look, &mut report).await.map_err(|error| Unreadable::Store(error.into()))?;
+        }
     }
-    report.tell(args.json)
+    log.close().await;
+    Ok(report)
 }
 
 /// What waits, and counts, against their leaves.
@@ -76,6 +87,48 @@ async fn spool_things(
             }
         }
     }
+}
+
+/// What central recorded, against the leaves at its positions; and the other way round.
+async fn central_things(look: &mut Look, report: &mut Report) -> Result<(), StoreError> {
+    for things in [Things::Entries, Things::Batches, Things::Reads] {
+        let mut after = 0;
+        loop {
+            let page = look.recorded(things, after).await?;
+            let Some(last) = page.last() else { break };
+            after = last.position;
+            report.things += page.len() as u64;
+            for thing in page.into_iter().filter(|thing| !thing.has_evidence) {
+                let text =
+                    format!("{} stands in the database without evidence: no leaf commits to it", thing.name);
+                report.findings.push(Found::new("without-evidence", text, PUT_IN));
+            }
+        }
+    }
+    let mut after = -1;
+    loop {
+        let page = look.orphans(after).await?;
+        let Some((last, _)) = page.last() else { break };
+        after = i64::try_from(*last).unwrap_or(i64::MAX);
+        // Batches are deleted when they are due.
+        for (number, kind) in page.iter().filter(|(_, kind)| matches!(kind, LeafKind::Entry | LeafKind::Read))
+        {
+            let what = if *kind == LeafKind::Entry { "ledger entry" } else { "read" };
+            let text = format!("leaf {number} is evidence of a {what} that is not there any more");
+            report.findings.push(Found::new("evidence-of-nothing", text, TAKEN_OUT));
+        }
+    }
+    for (gateway, own, central) in look.alarms().await? {
+        if let Some(alarm) = own {
+            let text = format!("the log of gateway {gateway} is not the one that was seen: {alarm}");
+            report.findings.push(Found::new("alarm-gateway-log", text, GATEWAY));
+        }
+        if let Some(alarm) = central {
+            let text = format!("gateway {gateway} saw another log of this central: {alarm}");
+            report.findings.push(Found::new("alarm-central-log", text, CENTRAL));
+        }
+    }
+    Ok(())
 }
 
 /// What is wrong with the evidence of something that waits.

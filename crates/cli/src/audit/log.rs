@@ -3,10 +3,9 @@
 use super::{Unreadable, read};
 use crate::args::LogPlace;
 use std::path::{Path, PathBuf};
-use vernport_audit::{
-    Missing, SignedCheckpoint, TILE_WIDTH, TileId, Tiles, leaf_hash, read_bundle, read_tile,
-};
+use vernport_audit::{Missing, SignedCheckpoint, TILE_WIDTH, TileId, Tiles, leaf_hash, read_bundle};
 use vernport_spool::{Inspect, Leaves};
+use vernport_store::{Look, StoreError};
 
 /// An open log.
 pub(crate) enum Log {
@@ -14,6 +13,8 @@ pub(crate) enum Log {
     Folder { folder: PathBuf, size: u64 },
     /// A gateway's spool.
     Spool { inside: Box<Inspect>, path: PathBuf },
+    /// Central's database.
+    Central { look: Box<Look> },
 }
 
 /// The leaves under one tile as they are stored.
@@ -38,6 +39,13 @@ impl Log {
             let inside = Inspect::open(path).await.map_err(|error| spool(error.into()))?;
             return Ok(Self::Spool { inside: Box::new(inside), path: path.into() });
         }
+        if place.log.contains("://") || place.log.starts_with("sqlite:") {
+            let Some(controller) = &place.controller else {
+                return Err(Unreadable::Typed("--controller: say whose log in central's database".into()));
+            };
+            let look = Look::open(&place.log, controller.clone()).await.map_err(store)?;
+            return Ok(Self::Central { look: Box::new(look) });
+        }
         let text =
             format!("{}: neither a folder with a log, nor a spool, nor the URL of a database", place.log);
         Err(Unreadable::Typed(text))
@@ -56,6 +64,15 @@ impl Log {
         match self {
             Self::Folder { size, .. } => Ok(*size),
             Self::Spool { inside, path } => inside.size().await.map_err(|error| spool(path, error)),
+            Self::Central { look } => Ok(look.log().await.map_err(store)?.map_or(0, |(_, size)| size)),
+        }
+    }
+
+    /// How many full tiles of level 0 ought to be stored; central makes them when somebody asks.
+    pub(crate) async fn stored_tiles(&mut self) -> Result<u64, Unreadable> {
+        match self {
+            Self::Central { look } => look.kept_tiles().await.map_err(store),
+            _ => Ok(self.size().await? / TILE_WIDTH),
         }
     }
 
@@ -63,11 +80,15 @@ impl Log {
     pub(crate) async fn pruned_tiles(&mut self) -> Result<u64, Unreadable> {
         match self {
             Self::Folder { folder, size } => {
-                let there = |number: &u64| folder.join(TileId::full(0, *number).to_string()).exists();
+                let there = |number: &u64| {
+                    let id = TileId::full(0, *number);
+                    folder.join(id.to_string()).exists() || folder.join(id.entries_path()).exists()
+                };
                 let tiles = *size / TILE_WIDTH;
                 Ok((0..tiles).find(there).unwrap_or(if *size == 0 { 0 } else { tiles }))
             }
             Self::Spool { inside, path } => inside.pruned_tiles().await.map_err(|error| spool(path, error)),
+            Self::Central { .. } => Ok(0),
         }
     }
 
@@ -78,6 +99,7 @@ impl Log {
             Self::Spool { inside, path } => {
                 inside.tile(id.level, id.index).await.map_err(|error| spool(path, error))
             }
+            Self::Central { look } => look.tile(id.level, id.index).await.map_err(store),
         }
     }
 
@@ -89,15 +111,10 @@ impl Log {
             Self::Spool { inside, path } => {
                 match inside.leaves(id.index).await.map_err(|error| spool(path, error))? {
                     Leaves::Bundle(bundle) => Some(bundle),
-                    Leaves::Rows(rows) => {
-                        let numbers = (id.index * TILE_WIDTH..).take(width.into());
-                        let whole = rows.len() == usize::from(width)
-                            && rows.iter().zip(numbers).all(|((number, _), expected)| *number == expected);
-                        let leaves = rows.into_iter().map(|(_, leaf)| leaf).collect();
-                        return Ok(if whole { Stored::Whole(leaves) } else { Stored::Broken });
-                    }
+                    Leaves::Rows(rows) => return Ok(of_rows(id, rows)),
                 }
             }
+            Self::Central { look } => return Ok(of_rows(id, look.leaves(id.index).await.map_err(store)?)),
         };
         let entries = bundle.as_ref().and_then(|bundle| read_bundle(width, bundle).ok());
         let whole = entries.map(|entries| Stored::Whole(entries.into_iter().map(<[u8]>::to_vec).collect()));
@@ -112,6 +129,16 @@ impl Log {
                 let kept = inside.checkpoints().await.map_err(|error| spool(path, error))?;
                 Ok(kept.into_iter().map(|kept| kept.note).collect())
             }
+            Self::Central { look } => look.checkpoints().await.map_err(store),
+        }
+    }
+
+    /// Closes what it lies in.
+    pub(crate) async fn close(self) {
+        match self {
+            Self::Folder { .. } => {}
+            Self::Spool { inside, .. } => inside.close().await,
+            Self::Central { look } => look.close().await,
         }
     }
 
@@ -131,7 +158,7 @@ impl Log {
             let width = (size.checked_shr(8 * u32::from(id.level)).unwrap_or(0))
                 .saturating_sub(id.index * TILE_WIDTH);
             let stored = TileId { width: width.min(TILE_WIDTH) as u16, ..id };
-            let mut hashes = self.tile(stored).await?.and_then(|bytes| read_tile(stored.width, &bytes).ok());
+            let mut hashes = self.tile(stored).await?.map(|bytes| bytes.as_chunks().0.to_vec());
             if hashes.is_none()
                 && id.level == 0
                 && let Stored::Whole(leaves) = self.leaves(stored).await?
@@ -144,6 +171,14 @@ impl Log {
             }
         }
     }
+}
+
+/// Leaves out of rows with their numbers, of which none may be missing.
+fn of_rows(id: TileId, rows: Vec<(u64, Vec<u8>)>) -> Stored {
+    let numbers = (id.index * TILE_WIDTH..).take(id.width.into());
+    let whole = rows.len() == usize::from(id.width)
+        && rows.iter().zip(numbers).all(|((number, _), expected)| *number == expected);
+    if whole { Stored::Whole(rows.into_iter().map(|(_, leaf)| leaf).collect()) } else { Stored::Broken }
 }
 
 /// How many leaves a note says that there are; nothing is checked.
@@ -163,6 +198,10 @@ fn folder_checkpoints(folder: &Path) -> Result<Vec<String>, Unreadable> {
     }
     paths.sort();
     paths.iter().map(|path| read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())).collect()
+}
+
+fn store(error: StoreError) -> Unreadable {
+    Unreadable::Store(error.into())
 }
 
 fn optional(path: &Path) -> Result<Option<Vec<u8>>, Unreadable> {

@@ -27,6 +27,7 @@ pub(super) async fn run(args: &AuditProve) -> Result<()> {
         (None, None) => return Err(Unreadable::Typed("say which leaf or which envelope".into()).into()),
     };
     let file = prove(&mut log, index).await?;
+    log.close().await;
     std::fs::write(&args.out, file.to_string())
         .map_err(|source| Unreadable::File { path: args.out.clone(), source })?;
     if args.json {

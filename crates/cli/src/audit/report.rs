@@ -7,28 +7,28 @@ use vernport_audit::Finding;
 
 /// One thing that does not fit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Found {
+pub struct Found {
     /// Which kind of thing, one word for programs.
-    pub(crate) what: String,
+    pub what: String,
     /// What is wrong, with its place.
-    pub(crate) message: String,
+    pub message: String,
     /// What to do about it.
-    pub(crate) mend: &'static str,
+    pub mend: &'static str,
 }
 
 /// What was gone over, and what was found.
 #[derive(Debug, Default, Serialize)]
-pub(crate) struct Report {
+pub struct Report {
     /// How many leaves the log has.
-    pub(crate) leaves: u64,
+    pub leaves: u64,
     /// How many of them were read; the others are not kept any more.
-    pub(crate) leaves_read: u64,
+    pub leaves_read: u64,
     /// How many checkpoints.
-    pub(crate) checkpoints: usize,
+    pub checkpoints: usize,
     /// How many things that were queued, stored or recorded were held against their leaves.
-    pub(crate) things: u64,
+    pub things: u64,
     /// What does not fit.
-    pub(crate) findings: Vec<Found>,
+    pub findings: Vec<Found>,
 }
 
 const CHANGED: &str = "keep this copy as it is and compare it with an export, a backup or what the other side \

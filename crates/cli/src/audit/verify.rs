@@ -3,10 +3,8 @@
 use super::{
     Broken,
     keys::Keys,
-    log::Log,
     print, read,
     report::{Found, Report},
-    walk::walk,
 };
 use crate::args::AuditVerify;
 use anyhow::{Context as _, Result};
@@ -16,20 +14,15 @@ use vernport_audit::{ProofFile, ProofFileError, SignedCheckpoint};
 /// What a proof file begins with.
 const PROOF: &[u8] = b"c2sp.org/tlog-proof@";
 
-pub(super) async fn run(args: &AuditVerify) -> Result<()> {
-    let keys = Keys::read(&args.keys, &args.witnesses)?;
-    if let Ok(bytes) = std::fs::read(&args.place.log)
-        && bytes.starts_with(PROOF)
-    {
-        return proof(args, &keys, &bytes);
-    }
-    let mut log = Log::open(&args.place).await?;
-    let (report, _) = walk(&mut log, &keys).await?;
-    report.tell(args.json)
+/// Whether a proof file was named, not a log.
+pub(super) fn is_proof(args: &AuditVerify) -> bool {
+    std::fs::read(&args.place.log).is_ok_and(|bytes| bytes.starts_with(PROOF))
 }
 
 /// A proof file: its checkpoint, its proof, and with an envelope what its leaf commits to.
-fn proof(args: &AuditVerify, keys: &Keys, bytes: &[u8]) -> Result<()> {
+pub(super) fn proof(args: &AuditVerify) -> Result<()> {
+    let keys = &Keys::read(&args.keys, &args.witnesses)?;
+    let bytes = &read(args.place.log.as_ref())?;
     let held = hold(args, keys, bytes);
     match held {
         Ok(Some(told)) => {
@@ -39,8 +32,8 @@ fn proof(args: &AuditVerify, keys: &Keys, bytes: &[u8]) -> Result<()> {
                 print(&format!(
                     "leaf {} ({}) stands in {}, at {} leaves{}",
                     told["index"],
-                    told["kind"],
-                    told["origin"],
+                    told["kind"].as_str().unwrap_or_default(),
+                    told["origin"].as_str().unwrap_or_default(),
                     told["size"],
                     if args.envelope.is_some() { "; it commits to this envelope" } else { "" }
                 ));

@@ -6,7 +6,9 @@ use super::{
     log::{Log, Stored},
     report::{Found, Report},
 };
-use vernport_audit::{Checkpoint, Leaf, LogCheck, SignedCheckpoint, TILE_WIDTH, TileId, check_tile};
+use vernport_audit::{
+    Checkpoint, Leaf, LogCheck, SignedCheckpoint, TILE_WIDTH, TileId, check_tile, leaf_hash,
+};
 
 const OTHER_KEY: &str =
     "ask its keeper which key signed it; where the key was changed, give the old one too (--key)";
@@ -32,7 +34,7 @@ pub(crate) async fn walk(log: &mut Log, keys: &Keys) -> Result<(Report, Leaves),
     let mut report = Report { leaves: log.size().await?, ..Report::default() };
     let checkpoints = checkpoints(log, keys, &mut report).await?;
     let mut check = LogCheck::new(&checkpoints);
-    let pruned = log.pruned_tiles().await?;
+    let (pruned, stored_tiles) = (log.pruned_tiles().await?, log.stored_tiles().await?);
     for number in 0..pruned {
         match row_above(log, number, report.leaves).await? {
             Some(root) => check.pruned(root),
@@ -44,9 +46,13 @@ pub(crate) async fn walk(log: &mut Log, keys: &Keys) -> Result<(Report, Leaves),
         let start = check.size();
         let width = (report.leaves - start).min(TILE_WIDTH) as u16;
         let id = TileId { width, ..TileId::full(0, start / TILE_WIDTH) };
-        let tile = log.tile(id).await?;
+        let mut tile = log.tile(id).await?;
         match log.leaves(id).await? {
             Stored::Whole(entries) => {
+                if tile.is_none() && id.index >= stored_tiles {
+                    // Nobody has asked for it yet: it follows from its leaves.
+                    tile = Some(entries.iter().flat_map(|entry| leaf_hash(entry)).collect());
+                }
                 check.tile(&entries, tile.as_deref());
                 leaves.kept.extend(entries.iter().map(|entry| Leaf::from_bytes(entry).ok()));
                 report.leaves_read += u64::from(width);
@@ -64,7 +70,13 @@ pub(crate) async fn walk(log: &mut Log, keys: &Keys) -> Result<(Report, Leaves),
     let ended = check.size() == report.leaves;
     let mut upper = Vec::new();
     for (id, hashes) in check.upper().filter(|_| ended) {
-        upper.extend(check_tile(id, hashes, log.tile(id).await?.as_deref()));
+        // As far as it is stored; the rest nobody has asked for yet.
+        let row = stored_tiles.checked_shr(8 * u32::from(id.level - 1)).unwrap_or(0);
+        let width = row.saturating_sub(id.index * TILE_WIDTH).min(id.width.into()) as u16;
+        if width > 0 {
+            let id = TileId { width, ..id };
+            upper.extend(check_tile(id, &hashes[..width.into()], log.tile(id).await?.as_deref()));
+        }
     }
     // Where the walk could not go on, a checkpoint behind that is no finding of its own.
     let found = check
