@@ -31,22 +31,23 @@ fn decide() -> Result<()> {
     let allowed = expected.iter().filter(|allowed| **allowed).count();
     println!("\n## decide: {} questions, {allowed} allowed", expected.len());
 
-    let memo: HashMap<_, _> = asked.questions.iter().map(|one| one.key()).zip(expected.clone()).collect();
+    let memo: HashMap<_, _> = asked.asks.iter().copied().zip(expected.clone()).collect();
     let per_flow = cedar::PerFlow::build(&asked)?;
     let generic = cedar::Generic::build(&asked)?;
     let policy = rego::Interpreted::build(&asked)?;
     let mut machine = rego::Machine::build(&asked)?;
     for n in 0..expected.len() {
-        let all = [per_flow.ask(n)?, generic.ask(n)?, policy.ask(n)?, machine.ask(n)?, asked.ask(n)];
+        let all =
+            [per_flow.ask(n)?, generic.ask(n)?, policy.ask(n)?, machine.ask(n)?, asked.ask(&asked.asks[n])];
         anyhow::ensure!(all == [expected[n]; 5], "question {n}: {all:?}, expected {}", expected[n]);
     }
 
     let count = expected.len();
     measure(vec![
-        Case::new("vernport, asset by asset", count, || pass(count, |n| asked.ask(asked.in_runs[n]))),
-        Case::new("vernport, assets in random order", count, || pass(count, |n| asked.ask(n))),
+        Case::new("vernport, asset by asset", count, || pass(count, |n| asked.ask(&asked.in_runs[n]))),
+        Case::new("vernport, assets in random order", count, || pass(count, |n| asked.ask(&asked.asks[n]))),
         Case::new("a memo table (std HashMap), no clock", count, || {
-            pass(count, |n| memo[&asked.questions[n].key()]);
+            pass(count, |n| memo[&asked.asks[n]]);
         }),
         Case::new("regorus 0.14.1, RVM bytecode", count, || {
             pass(count, |n| machine.ask(n).is_ok_and(|allowed| allowed));

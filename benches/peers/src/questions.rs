@@ -29,16 +29,18 @@ pub(crate) struct Question {
     pub(crate) purpose: Slug,
     pub(crate) by: Identification,
     pub(crate) from: SourceClass,
-    /// The flows from this purpose to this recipient.
-    flows: u128,
-    id: AssetId,
+    /// As ours is asked.
+    pub(crate) ask: Ask,
 }
 
-impl Question {
-    /// All that a memo table has to know it by.
-    pub(crate) fn key(&self) -> (AssetId, SignalId, u128, Identification, u8) {
-        (self.id, self.signal, self.flows, self.by, self.from as u8)
-    }
+/// The question as ours takes it, built before it is timed as the requests of the engines are.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Ask {
+    asset: AssetId,
+    signal: SignalId,
+    recognised: (Identification, SourceClass),
+    /// The flows from this purpose to this recipient.
+    flows: u128,
 }
 
 /// What is asked, and of what.
@@ -48,8 +50,10 @@ pub(crate) struct Asked {
     pub(crate) grants: Vec<Grant>,
     pub(crate) now: Stamp,
     pub(crate) questions: Vec<Question>,
-    /// The places of the questions, asset by asset.
-    pub(crate) in_runs: Vec<usize>,
+    /// As ours is asked, in their order.
+    pub(crate) asks: Vec<Ask>,
+    /// The same, asset by asset.
+    pub(crate) in_runs: Vec<Ask>,
     table: Table,
 }
 
@@ -61,16 +65,16 @@ impl Asked {
         let questions: Vec<_> =
             (0..QUESTIONS).map(|_| question(&rules, &catalogue, &grants, &mut drawn)).collect();
         let (table, now) = table(&rules, grants.clone())?;
-        let mut in_runs: Vec<usize> = (0..questions.len()).collect();
-        in_runs.sort_by_key(|n| questions[*n].asset);
-        Ok(Self { rules, catalogue, grants, now, questions, in_runs, table })
+        let asks: Vec<Ask> = questions.iter().map(|one| one.ask).collect();
+        let mut in_runs = asks.clone();
+        in_runs.sort_by_key(|ask| ask.asset);
+        Ok(Self { rules, catalogue, grants, now, questions, asks, in_runs, table })
     }
 
     /// Ours: one look-up, one mask.
     #[inline]
-    pub(crate) fn ask(&self, n: usize) -> bool {
-        let one = &self.questions[n];
-        self.table.open_flows(one.id, one.signal, (one.by, one.from), self.now) & one.flows != 0
+    pub(crate) fn ask(&self, ask: &Ask) -> bool {
+        self.table.open_flows(ask.asset, ask.signal, ask.recognised, self.now) & ask.flows != 0
     }
 
     /// The answers, from the prose and not from the table.
@@ -184,8 +188,12 @@ fn question(rules: &Rules, catalogue: &Catalogue, grants: &[Grant], drawn: &mut 
         purpose: flow.purpose.clone(),
         by,
         from,
-        flows: flows.map(|flow| 1_u128 << flow.index.0).sum(),
-        id: grants[asset].asset,
+        ask: Ask {
+            asset: grants[asset].asset,
+            signal,
+            recognised: (by, from),
+            flows: flows.map(|flow| 1_u128 << flow.index.0).sum(),
+        },
     }
 }
 
