@@ -275,7 +275,7 @@ impl Rules {
         }
         let latest =
             Timestamp::from_microsecond(latest.0).map_or_else(|_| latest.0.to_string(), |at| at.to_string());
-        Err(HoldError::TooLong { ground, latest, at_most: rule.at_most.clone() })
+        Err(HoldError::TooLong { ground, latest, at_most: rule.at_most })
     }
 
     /// The classes of messages that may be sent to people.

@@ -251,7 +251,7 @@ impl Facts {
                     receipts.push(Receipt { code, voided });
                 }
                 Some(_) if item.says.is_towards(purpose, recipient) => {
-                    receipts.push(Receipt { code, voided })
+                    receipts.push(Receipt { code, voided });
                 }
                 _ => {}
             }
