@@ -24,6 +24,7 @@ mod last;
 mod notices;
 mod pipeline;
 mod publish;
+mod resume;
 pub mod rules;
 mod running;
 pub mod secrets;

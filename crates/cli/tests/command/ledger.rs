@@ -1,0 +1,34 @@
+//! A developer's set with a running central: ledger, orders, as typed.
+
+use crate::program::{at_westrum, done, refused};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ledger_is_filled_an_order_opened_by_plate_and_closed_again() {
+    let told = at_westrum(|typed| {
+        let plate = ["--plate", "no", "ab 123-45", "--station", "bay-1", "--reference", "1017"];
+        let opened = done(&typed(&["order", "open"], &plate));
+        let order = opened.split(' ').nth(1).expect("names the order").to_owned();
+        let closed = done(&typed(&["order", "close"], &[&order]));
+        (opened, closed, refused(&typed(&["order", "open"], &plate)))
+    });
+    let (opened, closed, again) = told.await;
+    assert!(opened.contains("is open for 72 h; 4 flows opened"), "{opened}");
+    assert!(closed.contains("is closed; 4 flows ended with it"), "{closed}");
+    assert!(again.contains("external-ref-reused"), "{again}");
+}
+
+/// Westrum's notice keeps nothing past its time.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hold_beyond_what_the_bundle_allows_is_not_recorded_and_says_why() {
+    let said = at_westrum(|typed| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let world = folder.path().join("hold.toml");
+        let hold = "format = 1\n[[event]]\ntime = \"-1d\"\nkind = \"hold-set\"\nground = \"dispute\"\n\
+                    citation = \"case 7\"\nuntil = \"+30d\"\nscope = { flows = { flows = [\"workshop\"] } }\n";
+        std::fs::write(&world, hold).expect("a file");
+        refused(&typed(&["ledger", "record"], &["--world", world.to_str().expect("UTF-8")]))
+    });
+    let what = "the bundle allows no hold on the ground dispute; name one of its [[hold]] tables";
+    let said = said.await;
+    assert!(said.contains(what), "{said}");
+}
