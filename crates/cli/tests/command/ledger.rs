@@ -23,8 +23,11 @@ async fn a_hold_beyond_what_the_bundle_allows_is_not_recorded_and_says_why() {
     let said = at_westrum(|typed| {
         let folder = tempfile::tempdir().expect("a folder");
         let world = folder.path().join("hold.toml");
-        let hold = "format = 1\n[[event]]\ntime = \"-1d\"\nkind = \"hold-set\"\nground = \"dispute\"\n\
+        // The counter's references go by place in the file, and the first two are taken.
+        let other = "[[event]]\ncontroller = \"DK-10628334\"\ntime = \"-1d\"\nkind = \"order-closed\"\norder = \"1\"\n";
+        let hold = "[[event]]\ntime = \"-1d\"\nkind = \"hold-set\"\nground = \"dispute\"\n\
                     citation = \"case 7\"\nuntil = \"+30d\"\nscope = { flows = { flows = [\"workshop\"] } }\n";
+        let hold = format!("format = 1\n{other}{other}{hold}");
         std::fs::write(&world, hold).expect("a file");
         refused(&typed(&["ledger", "record"], &["--world", world.to_str().expect("UTF-8")]))
     });
