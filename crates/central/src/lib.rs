@@ -19,6 +19,7 @@
 
 pub mod authority;
 mod book;
+mod compute;
 mod config;
 mod controller;
 mod deps;
