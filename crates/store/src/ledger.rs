@@ -5,6 +5,7 @@ use crate::{
     AliasRow, Change, Loaded, NewEntry, RecordedEntry, Store, StoreError, Write, bytes, sql::sql, text,
 };
 use thiserror::Error;
+use vernport_audit::LeafKind;
 use vernport_types::{AssetId, ControllerId, EntryHash, IdentifierKind, UtcMicros, VehicleAlias};
 
 /// Why a change was not recorded.
@@ -174,6 +175,7 @@ impl Write {
                 .execute(&mut self.transaction)
                 .await?;
         }
+        self.evidence(LeafKind::Entry, position, &new.entry.as_bytes()[..]);
         Ok(added == 1)
     }
 

@@ -3,5 +3,6 @@
 
 mod bed;
 mod commits;
+mod evidence;
 mod reads;
 mod records;
