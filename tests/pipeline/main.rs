@@ -8,10 +8,8 @@
 
 mod asking;
 mod captures;
-mod daemons;
 mod evidence;
 mod faults;
-mod kill;
 mod opened;
 mod rights;
 mod room;

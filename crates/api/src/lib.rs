@@ -26,7 +26,7 @@ pub use answer::{Answer, BatchAnswer, BatchAnswers};
 pub use audit::{LogAlarm, LogHash, MAX_CHECKPOINT_BYTES, MAX_PROOF_HASHES, WitnessAnswer, WitnessRequest};
 pub use blob::Blob;
 pub use consents::{Consented, ConsentsAnswer, ConsentsRequest, Person};
-pub use feed::{Feed, FeedNonce, FeedRequest, MAX_WAIT_MS};
+pub use feed::{Feed, FeedNonce, FeedRequest, MAX_WAIT_MS, ServedNotice};
 pub use ledger::{
     EntryResult, GatewayEffect, GoesOn, LedgerAnswer, LedgerEffect, LedgerRequest, MAX_ENTRIES, Stopped,
 };
