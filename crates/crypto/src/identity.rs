@@ -3,10 +3,9 @@
 //!
 //! `HMAC-SHA256(identity key, "vernport identifier v1" 00 normal form)`.
 
-use crate::{public::public_32, random, redacted_debug};
-use ring::hmac;
+use crate::{derive::hmac_sha256, public::public_32, random, redacted_debug};
 use vernport_types::Identifier;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, ZeroizeOnDrop, Zeroizing};
 
 const LABEL: &[u8] = b"vernport identifier v1\0";
 
@@ -16,6 +15,7 @@ public_32!(
 );
 
 /// A controller's identity key.
+#[derive(ZeroizeOnDrop)]
 pub struct IdentityKey(Zeroizing<[u8; 32]>);
 
 redacted_debug!(IdentityKey);
@@ -27,8 +27,10 @@ impl IdentityKey {
     }
 
     /// The key of 32 stored bytes.
-    pub fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(Zeroizing::new(bytes))
+    pub fn from_bytes(mut bytes: [u8; 32]) -> Self {
+        let key = Self(Zeroizing::new(bytes));
+        bytes.zeroize();
+        key
     }
 
     /// The bytes, for a credential.
@@ -38,12 +40,8 @@ impl IdentityKey {
 
     /// The blind index of an identifier.
     pub fn index(&self, identifier: &Identifier) -> BlindIndex {
-        let key = hmac::Key::new(hmac::HMAC_SHA256, &self.0[..]);
         let normal = Zeroizing::new(identifier.normal_form());
-        let mut context = hmac::Context::with_key(&key);
-        context.update(LABEL);
-        context.update(&normal);
-        BlindIndex::from_bytes(context.sign().as_ref().try_into().expect("HMAC-SHA256 has 32 bytes"))
+        BlindIndex::from_bytes(hmac_sha256(&self.0[..], &[LABEL, &normal]))
     }
 }
 
