@@ -8,6 +8,7 @@ use vernport_types::Identifier;
 use zeroize::{Zeroize as _, ZeroizeOnDrop, Zeroizing};
 
 const LABEL: &[u8] = b"vernport identifier v1\0";
+const MESSAGE_LABEL: &[u8] = b"vernport tool message v1\0";
 
 public_32!(
     /// An identifier under the identity key of one controller. Says nothing without the key.
@@ -38,6 +39,12 @@ impl IdentityKey {
         self.0.clone()
     }
 
+    /// What stands for the id of a tool's message, in which a tool may have put a plate:
+    /// `HMAC-SHA256(identity key, "vernport tool message v1" 00 id)`.
+    pub fn message(&self, id: &[u8]) -> [u8; 32] {
+        hmac_sha256(&self.0[..], &[MESSAGE_LABEL, id])
+    }
+
     /// The blind index of an identifier.
     pub fn index(&self, identifier: &Identifier) -> BlindIndex {
         let normal = Zeroizing::new(identifier.normal_form());
@@ -59,6 +66,14 @@ mod tests {
         // Made with Python: hmac.new(b"\x2a" * 32, b"vernport identifier v1\0vin\0WDB9634031L738001", "sha256").
         let index = IdentityKey::from_bytes([0x2A; 32]).index(&vin());
         assert_eq!(index.to_string(), "eecc7be352f63f6de7e634ac71b69860da2b8fd40de0d02dfa19cdfab047d4b3");
+    }
+
+    #[test]
+    fn the_id_of_a_message_is_no_blind_index() {
+        let key = IdentityKey::from_bytes([0x2A; 32]);
+        assert_ne!(&key.message(&vin().normal_form()), key.index(&vin()).as_bytes());
+        assert_eq!(key.message(b"x"), IdentityKey::from_bytes([0x2A; 32]).message(b"x"));
+        assert_ne!(key.message(b"x"), IdentityKey::generate().message(b"x"));
     }
 
     #[test]

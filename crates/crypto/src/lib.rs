@@ -18,6 +18,7 @@ mod public;
 #[cfg(test)]
 mod published;
 mod sign;
+mod storage;
 mod wrap;
 
 pub use at_rest::{AtRestKey, AtRestUse, BackupKey, ErasureKey, MasterKey, StorageKey};
@@ -25,6 +26,7 @@ pub use data_key::{DataKey, OpenError, TAG_BYTES};
 pub use hash::{hash_text, random, sha256};
 pub use identity::{BlindIndex, IdentityKey};
 pub use sign::{Signature, SigningKey, VerifyError, VerifyingKey};
+pub use storage::StorageKeys;
 pub use wrap::{MAX_INFO_BYTES, OpeningKey, Wrap, WrapError, WrappingKey};
 /// Bytes that are wiped when dropped.
 pub use zeroize::Zeroizing;

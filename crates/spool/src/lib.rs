@@ -36,7 +36,7 @@ mod writer;
 
 pub use config::Config;
 pub use error::{OpenError, QueueError, ReadError, SettleError};
-pub use read::{HeldGrant, Note, Page, SpoolStatus, StoredBatch, StoredTopic};
+pub use read::{HeldGrant, Note, Page, SpoolStatus, StoredBatch, StoredMessage, StoredTopic};
 pub use spool::Spool;
 pub use unit::{
     Cursor, Item, Queued, QueuedBatch, QueuedTopic, Settlement, Stream, ToolMessage, Unit, Withheld,
