@@ -42,7 +42,9 @@ use thiserror::Error;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
-use vernport_store::{Store, StoreError};
+use vernport_crypto::{MasterKey, Zeroizing};
+use vernport_registry::Entry;
+use vernport_store::{Rewrapped, Store, StoreError};
 use vernport_types::{ControllerId, chain};
 
 /// Why central did not start.
@@ -91,6 +93,26 @@ impl Running {
             tracing::error!(error = chain(&error), "central ended otherwise than asked");
         }
     }
+}
+
+/// Seals ledger entries and erasure keys under another master key. No central may serve from these
+/// databases meanwhile; after an interruption it is done again with the same two keys.
+///
+/// # Errors
+/// [`StoreError`], if a database cannot be opened or neither key opens a row.
+pub async fn rewrap_master(
+    databases: &Databases,
+    old: MasterKey,
+    new: &MasterKey,
+) -> Result<Rewrapped, StoreError> {
+    let external_ref = |json: &[u8]| {
+        let entry: Entry = serde_json::from_slice(json).ok()?;
+        Some(Zeroizing::new(entry.external_ref.as_str().to_owned()))
+    };
+    let store = Store::open(&databases.main, &databases.erasure, old).await?;
+    let done = store.rewrap(new, external_ref).await;
+    store.close().await;
+    done
 }
 
 /// Starts central; returns when it listens and has read its ledgers.

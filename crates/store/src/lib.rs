@@ -22,6 +22,7 @@ mod ledger;
 mod link;
 mod places;
 mod read;
+mod rewrap;
 
 pub use batch::{CommitError, Incoming};
 pub use change::{
@@ -31,6 +32,7 @@ pub use ledger::RecordError;
 pub use link::LinkRow;
 pub use places::Place;
 pub use read::{Page, ReadQuery, Released};
+pub use rewrap::Rewrapped;
 
 use sqlx::{
     Sqlite, SqlitePool, Transaction,

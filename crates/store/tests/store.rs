@@ -12,10 +12,10 @@ use std::{
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 use vernport_api::Answer;
-use vernport_crypto::{MasterKey, random};
+use vernport_crypto::{MasterKey, Zeroizing, random};
 use vernport_store::{
-    Change, CommitError, GrantRow, Incoming, NewEntry, Place, ReadQuery, RecipientKeyRow, RecordError, Store,
-    StoreError,
+    Change, CommitError, GrantRow, Incoming, NewEntry, Place, ReadQuery, RecipientKeyRow, RecordError,
+    Rewrapped, Store, StoreError,
 };
 use vernport_types::{
     AssetId, BatchId, ControllerId, EntryHash, EpochId, GrantId, KeyId, Reason, Slug, SubjectId, UtcMicros,
@@ -301,6 +301,50 @@ async fn a_change_is_recorded_whole_or_not_at_all_and_its_entries_are_sealed() {
     }
     let stranger = open_as(folder.path(), [8; 32]).await;
     assert!(matches!(stranger.load(&controller()).await, Err(StoreError::Row { table: "entry" })));
+}
+
+#[tokio::test]
+async fn under_another_master_key_everything_is_as_before_and_under_the_one_before_nothing_opens() {
+    let (folder, store, id) = with_grant().await;
+    let made = |n: usize| {
+        let mut new = entry(0, &format!("order-{n}"));
+        let mut hash = [0; 32];
+        hash[..8].copy_from_slice(&n.to_be_bytes());
+        new.entry = EntryHash::from_bytes(hash);
+        new.json = format!("order-{n}").into_bytes();
+        new
+    };
+    // More than one page of them.
+    let change = Change { entries: (0..316).map(made).collect(), ..Change::default() };
+    store.record(&controller(), &change, NOW).await.expect("recorded");
+    assert_eq!(commit(&store, &[batch(id), batch(id)]).await.expect("commits"), [Answer::Committed; 2]);
+    let before = store.load(&controller()).await.expect("loads");
+
+    let new = MasterKey::from_bytes([8; 32]);
+    let plain_reference = |json: &[u8]| String::from_utf8(json.to_vec()).ok().map(Into::into);
+    // Interrupted: an entry that does not give its reference away stops it in the second page.
+    let stops = |json: &[u8]| plain_reference(json).filter(|text: &Zeroizing<String>| **text != "order-300");
+    assert!(matches!(store.rewrap(&new, stops).await, Err(StoreError::Row { table: "entry" })));
+    let rewrapped = store.rewrap(&new, plain_reference).await.expect("and done again");
+    assert_eq!((rewrapped.entries, rewrapped.erasure_keys), (60, 2), "the first page was done");
+    assert_eq!(store.rewrap(&new, plain_reference).await.expect("nothing is left"), Rewrapped::default());
+    store.close().await;
+
+    let old = open(folder.path()).await;
+    assert!(matches!(old.load(&controller()).await, Err(StoreError::Row { table: "entry" })));
+    old.close().await;
+    let store = open_as(folder.path(), [8; 32]).await;
+    let after = store.load(&controller()).await.expect("loads");
+    let json = |loaded: &vernport_store::Loaded| {
+        loaded.entries.iter().map(|entry| (entry.entry, entry.json.clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(json(&after), json(&before));
+    let page = read(&store).await.expect("reads").expect("the workshop's key");
+    assert_eq!(page.batches.len(), 2);
+    assert!(page.batches.iter().all(|batch| batch.wraps == WRAPS));
+    let again = Change { entries: vec![made(7)], ..Change::default() };
+    let refused = store.record(&controller(), &again, NOW).await;
+    assert!(matches!(refused, Err(RecordError::ReferenceReused { item: 0 })), "references count as before");
 }
 
 #[tokio::test]
