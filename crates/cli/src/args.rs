@@ -3,11 +3,13 @@
 mod counter;
 mod dbc;
 mod explain;
+mod keys;
 mod station;
 
 pub use counter::{Consent, Consented, Ledger, Order, Registrar, Vehicle};
 pub use dbc::Dbc;
 pub use explain::{Explain, ExplainAudience, ReadFrom, Recognised};
+pub use keys::{Keys, KeysBackup, KeysCheck, KeysNew, KeysOf, KeysRestore, KeysRotate, RotateRecipient};
 pub use station::{MaybeVehicle, Station, StationOrder, StationSaid, Switch};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -62,6 +64,9 @@ pub enum Command {
     Dbc(Dbc),
     /// Make certificates, keys and configurations for a developer's machine
     Init(Init),
+    /// Make, change, keep safe and look over keys
+    #[command(subcommand)]
+    Keys(Keys),
     /// Run a simulated vehicle on a bus until Ctrl-C, and say what it sent and heard
     Sim(Sim),
 }
