@@ -1,22 +1,21 @@
 //! `vernport keys …`, as a person types it.
 
+mod check;
+mod recorded;
+
 use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Command, Output},
-    sync::Arc,
 };
 use tempfile::TempDir;
 use vernport::{
     dev::{Dev, DevController},
     shipped,
-    stage::{Setting, Stage},
 };
 use vernport_crypto::{OpeningKey, SigningKey};
-use vernport_gateway::{SystemClock, secrets::read_key};
-use vernport_registry::{AssetIdentified, Event};
-use vernport_types::Identifier;
+use vernport_gateway::secrets::read_key;
 
 fn vernport(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_vernport"))
@@ -322,193 +321,4 @@ fn a_backup_opens_with_its_key_or_passphrase_and_comes_back_as_it_was() {
     let backup = folder.path().join("backup--recovery-key");
     let args = ["keys", "restore", text(&backup), "--into", text(&to), "--key", text(&other)];
     assert!(refused(&args).contains("is for key") && !to.exists());
-}
-
-#[test]
-fn check_says_what_is_wrong_where_and_how_to_mend_it() {
-    type Harm = fn(&Path);
-    let cases: [(&str, Harm, &str); 9] = [
-        ("westrum/keys/storage.key", |file| mode(file, 0o640), "chmod 600"),
-        (
-            "westrum/keys/device.key",
-            |file| fs::write(file, "device").expect("written"),
-            "64 hexadecimal digits",
-        ),
-        ("central/master.key", |file| fs::remove_file(file).expect("removed"), "cannot be read"),
-        ("central/head.key", other, "is not the head key that gateway westrum-box"),
-        ("westrum/keys/device.key", other, "is not the device key that central enrols westrum-box with"),
-        ("westrum/bundle/bundle.toml", |file| append(file, "\n"), "sign it: `vernport bundle sign`"),
-        (
-            "westrum/keys/storage.key",
-            |file| fs::write(file, "00".repeat(32)).expect("written"),
-            "not drawn at random",
-        ),
-        ("central", |folder| mode(folder, 0o777), "others may replace it"),
-        (
-            "central/head.key",
-            |file| drop(fs::copy(file.with_file_name("master.key"), file)),
-            "is the same key as",
-        ),
-    ];
-    for (name, harm, expected) in cases {
-        let (_folder, dev, controller) = set();
-        let (gateway, central) = (dev.gateway_config(&controller), dev.central_config());
-        let args = ["keys", "check", "--gateway", text(&gateway), "--central", text(&central)];
-        let told = ok(&args);
-        assert!(!told.contains("error"), "{told}");
-        assert_shows_none(&told, &dev.dir);
-        harm(&dev.dir.join(name));
-        let told = refused(&args);
-        let line = told.lines().find(|line| line.contains(expected));
-        assert!(line.is_some_and(|line| line.starts_with("error: ")), "{name}, {expected}: {told}");
-    }
-}
-
-#[test]
-fn check_tells_two_controllers_of_one_identity_and_a_gateway_of_another() {
-    let folder = tempfile::tempdir().expect("a folder");
-    ok(&["init", "--dev", text(&folder.path().join("set"))]);
-    let dev = Dev::load(&folder.path().join("set")).expect("a set");
-    let identity = |name: &str| dev.dir.join(name).join("keys/identity.key");
-    let central = dev.central_config();
-    let gateway = dev.dir.join("westrum/gateway.toml");
-    let args = ["keys", "check", "--gateway", text(&gateway), "--central", text(&central), "--json"];
-    let json = |output: &Output| serde_json::from_slice::<serde_json::Value>(&output.stdout).expect("JSON");
-    let output = vernport(&args);
-    assert!(output.status.success(), "{}", said(&output));
-    let told = json(&output);
-    assert_eq!(told["findings"], serde_json::json!([]));
-    assert_eq!(
-        told["keys"].as_array().map(Vec::len),
-        Some(3 + 2 + 3),
-        "its own, central's, other controllers'"
-    );
-    fs::copy(identity("westrum"), identity("car-special")).expect("copied");
-    let told = json(&vernport(&args));
-    assert!(
-        told["findings"][0]["problem"].as_str().is_some_and(|text| text.contains("one identity key")),
-        "{told}"
-    );
-    assert_eq!(told["findings"][0]["severity"], "error");
-    // The gateway has a copy of its own, of another controller's key.
-    let copy = dev.dir.join("westrum/keys/other.key");
-    fs::copy(identity("example-fleet"), &copy).expect("copied");
-    let config = fs::read_to_string(&gateway).expect("a configuration");
-    fs::write(&gateway, config.replace("keys/identity.key", "keys/other.key")).expect("written");
-    let told = said(&vernport(&args));
-    assert!(told.contains("is not the identity key of"), "{told}");
-}
-
-fn mode(path: &Path, mode: u32) {
-    fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("own file");
-}
-
-fn other(file: &Path) {
-    fs::write(file, "4c".repeat(31) + "00\n").expect("written");
-}
-
-fn append(file: &Path, end: &str) {
-    let text = fs::read_to_string(file).expect("a file");
-    fs::write(file, text + end).expect("written");
-}
-
-/// A stage of one controller with central running.
-async fn stage() -> (TempDir, Stage, DevController) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let setting = Setting {
-        bundles: vec![("westrum".to_owned(), shipped::bundle_text("westrum").expect("shipped").1)],
-        bus: "virtual:{name}".into(),
-        file_time: false,
-        clock: Arc::new(SystemClock),
-        brokers: false,
-    };
-    let stage = Stage::set_up(&folder.path().join("set"), setting).await.expect("a stage");
-    let controller = stage.dev.controller[0].clone();
-    (folder, stage, controller)
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_new_recipient_key_is_recorded_at_central_and_the_old_one_stays_beside_it() {
-    let (_folder, stage, controller) = stage().await;
-    stage
-        .registrar(&controller)
-        .expect("a registrar")
-        .activate_keys(&stage.dev, &controller)
-        .await
-        .expect("recorded");
-    let of = controller.recipient[0].clone();
-    let path = stage.dev.recipient_key(&controller, &of);
-    let before = key(&path);
-    let args: Vec<String> = [
-        "keys",
-        "rotate",
-        "recipient",
-        "--key",
-        text(&path),
-        "--recipient",
-        of.recipient.as_str(),
-        "--purpose",
-        of.purpose.as_str(),
-        "--revoke",
-        "--dev",
-        text(&stage.dev.dir),
-        "--controller",
-        controller.name.as_str(),
-    ]
-    .map(str::to_owned)
-    .into();
-    let told = tokio::task::spawn_blocking(move || ok(&args.iter().map(String::as_str).collect::<Vec<_>>()))
-        .await
-        .expect("runs");
-    let (old, new) =
-        (OpeningKey::from_bytes(before).wrapping_key(), OpeningKey::from_bytes(key(&path)).wrapping_key());
-    assert_ne!(old, new);
-    assert!(told.contains("recorded: ") && told.contains(&new.to_string()), "{told}");
-    let kept = path.with_file_name(format!("{}.{}.{}.key", of.recipient, of.purpose, old.key_id()));
-    assert_eq!(key(&kept), before);
-    let dev = Dev::load(&stage.dev.dir).expect("a set");
-    let known = dev.controller[0]
-        .recipient
-        .iter()
-        .find(|one| one.purpose == of.purpose && one.recipient == of.recipient);
-    assert_eq!(known.map(|one| one.key_id), Some(new.key_id()));
-    assert_shows_none(&told, &stage.dev.dir);
-    // Central knows it by what it refuses: a key that was revoked never comes back.
-    let again =
-        vernport_registry::RecipientKeyActivated { recipient: of.recipient, purpose: of.purpose, key: old };
-    let registrar = stage.registrar(&controller).expect("a registrar");
-    assert!(registrar.say(Event::RecipientKeyActivated(again)).await.is_err());
-    stage.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn under_a_new_master_key_central_knows_what_it_knew() {
-    let (_folder, mut stage, controller) = stage().await;
-    let vin = Identifier::Vin("YV2XZ93W7KJ604817".parse().expect("a VIN"));
-    let registrar = stage.registrar(&controller).expect("a registrar");
-    let asset = registrar.enter_asset(vin.clone()).await.expect("entered");
-    let say = |stage: &Stage| {
-        let registrar = stage.registrar(&controller).expect("a registrar");
-        let (identifier_kind, index) = (vin.kind(), registrar.identity.index(&vin));
-        let event = Event::AssetIdentified(AssetIdentified { asset, identifier_kind, index });
-        async move { registrar.say_as(event, "said twice").await }
-    };
-    say(&stage).await.expect("recorded");
-    stage.stop_central().await;
-    let config = stage.dev.central_config();
-    let master = stage.dev.dir.join("central/master.key");
-    let before = key(&master);
-    let arg = text(&config).to_owned();
-    let rotate = move || vernport(&["keys", "rotate", "master", "--central", &arg]);
-    let output = tokio::task::spawn_blocking(rotate.clone()).await.expect("runs");
-    assert!(output.status.success() && said(&output).contains("were sealed anew"), "{}", said(&output));
-    assert_shows_none(&said(&output), &stage.dev.dir);
-    assert_ne!(key(&master), before);
-    assert_eq!(key(&master.with_file_name("master.key.before")), before);
-    stage.start_central().await.expect("starts under the new key");
-    let registrar = stage.registrar(&controller).expect("a registrar");
-    assert_eq!(registrar.find(vin.clone()).await.expect("asked"), Some(asset));
-    let told = tokio::task::spawn_blocking(rotate).await.expect("runs");
-    assert!(said(&told).contains("the key before is still here"), "{}", said(&told));
-    stage.stop().await;
 }
