@@ -54,10 +54,16 @@ pub(crate) struct Daemon {
 impl Daemon {
     /// Starts it; what it logs goes to the end of `log`.
     pub(crate) fn start(name: &str, config: &Path, log: &Path) -> Result<Self> {
+        Self::start_with(name, config, log, &[])
+    }
+
+    /// The same, with paths in its environment.
+    pub(crate) fn start_with(name: &str, config: &Path, log: &Path, with: &[(&str, &Path)]) -> Result<Self> {
         let log = File::options().create(true).append(true).open(log)?;
         let child = Command::new(built()?.join(name))
             .args(["run", "--config"])
             .arg(config)
+            .envs(with.iter().copied())
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
