@@ -19,4 +19,5 @@ mod stand;
 mod station;
 mod strangers;
 mod truck;
+mod units;
 mod wire;

@@ -37,7 +37,13 @@ pub use deps::{ControllerDeps, Deps, LoadError};
 pub use tls::{Peer, PeerError, Role, TlsError, server_config};
 
 use controller::Controllers;
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 use thiserror::Error;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_rustls::TlsAcceptor;
@@ -82,10 +88,16 @@ pub enum StartError {
 pub struct Running {
     /// Where it listens.
     pub addr: SocketAddr,
+    turns: Arc<AtomicU64>,
     task: JoinHandle<()>,
 }
 
 impl Running {
+    /// How often the loop that accepts connections went round; where this stands still, so does central.
+    pub fn turns(&self) -> u64 {
+        self.turns.load(Ordering::Relaxed)
+    }
+
     /// Waits until it has stopped: after its token was cancelled, open requests
     /// ended and the databases were closed.
     pub async fn stopped(self) {
@@ -135,10 +147,12 @@ pub async fn run(
     let addr = listener.local_addr().map_err(broken)?;
     let acceptor = TlsAcceptor::from(Arc::new(deps.tls));
     let router = routes::router(Arc::new(controllers), listen.request_timeout());
+    let turns = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&turns);
     let task = tokio::spawn(async move {
-        server::serve(listener, acceptor, router, listen, shutdown).await;
+        server::serve(listener, acceptor, router, (listen, &counted), shutdown).await;
         store.close().await;
     });
     tracing::info!(%addr, "central serves");
-    Ok(Running { addr, task })
+    Ok(Running { addr, turns, task })
 }

@@ -162,6 +162,11 @@ impl Running {
         ))
     }
 
+    /// How often the loop that decides and queues went round; where this stands still, so does the gateway.
+    pub fn turns(&self) -> u64 {
+        self.shared.turns.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
     /// The rules that it runs.
     pub fn rules(&self) -> &Arc<Rules> {
         &self.rules
