@@ -8,9 +8,7 @@
 
 mod asking;
 mod captures;
-mod daemons;
 mod faults;
-mod kill;
 mod opened;
 mod rights;
 mod room;
@@ -19,5 +17,4 @@ mod stand;
 mod station;
 mod strangers;
 mod truck;
-mod units;
 mod wire;

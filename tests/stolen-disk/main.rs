@@ -3,8 +3,6 @@
 //!
 //! What a thief may find is stated in [`table`]; everything else must stay closed.
 
-#[path = "../pipeline/daemons.rs"]
-#[expect(dead_code, reason = "only the gateway runs as a process here, and it is never asked to stop")]
 mod daemons;
 mod disk;
 mod planted;

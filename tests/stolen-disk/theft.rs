@@ -1,7 +1,7 @@
 //! A gateway works, its lines are down, and somebody pulls the plug and takes the box.
 
 use crate::{
-    daemons::{Daemon, free_port},
+    daemons::{Gateway, free_port},
     disk::{Disk, Found, Mode},
     planted::{Talk, world},
 };
@@ -77,7 +77,7 @@ impl Theft {
         let mut talk = Talk::new()?;
         let credentials = [("CREDENTIALS_DIRECTORY", disk.credentials.as_path())];
         let with: &[_] = if mode == Mode::Credential { &credentials } else { &[] };
-        let mut gateway = Daemon::start_with("vernport-gateway", &disk.config(), &disk.log(), with)?;
+        let gateway = Gateway::start(&disk.config(), &disk.log(), with)?;
         bus.write_all(talk.seconds(12)?.as_bytes())?;
         let registrar = stage.registrar(&controller)?;
         let delivered = until("batches at central", async || {

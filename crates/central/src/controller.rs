@@ -3,8 +3,9 @@
 
 use crate::{
     StartError,
-    book::{Book, Changes, Draft},
+    book::Book,
     chain,
+    compute::{Computed, compute},
     deps::ControllerDeps,
     feed::Watch,
     refusal::Refusal,
@@ -18,14 +19,10 @@ use tokio::sync::{Mutex, MutexGuard, watch};
 use tokio_util::sync::CancellationToken;
 use vernport_api::{Answer, Code, LedgerRequest};
 use vernport_crypto::{IdentityKey, SigningKey, VerifyingKey, WrappingKey};
-use vernport_policy::{GrantId, Rules, Snapshot, SnapshotFor, Tip, snapshot};
-use vernport_registry::{Entry, Event, Facts, GatewayEnrolled, Touched};
+use vernport_policy::{Agenda, Rules, Tip};
+use vernport_registry::{Applied, Entry, Event, Facts, GatewayEnrolled, Touched};
 use vernport_store::{Change, CommitError, Incoming, RecordError, Store, StoreError};
-use vernport_types::{AssetId, Catalogue, Clock, ControllerId, KeyId, Slug, UtcMicros};
-
-/// How often grants are computed again although nothing was said and nothing
-/// is known to end: something said may begin to hold at a later time.
-const REFRESH_MICROS: i64 = 5_000_000;
+use vernport_types::{Catalogue, Clock, ControllerId, KeyId, Slug, UtcMicros};
 
 /// The controllers that this central serves.
 pub(crate) struct Controllers(BTreeMap<ControllerId, Controller>);
@@ -115,16 +112,17 @@ pub(crate) struct State {
     pub(crate) segments: BTreeMap<Slug, Tip>,
     /// No time before this counts any more: a clock set back reopens nothing.
     floor: UtcMicros,
-    refreshed_at: UtcMicros,
-    /// When the first open grant ends by itself.
-    next_end: UtcMicros,
+    /// Where what was said begins to count or ends, later than the last computation.
+    agenda: Agenda,
+    /// Whose grants may have changed since the last computation.
+    pub(crate) touched: Touched,
     /// INVARIANT: false while memory may differ from the store; whoever finds
     /// it false loads again. So a request that breaks off in between harms nobody.
     pub(crate) is_stored: bool,
 }
 
 impl State {
-    fn empty(id: ControllerId) -> Self {
+    pub(crate) fn empty(id: ControllerId) -> Self {
         Self {
             facts: Facts::new(id),
             book: Book::default(),
@@ -133,8 +131,8 @@ impl State {
             watches: HashMap::new(),
             segments: BTreeMap::new(),
             floor: UtcMicros(i64::MIN),
-            refreshed_at: UtcMicros(i64::MIN),
-            next_end: UtcMicros(i64::MIN),
+            agenda: Agenda::default(),
+            touched: Touched::All,
             is_stored: false,
         }
     }
@@ -145,10 +143,45 @@ impl State {
         self.floor
     }
 
-    pub(crate) fn note_place(&mut self, entry: &Entry) {
+    /// Notes an entry that the facts took just now.
+    pub(crate) fn note(&mut self, rules: &Rules, entry: &Entry, applied: Applied) {
         if let Event::GatewayEnrolled(enrolled) = &entry.event {
             self.places.insert(enrolled.gateway.clone(), enrolled.clone());
         }
+        self.agenda.note(rules, entry, applied.entry);
+        self.touch(applied.touched);
+    }
+
+    /// Has the grants of more assets computed.
+    pub(crate) fn touch(&mut self, touched: Touched) {
+        let before = std::mem::replace(&mut self.touched, Touched::none());
+        self.touched = before.and(touched);
+    }
+
+    /// Has computed what begins or ends by now.
+    pub(crate) fn pass(&mut self, rules: &Rules, now: UtcMicros) {
+        if self.agenda.is_due(rules, now) {
+            let touched = self.agenda.pass(&self.facts, rules, now);
+            self.touch(touched);
+        }
+    }
+
+    /// Makes what was computed what holds; says whether a snapshot changed.
+    pub(crate) fn take(&mut self, computed: Computed, now: UtcMicros) -> bool {
+        self.keys = computed.keys;
+        self.book.adopt(computed.changes, now);
+        self.touched = Touched::none();
+        let mut changed = false;
+        for (gateway, snapshot) in computed.snapshots {
+            match self.watches.get_mut(&gateway) {
+                Some(watch) => changed |= watch.hold(snapshot),
+                None => {
+                    self.watches.insert(gateway, Watch::new(snapshot));
+                    changed = true;
+                }
+            }
+        }
+        changed
     }
 }
 
@@ -174,13 +207,6 @@ impl From<LoadError> for Refusal {
     }
 }
 
-/// What holds now, not yet recorded.
-pub(crate) struct Computed {
-    pub(crate) changes: Changes,
-    pub(crate) snapshots: Vec<(Slug, Snapshot)>,
-    keys: BTreeMap<KeyId, (Slug, Slug)>,
-}
-
 impl Controller {
     pub(crate) fn id(&self) -> &ControllerId {
         &self.id
@@ -198,8 +224,8 @@ impl Controller {
             let mut fresh = State::empty(self.id.clone());
             for row in &loaded.entries {
                 let entry: Entry = serde_json::from_slice(&row.json).map_err(|_| LoadError::Entry)?;
-                fresh.facts.replay(&entry).map_err(|_| LoadError::Entry)?;
-                fresh.note_place(&entry);
+                let applied = fresh.facts.replay(&entry).map_err(|_| LoadError::Entry)?;
+                fresh.note(&self.rules, &entry, applied);
             }
             for tip in &loaded.tips {
                 let at = Tip { segment: tip.segment, sequence: tip.sequence, link: tip.link };
@@ -214,73 +240,20 @@ impl Controller {
         Ok(state)
     }
 
-    /// Brings grants and snapshots up to `now`: what is open, to the moment at
-    /// which it ends; what is closed, now and then, and `asked` grants in any case.
-    pub(crate) async fn refresh(
-        &self,
-        state: &mut State,
-        asked: &[GrantId],
-        now: UtcMicros,
-    ) -> Result<(), Refusal> {
-        let due = now >= state.next_end || now >= state.refreshed_at.plus_micros(REFRESH_MICROS);
-        if !due && !asked.iter().any(|id| state.book.may_change(*id)) {
+    /// Brings grants and snapshots up to `now`: what was touched since they were
+    /// computed, and what began or ended by itself.
+    pub(crate) async fn refresh(&self, state: &mut State, now: UtcMicros) -> Result<(), Refusal> {
+        state.pass(&self.rules, now);
+        if state.touched.is_empty() {
             return Ok(());
         }
-        let computed = self.compute(state, now, |id, _| due || asked.contains(&id));
+        let computed = self.compute(state, now);
         self.adopt(state, computed, Change::default(), now).await
     }
 
-    /// Computes what holds now. Closed grants are asked about again if `again` says so.
-    pub(crate) fn compute(
-        &self,
-        state: &State,
-        now: UtcMicros,
-        again: impl Fn(GrantId, AssetId) -> bool,
-    ) -> Computed {
-        let State { facts, book, .. } = state;
-        let mut draft = Draft::new(book);
-        let mut snapshots = Vec::with_capacity(state.places.len());
-        for gateway in state.places.keys() {
-            let snapshot = match facts.enrolment(gateway, now) {
-                Some(enrolment) => {
-                    let whom = SnapshotFor {
-                        gateway: gateway.clone(),
-                        at: enrolment.station,
-                        recovery: self.recovery_key,
-                        closed: Vec::new(),
-                    };
-                    snapshot(facts, &self.rules, whom, now, draft.at(gateway))
-                }
-                None => self.nothing_open(gateway),
-            };
-            snapshots.push((gateway.clone(), snapshot));
-        }
-        let changes = draft.changes(facts, &self.rules, now, |id, known| again(id, known.opening.asset));
-        for (gateway, snapshot) in &mut snapshots {
-            snapshot.closed = draft.closed_at(gateway, &changes, now);
-        }
-        let mut keys = BTreeMap::new();
-        for flow in self.rules.flows() {
-            for (key, _) in facts.recipient_keys(&flow.recipient, &flow.purpose, now) {
-                keys.insert(key.key_id(), (flow.recipient.clone(), flow.purpose.clone()));
-            }
-        }
-        Computed { changes, snapshots, keys }
-    }
-
-    /// What a gateway hears after its enrolment ended.
-    fn nothing_open(&self, gateway: &Slug) -> Snapshot {
-        Snapshot {
-            format: Snapshot::FORMAT,
-            controller: self.id.clone(),
-            gateway: gateway.clone(),
-            bundle_hash: self.rules.hash(),
-            identify_open: false,
-            grants: Vec::new(),
-            closed: Vec::new(),
-            recipient_keys: Vec::new(),
-            recovery: self.recovery_key,
-        }
+    /// Computes what holds now.
+    pub(crate) fn compute(&self, state: &State, now: UtcMicros) -> Computed {
+        compute(&self.rules, self.recovery_key, state, now)
     }
 
     /// Records what was computed (with `change`, if entries came in) and makes
@@ -292,11 +265,11 @@ impl Controller {
         mut change: Change,
         now: UtcMicros,
     ) -> Result<(), Refusal> {
-        let Computed { changes, snapshots, keys } = computed;
+        let Computed { changes, keys, .. } = &computed;
         change.opened.clone_from(&changes.opened);
         change.closed.clone_from(&changes.closed);
         change.aliases.clone_from(&changes.aliases);
-        for (key_id, (recipient, purpose)) in &keys {
+        for (key_id, (recipient, purpose)) in keys {
             if !state.keys.contains_key(key_id) {
                 change.recipient_keys.push(vernport_store::RecipientKeyRow {
                     key_id: *key_id,
@@ -320,24 +293,7 @@ impl Controller {
             })?;
         }
         state.is_stored = true;
-        state.keys = keys;
-        state.book.adopt(changes, now);
-        state.refreshed_at = now;
-        let opened =
-            snapshots.iter().flat_map(|(_, snapshot)| &snapshot.grants).flat_map(|grant| &grant.flows);
-        let ends = opened.map(|flow| flow.believe.until).min();
-        state.next_end = ends.unwrap_or(UtcMicros(i64::MAX));
-        let mut changed = false;
-        for (gateway, snapshot) in snapshots {
-            match state.watches.get_mut(&gateway) {
-                Some(watch) => changed |= watch.hold(snapshot),
-                None => {
-                    state.watches.insert(gateway, Watch::new(snapshot));
-                    changed = true;
-                }
-            }
-        }
-        if changed {
+        if state.take(computed, now) {
             self.changed.send_replace(());
         }
         Ok(())
@@ -358,10 +314,9 @@ impl Controller {
         gateway: &Slug,
         incoming: &[Incoming],
     ) -> Result<Result<Vec<Answer>, CommitError>, Refusal> {
-        let grants: Vec<GrantId> = incoming.iter().map(|item| item.grant).collect();
         let mut state = self.locked().await?;
         let now = state.now(&*self.clock);
-        self.refresh(&mut state, &grants, now).await?;
+        self.refresh(&mut state, now).await?;
         drop(state);
         Ok(self.store.commit(&self.id, gateway, incoming, now).await)
     }
@@ -369,15 +324,4 @@ impl Controller {
 
 pub(crate) fn not_enrolled() -> Refusal {
     Refusal::new(Code::OtherGateway, "this gateway was never enrolled: record gateway-enrolled first")
-}
-
-/// The union of two sets of assets.
-pub(crate) fn union(one: Touched, other: Touched) -> Touched {
-    match (one, other) {
-        (Touched::Assets(mut one), Touched::Assets(other)) => {
-            one.extend(other);
-            Touched::Assets(one)
-        }
-        _ => Touched::All,
-    }
 }

@@ -21,8 +21,10 @@ mod feed;
 mod gather;
 mod holds;
 mod last;
+mod notices;
 mod pipeline;
 mod publish;
+mod resume;
 pub mod rules;
 mod running;
 pub mod secrets;
@@ -34,6 +36,7 @@ pub mod storage;
 mod tally;
 mod tools;
 mod wants;
+mod witness;
 
 pub use clock::SystemClock;
 pub use config::{Config, ConfigError};
@@ -41,5 +44,6 @@ pub use gather::{Collector, GatherError};
 pub use running::{Deps, Running, StartError, run};
 pub use status::{Asking, BusStatus, Status};
 pub use tally::{Row, Tally};
+pub use witness::{LogAlarms, LogSeen};
 
 use vernport_types::chain;

@@ -12,6 +12,7 @@ use crate::{
     last::Last,
     pipeline::Pipeline,
     publish::Publish,
+    resume,
     rules::{self, RulesError},
     secrets::{SecretError, Secrets},
     source::Source,
@@ -19,6 +20,7 @@ use crate::{
     status::{Shared, Status},
     storage::{Survey, SurveyError, survey},
     tools::Tools,
+    witness::Witness,
 };
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 use thiserror::Error;
@@ -27,13 +29,14 @@ use tokio::{
     task::JoinSet,
 };
 use tokio_util::sync::CancellationToken;
+use vernport_audit::Keeper;
 use vernport_canbus::VirtualBuses;
 use vernport_crypto::{IdentityKey, SigningKey, Zeroizing, sha256};
 use vernport_mqtt::{Endpoint, Publisher, PublisherConfig, ToolInbox, ToolLimits, UrlError};
 use vernport_policy::{Rules, Table};
 use vernport_registry::StationRef;
 use vernport_spool::{Config as SpoolConfig, Spool};
-use vernport_types::{Catalogue, Clock};
+use vernport_types::{Catalogue, Clock, Slug};
 use vernport_uplink::{Config as UplinkConfig, HeadGuard, SetupError, TlsError, TlsFiles, Uplink};
 
 /// What a gateway needs from outside beside its configuration.
@@ -65,6 +68,12 @@ pub enum StartError {
     /// The spool does not open.
     #[error("the spool does not open")]
     Spool(#[from] vernport_spool::OpenError),
+    /// A flow that is to be kept longest is none of the bundle.
+    #[error("spool.keep_longest: the bundle has no flow {flow}; write its id as in [[flow]]")]
+    KeptFlow {
+        /// What is named.
+        flow: Slug,
+    },
     /// The spool cannot be read.
     #[error("the spool cannot be read")]
     SpoolRead(#[from] vernport_spool::ReadError),
@@ -212,7 +221,15 @@ pub async fn run(config: &Config, deps: Deps, stop: CancellationToken) -> Result
 
     let folder = &config.gateway.data_dir;
     std::fs::create_dir_all(folder).map_err(|source| StartError::Folder { path: folder.clone(), source })?;
-    let spool = Spool::open(SpoolConfig::new(folder.join("spool.db"), config.spool.max_mib << 20)).await?;
+    let keep_longest = config.spool.keep_longest.clone();
+    if let Some(flow) = keep_longest.iter().find(|flow| rules.find(flow).is_none()) {
+        return Err(StartError::KeptFlow { flow: flow.clone() });
+    }
+    let spool = Spool::open(SpoolConfig {
+        max_age_seconds: config.spool.max_age_h * 3600,
+        ..SpoolConfig::new(folder.join("spool.db"), config.spool.max_mib << 20)
+    });
+    let spool = spool.await?;
     if config.keys.storage == KeySource::Memory || storage_keys.before().is_some() {
         let survey = survey(&spool, &storage_keys, deps.clock.now().wall).await?;
         told(&config.keys.storage, &survey);
@@ -225,6 +242,7 @@ pub async fn run(config: &Config, deps: Deps, stop: CancellationToken) -> Result
         tracing::warn!(error = chain(&error), "what central said last cannot be used");
     }
     let device = SigningKey::from_seed(*secrets.device.seed());
+    let log_key = SigningKey::from_seed(*secrets.device.seed());
     let shared = Arc::new(Shared::default());
     let sealing = Sealing {
         gateway: config.gateway.name.clone(),
@@ -236,6 +254,7 @@ pub async fn run(config: &Config, deps: Deps, stop: CancellationToken) -> Result
         storage: Arc::clone(&storage_keys),
         topics: config.fleet.is_some(),
         boot: boot_id(),
+        keep_longest,
     };
     let samples = spool.samples().await?;
     let mut pipeline = Pipeline::new(
@@ -318,6 +337,19 @@ pub async fn run(config: &Config, deps: Deps, stop: CancellationToken) -> Result
     parts.spawn(station::tell(Arc::clone(&station), uplink.clone(), stop.clone()));
     let (ending, stopped) = (station, stop.clone());
     parts.spawn(async move { ending.end_orders(stopped).await });
+    let (controller, gateway) = (config.gateway.controller.clone(), config.gateway.name.clone());
+    let witness = Witness {
+        uplink: uplink.clone(),
+        spool: spool.clone(),
+        clock: Arc::clone(&deps.clock),
+        shared: Arc::clone(&shared),
+        device: log_key,
+        gateway: Keeper::Gateway { controller: controller.clone(), gateway },
+        central: Keeper::Central { controller },
+        central_key: config.central.head_key,
+    };
+    parts.spawn(witness.run(stop.clone()));
+    parts.spawn(resume::watch(uplink.clone(), Arc::clone(&deps.clock), Arc::clone(&shared), stop.clone()));
     let feed = Feed {
         uplink,
         kept,

@@ -5,8 +5,10 @@ mod parties;
 mod people;
 mod terms;
 
-use crate::{Bundle, BundleError, Flow, FlowIndex, Minimiser, SampleKey, diff};
-use jiff::tz::TimeZone;
+use crate::{
+    Bundle, BundleError, Flow, FlowIndex, How, Minimiser, SampleKey, Sampling, bundle::ground_name, diff,
+};
+use jiff::{Timestamp, tz::TimeZone};
 pub use notices::{Notice, ServedWhen, SourceClass, Sources};
 pub(crate) use parties::within;
 pub use parties::{
@@ -15,10 +17,13 @@ pub use parties::{
 };
 pub use people::{Form, Message, MessageClass, Proof, Right, RightRule};
 pub use terms::{
-    Acknowledged, HoldRule, Identify, Parameter, Purpose, Refusal, RetentionGround, RetentionRule, StartEvent,
+    Acknowledged, HoldError, HoldRule, Identify, Parameter, Purpose, Refusal, RetentionGround, RetentionRule,
+    StartEvent,
 };
-use vernport_registry::HoldGround;
-use vernport_types::{Catalogue, Category, ControllerId, Reason, Signal, SignalId, Slug, Value, ValueKind};
+use vernport_registry::{HoldGround, HoldSet};
+use vernport_types::{
+    Catalogue, Category, ControllerId, Reason, Signal, SignalId, Slug, UtcMicros, Value, ValueKind,
+};
 
 /// The rules of one controller. Can only be made by [`Rules::compile`].
 #[derive(Debug, Clone)]
@@ -27,8 +32,8 @@ pub struct Rules {
     pub(crate) name: Slug,
     pub(crate) parts: Parts,
     pub(crate) signals: Vec<SignalRule>,
-    /// One minimiser for each signal and flow, signal by signal; `Drop` where the flow does not name it.
-    pub(crate) minimisers: Vec<Minimiser>,
+    /// One for each signal and flow, signal by signal; where the flow does not name it, it drops.
+    steps: Vec<Step>,
     /// For each flow and each of its signals what its samples are counted under.
     sample_bases: Vec<Vec<[u8; 32]>>,
 }
@@ -64,21 +69,53 @@ pub(crate) struct SignalRule {
     pub(crate) unnamed: Reason,
     pub(crate) kind: ValueKind,
     pub(crate) category: Category,
+    /// Where its steps begin in `Rules::steps`.
+    first_step: usize,
 }
 
 impl SignalRule {
     /// Whether a value is what the catalogue says of the signal.
+    #[inline]
     pub(crate) fn takes(&self, value: &Value) -> bool {
-        matches!(
-            (self.kind, value),
-            (ValueKind::Integer, Value::Integer(_))
-                | (ValueKind::Number, Value::Number(_))
-                | (ValueKind::Flag, Value::Flag(_))
-                | (ValueKind::Label, Value::Label(_))
-                | (ValueKind::Position, Value::Position(_))
-                | (ValueKind::TroubleCode, Value::TroubleCode(_))
-                | (_, Value::Nothing)
-        )
+        // In the order of the kinds, so that this is one comparison and no jump.
+        let kind = match value {
+            Value::Integer(_) => ValueKind::Integer,
+            Value::Number(_) => ValueKind::Number,
+            Value::Flag(_) => ValueKind::Flag,
+            Value::Label(_) => ValueKind::Label,
+            Value::Position(_) => ValueKind::Position,
+            Value::TroubleCode(_) => ValueKind::TroubleCode,
+            Value::Nothing => return true,
+            Value::Cell(_) | Value::Bucket(..) | Value::Present => return false,
+        };
+        kind == self.kind
+    }
+}
+
+/// What one flow does to a reading of one signal: all of the flow that a release needs to know.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Step {
+    pub(crate) minimiser: Minimiser,
+    /// Whether value and time stay as they are.
+    pub(crate) how: How,
+    /// Whether the flow takes each reading, and samples none.
+    pub(crate) every: bool,
+    /// As [`Flow::time_step_micros`].
+    pub(crate) time_step_micros: i64,
+}
+
+impl Step {
+    const DROP: Self =
+        Self { minimiser: Minimiser::Drop, how: How::Coarsened, every: true, time_step_micros: 0 };
+
+    fn of(flow: &Flow, minimiser: Minimiser) -> Self {
+        let exact = minimiser == Minimiser::Exact && flow.time_step_micros == 0;
+        Self {
+            minimiser,
+            how: if exact { How::Exact } else { How::Coarsened },
+            every: flow.sampling == Sampling::Every,
+            time_step_micros: flow.time_step_micros,
+        }
     }
 }
 
@@ -119,7 +156,7 @@ impl Rules {
         let parts = crate::compile::parts(bundle, catalogue)?;
         let flows = &parts.flows;
         let listed = parts.notices.last().map_or(&[][..], |notice| &notice.categories[..]);
-        let mut minimisers = vec![Minimiser::Drop; catalogue.len() * flows.len()];
+        let mut steps = vec![Step::DROP; catalogue.len() * flows.len()];
         let rule = |(id, signal): (SignalId, &Signal)| SignalRule {
             named: flows.iter().filter(|f| f.minimiser(id).is_some()).map(|f| f.index.bit()).sum(),
             unnamed: if !listed.contains(&signal.category) {
@@ -132,11 +169,12 @@ impl Rules {
             },
             kind: signal.kind,
             category: signal.category,
+            first_step: usize::from(id.0) * flows.len(),
         };
         let signals = catalogue.iter().map(rule).collect();
         for flow in flows {
             for (signal, minimiser) in &flow.signals {
-                minimisers[usize::from(signal.0) * flows.len() + flow.index.place()] = *minimiser;
+                steps[usize::from(signal.0) * flows.len() + flow.index.place()] = Step::of(flow, *minimiser);
             }
         }
         let bases = |flow: &Flow| {
@@ -151,7 +189,7 @@ impl Rules {
             name: bundle.raw.name.clone(),
             parts,
             signals,
-            minimisers,
+            steps,
         })
     }
 
@@ -259,6 +297,22 @@ impl Rules {
         self.parts.holds.iter().find(|hold| hold.ground == ground)
     }
 
+    /// Whether a hold may be set at a time: on a ground of the bundle, and for no longer than it allows.
+    ///
+    /// # Errors
+    /// [`HoldError`] says what the bundle allows.
+    pub fn may_hold(&self, hold: &HoldSet, set_at: UtcMicros) -> Result<(), HoldError> {
+        let ground = ground_name(hold.ground);
+        let rule = self.hold(hold.ground).ok_or(HoldError::Ground { ground })?;
+        let latest = rule.latest_end(set_at);
+        if hold.until <= latest {
+            return Ok(());
+        }
+        let latest =
+            Timestamp::from_microsecond(latest.0).map_or_else(|_| latest.0.to_string(), |at| at.to_string());
+        Err(HoldError::TooLong { ground, latest, at_most: rule.at_most })
+    }
+
     /// The classes of messages that may be sent to people.
     pub fn messages(&self) -> &[Message] {
         &self.parts.messages
@@ -315,13 +369,23 @@ impl Rules {
         self.parts.recipients.iter().find(|recipient| recipient.slug == *slug)
     }
 
+    /// When agreements and transfer tools begin and end.
+    pub(crate) fn moments(&self) -> impl Iterator<Item = UtcMicros> {
+        let hosting = self.parts.hosting.iter().filter_map(|hosting| hosting.agreement.as_ref());
+        let receiving = self.parts.recipients.iter().filter_map(|recipient| recipient.agreement.as_ref());
+        let agreed = hosting.chain(receiving).flat_map(|agreement| [agreement.from, agreement.ends()]);
+        agreed.chain(self.parts.recipients.iter().filter_map(Recipient::transfer_until))
+    }
+
     /// What samples of a signal are counted under in a flow that names it.
     pub(crate) fn sample_base(&self, flow: FlowIndex, signal: SignalId) -> Option<&[u8; 32]> {
         let place = self.flow(flow).signals.binary_search_by_key(&signal, |(id, _)| *id).ok()?;
         self.sample_bases[flow.place()].get(place)
     }
 
-    pub(crate) fn minimiser(&self, signal: SignalId, flow: FlowIndex) -> Minimiser {
-        self.minimisers[usize::from(signal.0) * self.parts.flows.len() + flow.place()]
+    /// What a flow does to a signal of these rules.
+    #[inline]
+    pub(crate) fn step(&self, signal: &SignalRule, flow: FlowIndex) -> &Step {
+        &self.steps[signal.first_step + flow.place()]
     }
 }

@@ -4,6 +4,7 @@ use crate::{
     Config, Item,
     change::{Change, fixed},
     gauges::Gauges,
+    log,
 };
 use futures_util::TryStreamExt as _;
 use sqlx::{Row as _, SqliteConnection, sqlite::SqliteRow};
@@ -121,7 +122,11 @@ pub struct SpoolStatus {
     pub quarantined: u64,
     /// Notes on what was destroyed.
     pub notes: u64,
-    /// Audit leaves.
+    /// Envelopes that gave way since the spool was made, because there was no room or they grew too old.
+    pub batches_dropped: u64,
+    /// Fleet messages that gave way.
+    pub topics_dropped: u64,
+    /// Leaves of the evidence log.
     pub leaves: u64,
     /// Readings withheld since the spool was made.
     pub withheld: u64,
@@ -352,6 +357,10 @@ pub(crate) async fn notes(
         .collect()
 }
 
+pub(crate) async fn last_batch_row(connection: &mut SqliteConnection) -> sqlx::Result<i64> {
+    sqlx::query_scalar("SELECT coalesce(max(row), 0) FROM batch").fetch_one(connection).await
+}
+
 pub(crate) async fn used_bytes(connection: &mut SqliteConnection) -> sqlx::Result<u64> {
     let row = sqlx::query(
         "SELECT (SELECT coalesce(sum(length(sealed)), 0) FROM envelope)
@@ -372,13 +381,15 @@ pub(crate) async fn status(connection: &mut SqliteConnection, gauges: &Gauges) -
                 (SELECT count(*) FROM batch WHERE problem IS NOT NULL)
               + (SELECT count(*) FROM topic WHERE problem IS NOT NULL) AS quarantined,
                 (SELECT count(*) FROM note) AS notes,
-                (SELECT count(*) FROM leaf) AS leaves,
+                (SELECT coalesce(sum(count), 0) FROM dropped WHERE kind = 0) AS batches_dropped,
+                (SELECT coalesce(sum(count), 0) FROM dropped WHERE kind = 1) AS topics_dropped,
                 (SELECT coalesce(sum(count), 0) FROM withheld) AS withheld,
                 (SELECT min(queued_at) FROM (SELECT queued_at FROM batch UNION ALL SELECT queued_at FROM topic))
                     AS oldest_at",
     )
-    .fetch_one(connection)
+    .fetch_one(&mut *connection)
     .await?;
+    let leaves = log::size(connection).await?.unsigned_abs();
     let queued = gauges.queued();
     Ok(SpoolStatus {
         batches_queued: number(&row, "batches_queued")?,
@@ -387,7 +398,9 @@ pub(crate) async fn status(connection: &mut SqliteConnection, gauges: &Gauges) -
         topics_parked: number(&row, "topics_parked")?,
         quarantined: number(&row, "quarantined")?,
         notes: number(&row, "notes")?,
-        leaves: number(&row, "leaves")?,
+        batches_dropped: number(&row, "batches_dropped")?,
+        topics_dropped: number(&row, "topics_dropped")?,
+        leaves,
         withheld: number(&row, "withheld")?,
         used_bytes: queued.used_bytes,
         max_bytes: queued.max_bytes,

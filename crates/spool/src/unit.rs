@@ -1,13 +1,11 @@
 //! What is queued at once, and what may happen to it afterwards.
 
-use vernport_audit::Leaf;
 use vernport_crypto::sha256;
-
 use vernport_policy::Sample;
 use vernport_seal::{Recipient, Sealed, Storage};
 use vernport_types::{BatchId, ControllerId, GrantId, MessageId, Reason, Slug, UtcMicros, VehicleAlias};
 
-/// One atomic queueing: all of it is durable, or none.
+/// One atomic queueing: all of it is durable, or none. The evidence of each batch and message is written with it.
 #[derive(Debug)]
 pub struct Unit {
     /// When it is queued.
@@ -16,8 +14,6 @@ pub struct Unit {
     pub batches: Vec<QueuedBatch>,
     /// Messages for fleet topics, in the order of sending.
     pub topics: Vec<QueuedTopic>,
-    /// Evidence of all this.
-    pub leaves: Vec<Leaf>,
     /// How far the sources are done with.
     pub cursors: Vec<Cursor>,
     /// Tool messages that led to it. One that was seen before refuses the unit.
@@ -26,6 +22,8 @@ pub struct Unit {
     pub samples: Vec<Sample>,
     /// What was withheld meanwhile; added to the counts.
     pub withheld: Vec<Withheld>,
+    /// Whether what was withheld since the last such unit is closed with this one: a leaf commits to the counts.
+    pub closes_counts: bool,
 }
 
 impl Unit {
@@ -35,11 +33,38 @@ impl Unit {
             at,
             batches: Vec::new(),
             topics: Vec::new(),
-            leaves: Vec::new(),
             cursors: Vec::new(),
             tool_messages: Vec::new(),
             samples: Vec::new(),
             withheld: Vec::new(),
+            closes_counts: false,
+        }
+    }
+
+    /// Whether it makes others give way where there is no room for it.
+    pub(crate) fn makes_room(&self) -> bool {
+        let mut all = self.batches.iter().map(|b| b.when_full).chain(self.topics.iter().map(|t| t.when_full));
+        all.any(|when_full| when_full != WhenFull::Wait)
+    }
+}
+
+/// What happens to an item when the spool is full. What is parked or in quarantine never gives way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenFull {
+    /// Its source can wait (a tool, a log): the unit is refused and can be offered again. Once it is
+    /// queued it stays.
+    Wait,
+    /// Its source cannot wait (a live bus): what has a lower rank gives way to it, then of the same rank
+    /// messages before envelopes and the oldest first; and it gives way to others.
+    GiveWay(u8),
+}
+
+impl WhenFull {
+    /// As stored: none for what stays.
+    pub(crate) fn rank(self) -> Option<i64> {
+        match self {
+            Self::Wait => None,
+            Self::GiveWay(rank) => Some(rank.into()),
         }
     }
 }
@@ -49,6 +74,8 @@ impl Unit {
 pub struct QueuedBatch {
     /// The opening of the flow it rests on: by this it may be sent, parked or destroyed.
     pub grant: GrantId,
+    /// What happens to it when the spool is full.
+    pub when_full: WhenFull,
     /// The envelope.
     pub sealed: Sealed<Recipient>,
 }
@@ -60,6 +87,8 @@ pub struct QueuedTopic {
     pub controller: ControllerId,
     /// The opening of the flow it rests on.
     pub grant: GrantId,
+    /// What happens to it when the spool is full.
+    pub when_full: WhenFull,
     /// The numbering it belongs to.
     pub stream: Stream,
     /// Its id, the same on every delivery.

@@ -1,9 +1,9 @@
 //! The commit of sealed batches: the moment that counts.
 
-use crate::{Store, StoreError, Write, erasure::Keys};
+use crate::{Store, StoreError, Write, erasure::Keys, partition::month, sql::sql};
 use thiserror::Error;
 use vernport_api::Answer;
-
+use vernport_audit::LeafKind;
 use vernport_types::{BatchId, ControllerId, EpochId, Fate, GrantId, Reason, Slug, UtcMicros};
 
 /// A sealed batch whose signature was verified, ready to commit.
@@ -51,12 +51,6 @@ pub enum CommitError {
     Store(#[from] StoreError),
 }
 
-impl From<sqlx::Error> for CommitError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Store(error.into())
-    }
-}
-
 impl Store {
     /// Commits what may be committed, in one transaction, and answers for each item.
     ///
@@ -83,7 +77,9 @@ impl Store {
         now: UtcMicros,
     ) -> Result<Vec<Answer>, CommitError> {
         let keys = self.make_erasure_keys(controller, items.iter().map(|item| item.epoch), now).await?;
-        let mut commit = Commit { write: self.write().await?, controller, gateway, keys: &keys, now };
+        self.make_partitions(items, now).await?;
+        let mut commit =
+            Commit { write: self.write(controller).await?, controller, gateway, keys: &keys, now };
         let mut answers = Vec::with_capacity(items.len());
         for (at, item) in items.iter().enumerate() {
             answers.push(commit.one(at, item).await?);
@@ -97,7 +93,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Statement`].
     pub async fn count_batches(&self, controller: &ControllerId) -> Result<u64, StoreError> {
-        let (count,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM batch WHERE controller = $1")
+        let (count,): (i64,) = sql("SELECT COUNT(*) FROM batch WHERE controller = $1")
             .bind(controller.as_str())
             .fetch_one(&self.main)
             .await?;
@@ -106,7 +102,7 @@ impl Store {
 }
 
 struct Commit<'a> {
-    write: Write<'a>,
+    write: Write,
     controller: &'a ControllerId,
     gateway: &'a Slug,
     keys: &'a Keys,
@@ -136,16 +132,16 @@ impl Commit<'_> {
             return Err(CommitError::NotOfGrant { item: at });
         }
         let wraps = key.seal(&wraps_place(self.controller, item.batch), &item.wraps);
-        self.insert(item, wraps).await?;
+        self.insert(item, &wraps).await?;
         Ok(Answer::Committed)
     }
 
     async fn seen(&mut self, batch: BatchId) -> Result<Option<Vec<u8>>, StoreError> {
         let row: Option<(Vec<u8>,)> =
-            sqlx::query_as("SELECT envelope_hash FROM batch_seen WHERE controller = $1 AND batch = $2")
+            sql("SELECT envelope_hash FROM batch_seen WHERE controller = $1 AND batch = $2")
                 .bind(self.controller.as_str())
                 .bind(&batch.as_bytes()[..])
-                .fetch_optional(&mut *self.write.transaction)
+                .fetch_optional(&mut self.write.transaction)
                 .await?;
         Ok(row.map(|(hash,)| hash))
     }
@@ -153,10 +149,10 @@ impl Commit<'_> {
     /// The flow of a grant, and why it is closed if it is.
     async fn grant(&mut self, grant: GrantId) -> Result<Option<(Slug, Option<Reason>)>, StoreError> {
         let row: Option<(String, Option<String>)> =
-            sqlx::query_as("SELECT flow, reason FROM flow_grant WHERE controller = $1 AND grant_id = $2")
+            sql("SELECT flow, reason FROM flow_grant WHERE controller = $1 AND grant_id = $2")
                 .bind(self.controller.as_str())
                 .bind(&grant.as_bytes()[..])
-                .fetch_optional(&mut *self.write.transaction)
+                .fetch_optional(&mut self.write.transaction)
                 .await?;
         let Some((flow, reason)) = row else { return Ok(None) };
         let broken = StoreError::Row { table: "flow_grant" };
@@ -170,41 +166,38 @@ impl Commit<'_> {
 
     /// Enters the epoch at its first batch; false if it belongs to another grant or gateway.
     async fn enter_epoch(&mut self, item: &Incoming) -> Result<bool, StoreError> {
-        sqlx::query(
-            "INSERT INTO epoch (controller, epoch, grant_id, gateway, first_at) VALUES ($1, $2, $3, $4, $5)
-             ON CONFLICT DO NOTHING",
-        )
+        sql("INSERT INTO epoch (controller, epoch, grant_id, gateway, first_at) VALUES ($1, $2, $3, $4, $5)
+             ON CONFLICT DO NOTHING")
         .bind(self.controller.as_str())
         .bind(&item.epoch.as_bytes()[..])
         .bind(&item.grant.as_bytes()[..])
         .bind(self.gateway.as_str())
         .bind(self.now.0)
-        .execute(&mut *self.write.transaction)
+        .execute(&mut self.write.transaction)
         .await?;
         let (grant, gateway): (Vec<u8>, String) =
-            sqlx::query_as("SELECT grant_id, gateway FROM epoch WHERE controller = $1 AND epoch = $2")
+            sql("SELECT grant_id, gateway FROM epoch WHERE controller = $1 AND epoch = $2")
                 .bind(self.controller.as_str())
                 .bind(&item.epoch.as_bytes()[..])
-                .fetch_one(&mut *self.write.transaction)
+                .fetch_one(&mut self.write.transaction)
                 .await?;
         Ok(grant == item.grant.as_bytes() && gateway == self.gateway.as_str())
     }
 
-    async fn insert(&mut self, item: &Incoming, wraps: Vec<u8>) -> Result<(), StoreError> {
+    async fn insert(&mut self, item: &Incoming, wraps: &[u8]) -> Result<(), StoreError> {
         let position = self.write.next_position(self.controller).await?;
-        sqlx::query("INSERT INTO batch_seen (controller, batch, envelope_hash) VALUES ($1, $2, $3)")
+        self.write.evidence(LeafKind::Commit, position, &commit_subject(item.batch, &item.envelope_hash));
+        sql("INSERT INTO batch_seen (controller, batch, envelope_hash) VALUES ($1, $2, $3)")
             .bind(self.controller.as_str())
             .bind(&item.batch.as_bytes()[..])
             .bind(&item.envelope_hash[..])
-            .execute(&mut *self.write.transaction)
+            .execute(&mut self.write.transaction)
             .await?;
-        sqlx::query(
-            "INSERT INTO batch (controller, month, batch, position, epoch, flow, gateway, sequence,
+        sql("INSERT INTO batch (controller, month, batch, position, epoch, flow, gateway, sequence,
                                 latest_due, retention_rule, committed_at, envelope, wraps)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
-        )
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)")
         .bind(self.controller.as_str())
-        .bind(month(item.latest_due))
+        .bind(month(item.latest_due, self.now))
         .bind(&item.batch.as_bytes()[..])
         .bind(position)
         .bind(&item.epoch.as_bytes()[..])
@@ -216,33 +209,18 @@ impl Commit<'_> {
         .bind(self.now.0)
         .bind(&item.without_wraps)
         .bind(wraps)
-        .execute(&mut *self.write.transaction)
+        .execute(&mut self.write.transaction)
         .await?;
         Ok(())
     }
 }
 
+/// What a leaf commits to for a batch: what stays known of it when its body is deleted.
+pub(crate) fn commit_subject(batch: BatchId, envelope_hash: &[u8]) -> Vec<u8> {
+    [&batch.as_bytes()[..], envelope_hash].concat()
+}
+
 /// Binds the sealed wraps to their batch.
 pub(crate) fn wraps_place(controller: &ControllerId, batch: BatchId) -> Vec<u8> {
     [b"wraps\0", controller.as_str().as_bytes(), b"\0", batch.as_bytes()].concat()
-}
-
-/// Year times 100 plus month, UTC; times that no calendar has go to the nearest that one has.
-fn month(at: UtcMicros) -> i64 {
-    let nearest = if at.0 < 0 { jiff::Timestamp::MIN } else { jiff::Timestamp::MAX };
-    let at = jiff::Timestamp::from_microsecond(at.0).unwrap_or(nearest).to_zoned(jiff::tz::TimeZone::UTC);
-    i64::from(at.year()) * 100 + i64::from(at.month())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_partition_is_the_calendar_month_of_the_due_time() {
-        assert_eq!(month(UtcMicros(0)), 197_001);
-        assert_eq!(month(UtcMicros(-1)), 196_912);
-        assert_eq!(month(UtcMicros(1_795_132_799_999_999)), 202_611);
-        assert_eq!(month(UtcMicros(i64::MAX)), 999_912);
-    }
 }

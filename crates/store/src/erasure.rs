@@ -2,7 +2,7 @@
 //! central's master key. Without its erasure key the wraps of an epoch are
 //! gone for everybody, also those in a backup of the main database.
 
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, sql::sql};
 use std::collections::HashMap;
 use vernport_crypto::{ErasureKey, random};
 use vernport_types::{ControllerId, EpochId, UtcMicros};
@@ -28,13 +28,11 @@ impl Store {
             // Two commits of one epoch may race: the row that is there first stays.
             if self.wrapped_key(controller, epoch).await?.is_none() {
                 let wrapped = self.master.seal(&place(controller, epoch), &random::<32>());
-                sqlx::query(
-                    "INSERT INTO erasure_key (controller, epoch, wrapped, made_at) VALUES ($1, $2, $3, $4)
-                     ON CONFLICT DO NOTHING",
-                )
+                sql("INSERT INTO erasure_key (controller, epoch, wrapped, made_at) VALUES ($1, $2, $3, $4)
+                     ON CONFLICT DO NOTHING")
                 .bind(controller.as_str())
                 .bind(&epoch.as_bytes()[..])
-                .bind(wrapped)
+                .bind(&wrapped)
                 .bind(now.0)
                 .execute(&self.erasure)
                 .await?;
@@ -63,7 +61,7 @@ impl Store {
         epoch: EpochId,
     ) -> Result<Option<Option<Vec<u8>>>, StoreError> {
         let row: Option<(Option<Vec<u8>>,)> =
-            sqlx::query_as("SELECT wrapped FROM erasure_key WHERE controller = $1 AND epoch = $2")
+            sql("SELECT wrapped FROM erasure_key WHERE controller = $1 AND epoch = $2")
                 .bind(controller.as_str())
                 .bind(&epoch.as_bytes()[..])
                 .fetch_optional(&self.erasure)

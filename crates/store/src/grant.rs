@@ -1,7 +1,11 @@
 //! Grants in the store: each opening of a flow for an asset, whom it is about
 //! and which gateways were told of it.
 
-use crate::{GrantRow, Store, StoreError, Write, bytes, text};
+use crate::{
+    GrantRow, StoreError, Write, bytes,
+    sql::{Transaction, sql},
+    text,
+};
 use std::collections::HashMap;
 use vernport_types::{AssetId, ControllerId, GrantId, Reason, SubjectId, UtcMicros};
 
@@ -9,24 +13,25 @@ const TABLE: &str = "flow_grant";
 
 type Columns = (Vec<u8>, Vec<u8>, String, String, i64, Option<i64>, Option<String>);
 
-impl Store {
-    pub(crate) async fn load_grants(&self, controller: &ControllerId) -> Result<Vec<GrantRow>, StoreError> {
-        let rows: Vec<Columns> = sqlx::query_as(
-            "SELECT grant_id, asset, flow, opening, opened_at, closed_at, reason
-             FROM flow_grant WHERE controller = $1",
-        )
+impl Transaction {
+    pub(crate) async fn load_grants(
+        &mut self,
+        controller: &ControllerId,
+    ) -> Result<Vec<GrantRow>, StoreError> {
+        let rows: Vec<Columns> = sql("SELECT grant_id, asset, flow, opening, opened_at, closed_at, reason
+             FROM flow_grant WHERE controller = $1")
         .bind(controller.as_str())
-        .fetch_all(&self.main)
+        .fetch_all(&mut *self)
         .await?;
         let subjects: Vec<(Vec<u8>, Vec<u8>)> =
-            sqlx::query_as("SELECT grant_id, subject FROM flow_grant_subject WHERE controller = $1")
+            sql("SELECT grant_id, subject FROM flow_grant_subject WHERE controller = $1")
                 .bind(controller.as_str())
-                .fetch_all(&self.main)
+                .fetch_all(&mut *self)
                 .await?;
         let gateways: Vec<(Vec<u8>, String)> =
-            sqlx::query_as("SELECT grant_id, gateway FROM flow_grant_gateway WHERE controller = $1")
+            sql("SELECT grant_id, gateway FROM flow_grant_gateway WHERE controller = $1")
                 .bind(controller.as_str())
-                .fetch_all(&self.main)
+                .fetch_all(&mut *self)
                 .await?;
         let mut grants: HashMap<Vec<u8>, GrantRow> = HashMap::with_capacity(rows.len());
         for row in rows {
@@ -65,46 +70,40 @@ fn grant(row: Columns) -> Result<GrantRow, StoreError> {
     })
 }
 
-impl Write<'_> {
+impl Write {
     /// Enters a new grant, or opens it again under the id it had.
     pub(crate) async fn open_grant(
         &mut self,
         controller: &ControllerId,
         grant: &GrantRow,
     ) -> Result<(), StoreError> {
-        sqlx::query(
-            "INSERT INTO flow_grant (controller, grant_id, asset, flow, opening, opened_at)
+        sql("INSERT INTO flow_grant (controller, grant_id, asset, flow, opening, opened_at)
              VALUES ($1, $2, $3, $4, $5, $6)
-             ON CONFLICT (controller, grant_id) DO UPDATE SET closed_at = NULL, reason = NULL",
-        )
+             ON CONFLICT (controller, grant_id) DO UPDATE SET closed_at = NULL, reason = NULL")
         .bind(controller.as_str())
         .bind(&grant.id.as_bytes()[..])
         .bind(&grant.asset.as_bytes()[..])
         .bind(grant.flow.as_str())
         .bind(&grant.opening)
         .bind(grant.opened_at.0)
-        .execute(&mut *self.transaction)
+        .execute(&mut self.transaction)
         .await?;
         for subject in &grant.subjects {
-            sqlx::query(
-                "INSERT INTO flow_grant_subject (controller, subject, grant_id) VALUES ($1, $2, $3)
-                 ON CONFLICT DO NOTHING",
-            )
+            sql("INSERT INTO flow_grant_subject (controller, subject, grant_id) VALUES ($1, $2, $3)
+                 ON CONFLICT DO NOTHING")
             .bind(controller.as_str())
             .bind(&subject.as_bytes()[..])
             .bind(&grant.id.as_bytes()[..])
-            .execute(&mut *self.transaction)
+            .execute(&mut self.transaction)
             .await?;
         }
         for gateway in &grant.gateways {
-            sqlx::query(
-                "INSERT INTO flow_grant_gateway (controller, gateway, grant_id) VALUES ($1, $2, $3)
-                 ON CONFLICT DO NOTHING",
-            )
+            sql("INSERT INTO flow_grant_gateway (controller, gateway, grant_id) VALUES ($1, $2, $3)
+                 ON CONFLICT DO NOTHING")
             .bind(controller.as_str())
             .bind(gateway.as_str())
             .bind(&grant.id.as_bytes()[..])
-            .execute(&mut *self.transaction)
+            .execute(&mut self.transaction)
             .await?;
         }
         Ok(())

@@ -1,8 +1,11 @@
 //! The ledger and what follows from it: entries, assets, identifiers, grants,
 //! aliases and recipient keys, changed together or not at all.
 
-use crate::{AliasRow, Change, Loaded, NewEntry, RecordedEntry, Store, StoreError, Write, bytes, text};
+use crate::{
+    AliasRow, Change, Loaded, NewEntry, RecordedEntry, Store, StoreError, Write, bytes, sql::sql, text,
+};
 use thiserror::Error;
+use vernport_audit::LeafKind;
 use vernport_crypto::MasterKey;
 use vernport_types::{AssetId, ControllerId, EntryHash, IdentifierKind, UtcMicros, VehicleAlias};
 
@@ -20,12 +23,6 @@ pub enum RecordError {
     Store(#[from] StoreError),
 }
 
-impl From<sqlx::Error> for RecordError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Store(error.into())
-    }
-}
-
 type AliasColumns = (Vec<u8>, String, String, i64, Vec<u8>);
 
 impl Store {
@@ -40,7 +37,7 @@ impl Store {
         change: &Change,
         now: UtcMicros,
     ) -> Result<(), RecordError> {
-        let mut write = self.write().await?;
+        let mut write = self.write(controller).await?;
         for (item, entry) in change.entries.iter().enumerate() {
             let reference = self.reference(controller, &entry.external_ref);
             let sealed = self.master.seal(&entry_place(controller, entry.entry), &entry.json);
@@ -56,15 +53,13 @@ impl Store {
             write.open_grant(controller, grant).await?;
         }
         for (grant, reason) in &change.closed {
-            sqlx::query(
-                "UPDATE flow_grant SET closed_at = COALESCE(closed_at, $3), reason = $4
-                 WHERE controller = $1 AND grant_id = $2",
-            )
+            sql("UPDATE flow_grant SET closed_at = COALESCE(closed_at, $3), reason = $4
+                 WHERE controller = $1 AND grant_id = $2")
             .bind(controller.as_str())
             .bind(&grant.as_bytes()[..])
             .bind(now.0)
             .bind(reason.code())
-            .execute(&mut *write.transaction)
+            .execute(&mut write.transaction)
             .await?;
         }
         for link in &change.links {
@@ -73,16 +68,17 @@ impl Store {
         Ok(write.commit().await?)
     }
 
-    /// Loads a controller's entries, grants and aliases.
+    /// Loads a controller's entries, grants and aliases, all as of one moment.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn load(&self, controller: &ControllerId) -> Result<Loaded, StoreError> {
+        let mut reading = self.main.reading().await?;
         let mut loaded = Loaded::default();
         let rows: Vec<(Vec<u8>, Vec<u8>)> =
-            sqlx::query_as("SELECT entry, sealed FROM entry WHERE controller = $1 ORDER BY position")
+            sql("SELECT entry, sealed FROM entry WHERE controller = $1 ORDER BY position")
                 .bind(controller.as_str())
-                .fetch_all(&self.main)
+                .fetch_all(&mut reading)
                 .await?;
         for (hash, sealed) in rows {
             let entry = EntryHash::from_bytes(bytes("entry", &hash)?);
@@ -92,12 +88,12 @@ impl Store {
                 .map_err(|_| StoreError::Row { table: "entry" })?;
             loaded.entries.push(RecordedEntry { entry, json: json.to_vec() });
         }
-        loaded.grants = self.load_grants(controller).await?;
-        loaded.tips = self.load_tips(controller).await?;
+        loaded.grants = reading.load_grants(controller).await?;
+        loaded.tips = reading.load_tips(controller).await?;
         let rows: Vec<AliasColumns> =
-            sqlx::query_as("SELECT asset, recipient, purpose, year, alias FROM alias WHERE controller = $1")
+            sql("SELECT asset, recipient, purpose, year, alias FROM alias WHERE controller = $1")
                 .bind(controller.as_str())
-                .fetch_all(&self.main)
+                .fetch_all(&mut reading)
                 .await?;
         for (asset, recipient, purpose, year, alias) in rows {
             loaded.aliases.push(AliasRow {
@@ -121,7 +117,7 @@ impl Store {
         entry: &EntryHash,
     ) -> Result<Option<(String, UtcMicros)>, StoreError> {
         let row: Option<(String, i64)> =
-            sqlx::query_as("SELECT kind, recorded_at FROM entry WHERE controller = $1 AND entry = $2")
+            sql("SELECT kind, recorded_at FROM entry WHERE controller = $1 AND entry = $2")
                 .bind(controller.as_str())
                 .bind(&entry.as_bytes()[..])
                 .fetch_optional(&self.main)
@@ -152,7 +148,7 @@ pub(crate) fn entry_place(controller: &ControllerId, entry: EntryHash) -> Vec<u8
     [b"entry\0", controller.as_str().as_bytes(), b"\0", entry.as_bytes()].concat()
 }
 
-impl Write<'_> {
+impl Write {
     /// False if the reference, or the same entry, is there already.
     async fn entry(
         &mut self,
@@ -162,7 +158,7 @@ impl Write<'_> {
         sealed: Vec<u8>,
     ) -> Result<bool, StoreError> {
         let position = self.next_position(controller).await?;
-        let added = sqlx::query(
+        let added = sql(
             "INSERT INTO entry (controller, position, entry, kind, source, reference, recorded_at, sealed)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
         )
@@ -173,18 +169,19 @@ impl Write<'_> {
         .bind(new.source.as_str())
         .bind(&reference[..])
         .bind(new.recorded_at.0)
-        .bind(sealed)
-        .execute(&mut *self.transaction)
+        .bind(&sealed)
+        .execute(&mut self.transaction)
         .await?;
         if let Some(voided) = new.voids {
-            sqlx::query("UPDATE entry SET voided_by = $3 WHERE controller = $1 AND entry = $2")
+            sql("UPDATE entry SET voided_by = $3 WHERE controller = $1 AND entry = $2")
                 .bind(controller.as_str())
                 .bind(&voided.as_bytes()[..])
                 .bind(&new.entry.as_bytes()[..])
-                .execute(&mut *self.transaction)
+                .execute(&mut self.transaction)
                 .await?;
         }
-        Ok(added.rows_affected() == 1)
+        self.evidence(LeafKind::Entry, position, &new.entry.as_bytes()[..]);
+        Ok(added == 1)
     }
 
     /// Assets, identifiers, aliases and recipient keys.
@@ -195,53 +192,45 @@ impl Write<'_> {
         now: UtcMicros,
     ) -> Result<(), StoreError> {
         for asset in &change.assets {
-            sqlx::query(
-                "INSERT INTO asset (controller, asset, first_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
-            )
-            .bind(controller.as_str())
-            .bind(&asset.as_bytes()[..])
-            .bind(now.0)
-            .execute(&mut *self.transaction)
-            .await?;
+            sql("INSERT INTO asset (controller, asset, first_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
+                .bind(controller.as_str())
+                .bind(&asset.as_bytes()[..])
+                .bind(now.0)
+                .execute(&mut self.transaction)
+                .await?;
         }
         for row in &change.identifiers {
-            sqlx::query(
-                "INSERT INTO identifier (controller, blind_index, asset, valid_from, kind, sealed)
-                 VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
-            )
+            sql("INSERT INTO identifier (controller, blind_index, asset, valid_from, kind, sealed)
+                 VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING")
             .bind(controller.as_str())
             .bind(&row.index.as_bytes()[..])
             .bind(&row.asset.as_bytes()[..])
             .bind(row.valid_from.0)
             .bind(kind(row.kind))
-            .bind(&row.sealed)
-            .execute(&mut *self.transaction)
+            .bind(row.sealed.as_deref())
+            .execute(&mut self.transaction)
             .await?;
         }
         for (index, asset, until) in &change.ended_identifiers {
-            sqlx::query(
-                "UPDATE identifier SET valid_until = $4
-                 WHERE controller = $1 AND blind_index = $2 AND asset = $3 AND valid_until IS NULL",
-            )
+            sql("UPDATE identifier SET valid_until = $4
+                 WHERE controller = $1 AND blind_index = $2 AND asset = $3 AND valid_until IS NULL")
             .bind(controller.as_str())
             .bind(&index.as_bytes()[..])
             .bind(&asset.as_bytes()[..])
             .bind(until.0)
-            .execute(&mut *self.transaction)
+            .execute(&mut self.transaction)
             .await?;
         }
         for row in &change.aliases {
-            sqlx::query(
-                "INSERT INTO alias (controller, asset, recipient, purpose, year, alias)
-                 VALUES ($1, $2, $3, $4, $5, $6)",
-            )
+            sql("INSERT INTO alias (controller, asset, recipient, purpose, year, alias)
+                 VALUES ($1, $2, $3, $4, $5, $6)")
             .bind(controller.as_str())
             .bind(&row.asset.as_bytes()[..])
             .bind(row.recipient.as_str())
             .bind(row.purpose.as_str())
             .bind(i64::from(row.year))
             .bind(&row.alias.as_bytes()[..])
-            .execute(&mut *self.transaction)
+            .execute(&mut self.transaction)
             .await?;
         }
         self.recipient_keys(controller, change, now).await
@@ -254,28 +243,24 @@ impl Write<'_> {
         now: UtcMicros,
     ) -> Result<(), StoreError> {
         for row in &change.recipient_keys {
-            sqlx::query(
-                "INSERT INTO recipient_key (controller, key_id, recipient, purpose, active_from)
+            sql("INSERT INTO recipient_key (controller, key_id, recipient, purpose, active_from)
                  VALUES ($1, $2, $3, $4, $5)
-                 ON CONFLICT (controller, key_id) DO UPDATE SET revoked_at = NULL",
-            )
+                 ON CONFLICT (controller, key_id) DO UPDATE SET revoked_at = NULL")
             .bind(controller.as_str())
             .bind(&row.key_id.as_bytes()[..])
             .bind(row.recipient.as_str())
             .bind(row.purpose.as_str())
             .bind(row.active_from.0)
-            .execute(&mut *self.transaction)
+            .execute(&mut self.transaction)
             .await?;
         }
         for key in &change.revoked_keys {
-            sqlx::query(
-                "UPDATE recipient_key SET revoked_at = COALESCE(revoked_at, $3)
-                 WHERE controller = $1 AND key_id = $2",
-            )
+            sql("UPDATE recipient_key SET revoked_at = COALESCE(revoked_at, $3)
+                 WHERE controller = $1 AND key_id = $2")
             .bind(controller.as_str())
             .bind(&key.as_bytes()[..])
             .bind(now.0)
-            .execute(&mut *self.transaction)
+            .execute(&mut self.transaction)
             .await?;
         }
         Ok(())

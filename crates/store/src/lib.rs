@@ -9,90 +9,75 @@
 //! - A withdrawal that committed before wins: whether a grant stands is asked
 //!   in the transaction that commits the batch.
 //! - A read is in the log, durably, before an envelope is handed out.
+//! - No evidence, no record: the leaf of an entry, a commit or a read stands in its own transaction.
 //! - Identifiers of vehicles and ledger entries arrive here sealed.
 //!
-//! The tables and their columns are described in `migrations/`. Statements use
-//! `$1` and plain SQL, so that they mean the same to PostgreSQL.
+//! The databases are SQLite files or databases of PostgreSQL, chosen by their
+//! URLs. Any number of processes may have one and the same PostgreSQL open.
+//! The tables and their columns are described in `migrations/` (SQLite) and
+//! `migrations/postgres/`; statements are written once for both.
 
 mod batch;
 mod change;
 mod erasure;
+mod error;
+mod evidence;
 mod grant;
 mod ledger;
 mod link;
+mod look;
+mod open;
+mod partition;
 mod places;
 mod read;
 mod rewrap;
+mod sql;
+mod witnessed;
 
 pub use batch::{CommitError, Incoming};
 pub use change::{
     AliasRow, Change, GrantRow, IdentifierRow, Loaded, NewEntry, RecipientKeyRow, RecordedEntry,
 };
+pub use error::StoreError;
+pub use evidence::LogHead;
 pub use ledger::RecordError;
 pub use link::LinkRow;
+pub use look::{Look, Recorded, Things};
 pub use places::Place;
 pub use read::{Page, ReadQuery, Released};
 pub use rewrap::Rewrapped;
+pub use witnessed::Witnessed;
 
-use sqlx::{
-    Sqlite, SqlitePool, Transaction,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+use evidence::Pending;
+use open::Database;
+use sql::{Pool, Transaction, sql};
+use sqlx::sqlite::SqliteJournalMode;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    str::FromStr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
-use std::{str::FromStr, time::Duration};
-use thiserror::Error;
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::OwnedMutexGuard;
 use vernport_crypto::MasterKey;
-
-/// How long a statement waits for another process that writes.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
-/// Connections to each database; one of them writes.
-const MAX_CONNECTIONS: u32 = 4;
-
-/// Why the store did not do what was asked.
-#[derive(Debug, Error)]
-pub enum StoreError {
-    /// A URL is not one of SQLite.
-    #[error("the database URL of the {database} database cannot be used: write sqlite://PATH")]
-    Url {
-        /// `main` or `erasure`.
-        database: &'static str,
-    },
-    /// A database cannot be opened or brought to the form this program knows.
-    #[error("the {database} database cannot be opened: check its folder, owner and free space")]
-    Open {
-        /// `main` or `erasure`.
-        database: &'static str,
-        /// What failed.
-        source: sqlx::migrate::MigrateError,
-    },
-    /// A statement failed.
-    #[error("a statement of the store failed")]
-    Statement(#[from] sqlx::Error),
-    /// A row does not have the form that this program writes.
-    #[error("a row of table {table} cannot be read: restore the database from a backup")]
-    Row {
-        /// Which table.
-        table: &'static str,
-    },
-}
-
-impl StoreError {
-    /// Whether another process held the database for too long: asking again helps.
-    pub fn is_busy(&self) -> bool {
-        // SQLITE_BUSY is 5, with extended codes in the high bytes (sqlite.org/rescode.html).
-        let Self::Statement(sqlx::Error::Database(error)) = self else { return false };
-        error.code().and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| code & 0xFF == 5)
-    }
-}
+use vernport_types::ControllerId;
 
 /// Central's two databases.
-#[derive(Debug)]
 pub struct Store {
-    main: SqlitePool,
-    erasure: SqlitePool,
+    main: Pool,
+    erasure: Pool,
     master: MasterKey,
-    /// SQLite has one writer: waiting here is fair and needs no polling.
-    writer: Mutex<()>,
+    /// Who writes next, of those in this process: waiting here is fair, needs no
+    /// polling and no connection. SQLite has one writer, PostgreSQL one for each controller.
+    turns: Mutex<BTreeMap<Option<ControllerId>, Arc<tokio::sync::Mutex<()>>>>,
+    /// Partitions that are known to be there.
+    months: Mutex<BTreeSet<i64>>,
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").finish_non_exhaustive()
+    }
 }
 
 impl Store {
@@ -100,15 +85,31 @@ impl Store {
     /// wraps the erasure keys.
     ///
     /// # Errors
-    /// [`StoreError::Url`] and [`StoreError::Open`].
+    /// [`StoreError::Url`], [`StoreError::SameDatabase`] and [`StoreError::Open`].
     pub async fn open(main_url: &str, erasure_url: &str, master: MasterKey) -> Result<Self, StoreError> {
-        let main = open("main", main_url, SqliteJournalMode::Wal).await?;
-        // A WAL would keep copies of deleted keys until its next checkpoint.
-        let erasure = open("erasure", erasure_url, SqliteJournalMode::Truncate).await?;
-        let broken = |database| move |source| StoreError::Open { database, source };
-        sqlx::migrate!("migrations/main").run(&main).await.map_err(broken("main"))?;
-        sqlx::migrate!("migrations/erasure").run(&erasure).await.map_err(broken("erasure"))?;
-        Ok(Self { main, erasure, master, writer: Mutex::new(()) })
+        if main_url == erasure_url && main_url.starts_with("postgres") {
+            return Err(StoreError::SameDatabase);
+        }
+        let main = Database {
+            name: "main",
+            sqlite: sqlx::migrate!("migrations/main"),
+            sqlite_journal: SqliteJournalMode::Wal,
+            postgres: sqlx::migrate!("migrations/postgres/main"),
+        };
+        let erasure = Database {
+            name: "erasure",
+            sqlite: sqlx::migrate!("migrations/erasure"),
+            // A WAL would keep copies of deleted keys until its next checkpoint.
+            sqlite_journal: SqliteJournalMode::Truncate,
+            postgres: sqlx::migrate!("migrations/postgres/erasure"),
+        };
+        Ok(Self {
+            main: main.open(main_url).await?,
+            erasure: erasure.open(erasure_url).await?,
+            master,
+            turns: Mutex::default(),
+            months: Mutex::default(),
+        })
     }
 
     /// Waits for running statements and closes both databases.
@@ -117,48 +118,70 @@ impl Store {
         self.erasure.close().await;
     }
 
-    /// A transaction on the main database that holds the write lock from its beginning.
-    async fn write(&self) -> Result<Write<'_>, StoreError> {
-        let turn = self.writer.lock().await;
-        let transaction = self.main.begin_with("BEGIN IMMEDIATE").await?;
-        Ok(Write { transaction, _turn: turn })
+    /// A transaction on the main database that is the only one that writes for
+    /// this controller, from its beginning to its end.
+    ///
+    /// SQLite has one writer anyway. In PostgreSQL each such transaction first
+    /// locks the row of its controller. So whoever commits a batch sees every
+    /// withdrawal that committed before, a withdrawal waits for the commits that
+    /// began before it, positions become visible in their order (a reader that
+    /// goes on behind a position misses nothing), and two such transactions
+    /// cannot wait for each other. Each statement of a `READ COMMITTED`
+    /// transaction sees what was committed until it begins, so what is read
+    /// after the lock is what holds.
+    async fn write(&self, controller: &ControllerId) -> Result<Write, StoreError> {
+        let mut write = self.write_aside(Some(controller)).await?;
+        if let Transaction::Postgres(_) = &write.transaction {
+            // Not FOR UPDATE: rows of other transactions may refer to this one meanwhile.
+            let _: (i64,) =
+                sql("SELECT next_position FROM controller WHERE controller = $1 FOR NO KEY UPDATE")
+                    .bind(controller.as_str())
+                    .fetch_one(&mut write.transaction)
+                    .await?;
+        }
+        Ok(write)
+    }
+
+    /// A transaction on the main database that writes beside others: it rests on nothing that they write.
+    async fn write_aside(&self, controller: Option<&ControllerId>) -> Result<Write, StoreError> {
+        let turn = match (&self.main, controller) {
+            (Pool::Sqlite(_), _) => Some(self.turn(None)),
+            (Pool::Postgres(_), Some(controller)) => Some(self.turn(Some(controller))),
+            (Pool::Postgres(_), None) => None,
+        };
+        let turn = match turn {
+            Some(turn) => Some(turn.lock_owned().await),
+            None => None,
+        };
+        let (controller, evidence) = (controller.cloned(), Pending::default());
+        Ok(Write { transaction: self.main.writing().await?, controller, evidence, _turn: turn })
+    }
+
+    fn turn(&self, controller: Option<&ControllerId>) -> Arc<tokio::sync::Mutex<()>> {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(turns.entry(controller.cloned()).or_default())
+    }
+
+    fn months(&self) -> MutexGuard<'_, BTreeSet<i64>> {
+        self.months.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// A write transaction and the turn to write; rolled back when dropped.
-struct Write<'a> {
-    transaction: Transaction<'a, Sqlite>,
-    _turn: MutexGuard<'a, ()>,
+struct Write {
+    transaction: Transaction,
+    controller: Option<ControllerId>,
+    evidence: Pending,
+    _turn: Option<OwnedMutexGuard<()>>,
 }
 
-impl Write<'_> {
-    async fn commit(self) -> Result<(), StoreError> {
-        Ok(self.transaction.commit().await?)
+impl Write {
+    async fn commit(mut self) -> Result<(), StoreError> {
+        if let Some(controller) = self.controller.take() {
+            self.append_evidence(&controller).await?;
+        }
+        self.transaction.commit().await
     }
-}
-
-async fn open(
-    database: &'static str,
-    url: &str,
-    journal: SqliteJournalMode,
-) -> Result<SqlitePool, StoreError> {
-    let wrong = StoreError::Url { database };
-    if !url.starts_with("sqlite:") {
-        return Err(wrong);
-    }
-    let options = SqliteConnectOptions::from_str(url)
-        .map_err(|_| wrong)?
-        .create_if_missing(true)
-        .foreign_keys(true)
-        .journal_mode(journal)
-        .synchronous(SqliteSynchronous::Full)
-        .busy_timeout(BUSY_TIMEOUT)
-        .pragma("secure_delete", "ON");
-    SqlitePoolOptions::new()
-        .max_connections(MAX_CONNECTIONS)
-        .connect_with(sqlx::ConnectOptions::disable_statement_logging(options))
-        .await
-        .map_err(|source| StoreError::Open { database, source: source.into() })
 }
 
 /// Reads a column of `N` bytes.

@@ -1,6 +1,10 @@
 //! Links of stations' segments: each place of each chain once.
 
-use crate::{Store, StoreError, Write, bytes, text};
+use crate::{
+    Store, StoreError, Write, bytes,
+    sql::{Transaction, sql},
+    text,
+};
 use vernport_types::{ControllerId, EntryHash, LinkHash, SegmentId, Slug, UtcMicros};
 
 const TABLE: &str = "link";
@@ -36,11 +40,9 @@ impl Store {
         segment: SegmentId,
         sequence: Option<u64>,
     ) -> Result<Option<LinkRow>, StoreError> {
-        let row: Option<Columns> = sqlx::query_as(
-            "SELECT gateway, segment, sequence, link, entry, refused FROM link
+        let row: Option<Columns> = sql("SELECT gateway, segment, sequence, link, entry, refused FROM link
              WHERE controller = $1 AND gateway = $2 AND segment = $3 AND ($4 IS NULL OR sequence = $4)
-             ORDER BY sequence DESC LIMIT 1",
-        )
+             ORDER BY sequence DESC LIMIT 1")
         .bind(controller.as_str())
         .bind(gateway.as_str())
         .bind(&segment.as_bytes()[..])
@@ -48,19 +50,6 @@ impl Store {
         .fetch_optional(&self.main)
         .await?;
         row.map(read).transpose()
-    }
-
-    /// Of each gateway the link that was merged last.
-    pub(crate) async fn load_tips(&self, controller: &ControllerId) -> Result<Vec<LinkRow>, StoreError> {
-        let rows: Vec<Columns> = sqlx::query_as(
-            "SELECT gateway, segment, sequence, link, entry, refused FROM link
-             WHERE controller = $1 AND position IN
-                 (SELECT MAX(position) FROM link WHERE controller = $1 GROUP BY gateway)",
-        )
-        .bind(controller.as_str())
-        .fetch_all(&self.main)
-        .await?;
-        rows.into_iter().map(read).collect()
     }
 
     /// Whether an entry named an asset before.
@@ -72,12 +61,11 @@ impl Store {
         controller: &ControllerId,
         asset: vernport_types::AssetId,
     ) -> Result<bool, StoreError> {
-        let row: Option<(i64,)> =
-            sqlx::query_as("SELECT first_at FROM asset WHERE controller = $1 AND asset = $2")
-                .bind(controller.as_str())
-                .bind(&asset.as_bytes()[..])
-                .fetch_optional(&self.main)
-                .await?;
+        let row: Option<(i64,)> = sql("SELECT first_at FROM asset WHERE controller = $1 AND asset = $2")
+            .bind(controller.as_str())
+            .bind(&asset.as_bytes()[..])
+            .fetch_optional(&self.main)
+            .await?;
         Ok(row.is_some())
     }
 
@@ -91,15 +79,13 @@ impl Store {
         gateway: &Slug,
         code: &str,
     ) -> Result<(), StoreError> {
-        let mut write = self.write().await?;
-        sqlx::query(
-            "INSERT INTO link_refusal (controller, gateway, code, count) VALUES ($1, $2, $3, 1)
-             ON CONFLICT (controller, gateway, code) DO UPDATE SET count = link_refusal.count + 1",
-        )
+        let mut write = self.write_aside(None).await?;
+        sql("INSERT INTO link_refusal (controller, gateway, code, count) VALUES ($1, $2, $3, 1)
+             ON CONFLICT (controller, gateway, code) DO UPDATE SET count = link_refusal.count + 1")
         .bind(controller.as_str())
         .bind(gateway.as_str())
         .bind(code)
-        .execute(&mut *write.transaction)
+        .execute(&mut write.transaction)
         .await?;
         write.commit().await
     }
@@ -113,14 +99,26 @@ impl Store {
         controller: &ControllerId,
         gateway: &Slug,
     ) -> Result<Vec<(String, u64)>, StoreError> {
-        let rows: Vec<(String, i64)> = sqlx::query_as(
-            "SELECT code, count FROM link_refusal WHERE controller = $1 AND gateway = $2 ORDER BY code",
-        )
-        .bind(controller.as_str())
-        .bind(gateway.as_str())
-        .fetch_all(&self.main)
-        .await?;
+        let rows: Vec<(String, i64)> =
+            sql("SELECT code, count FROM link_refusal WHERE controller = $1 AND gateway = $2 ORDER BY code")
+                .bind(controller.as_str())
+                .bind(gateway.as_str())
+                .fetch_all(&self.main)
+                .await?;
         Ok(rows.into_iter().map(|(code, count)| (code, count.unsigned_abs())).collect())
+    }
+}
+
+impl Transaction {
+    /// Of each gateway the link that was merged last.
+    pub(crate) async fn load_tips(&mut self, controller: &ControllerId) -> Result<Vec<LinkRow>, StoreError> {
+        let rows: Vec<Columns> = sql("SELECT gateway, segment, sequence, link, entry, refused FROM link
+             WHERE controller = $1 AND position IN
+                 (SELECT MAX(position) FROM link WHERE controller = $1 GROUP BY gateway)")
+        .bind(controller.as_str())
+        .fetch_all(self)
+        .await?;
+        rows.into_iter().map(read).collect()
     }
 }
 
@@ -142,7 +140,7 @@ fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-impl Write<'_> {
+impl Write {
     /// Enters a link. Its place must be free.
     pub(crate) async fn enter_link(
         &mut self,
@@ -151,7 +149,7 @@ impl Write<'_> {
         now: UtcMicros,
     ) -> Result<(), StoreError> {
         let position = self.next_position(controller).await?;
-        sqlx::query(
+        sql(
             "INSERT INTO link (controller, gateway, segment, sequence, link, entry, refused, position, merged_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         )
@@ -160,11 +158,11 @@ impl Write<'_> {
         .bind(&row.segment.as_bytes()[..])
         .bind(signed(row.sequence))
         .bind(&row.link.as_bytes()[..])
-        .bind(row.entry.as_ref().map(|entry| entry.as_bytes().to_vec()))
-        .bind(&row.refused)
+        .bind(row.entry.as_ref().map(|entry| &entry.as_bytes()[..]))
+        .bind(row.refused.as_deref())
         .bind(position)
         .bind(now.0)
-        .execute(&mut *self.transaction)
+        .execute(&mut self.transaction)
         .await?;
         Ok(())
     }

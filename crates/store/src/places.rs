@@ -1,7 +1,7 @@
 //! Controllers, their sites, stations and gateways, and the numbers that must
 //! never be given twice: positions and head sequences.
 
-use crate::{Store, StoreError, Write};
+use crate::{Store, StoreError, Write, sql::sql};
 use vernport_types::{ControllerId, Slug};
 
 /// A gateway and where it stands.
@@ -23,13 +23,11 @@ impl Store {
     /// # Errors
     /// [`StoreError::Statement`].
     pub async fn add_controller(&self, controller: &ControllerId) -> Result<(), StoreError> {
-        let mut write = self.write().await?;
-        sqlx::query(
-            "INSERT INTO controller (controller, next_position) VALUES ($1, 1) ON CONFLICT DO NOTHING",
-        )
-        .bind(controller.as_str())
-        .execute(&mut *write.transaction)
-        .await?;
+        let mut write = self.write_aside(None).await?;
+        sql("INSERT INTO controller (controller, next_position) VALUES ($1, 1) ON CONFLICT DO NOTHING")
+            .bind(controller.as_str())
+            .execute(&mut write.transaction)
+            .await?;
         write.commit().await
     }
 
@@ -44,39 +42,35 @@ impl Store {
         gateway: &Slug,
         count: u32,
     ) -> Result<u64, StoreError> {
-        let mut write = self.write().await?;
-        let (after,): (i64,) = sqlx::query_as(
-            "UPDATE gateway SET head_sequence = head_sequence + $3
-             WHERE controller = $1 AND gateway = $2 RETURNING head_sequence",
-        )
+        let mut write = self.write_aside(None).await?;
+        let (after,): (i64,) = sql("UPDATE gateway SET head_sequence = head_sequence + $3
+             WHERE controller = $1 AND gateway = $2 RETURNING head_sequence")
         .bind(controller.as_str())
         .bind(gateway.as_str())
         .bind(i64::from(count))
-        .fetch_one(&mut *write.transaction)
+        .fetch_one(&mut write.transaction)
         .await?;
         write.commit().await?;
         u64::try_from(after - i64::from(count)).map_err(|_| StoreError::Row { table: "gateway" })
     }
 }
 
-impl Write<'_> {
+impl Write {
     /// Enters a gateway with its site and station, or moves it there.
     pub(crate) async fn place(&mut self, controller: &ControllerId, place: &Place) -> Result<(), StoreError> {
         let (controller, site, station) = (controller.as_str(), place.site.as_str(), place.station.as_str());
-        sqlx::query("INSERT INTO site (controller, site) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+        sql("INSERT INTO site (controller, site) VALUES ($1, $2) ON CONFLICT DO NOTHING")
             .bind(controller)
             .bind(site)
-            .execute(&mut *self.transaction)
+            .execute(&mut self.transaction)
             .await?;
-        sqlx::query(
-            "INSERT INTO station (controller, site, station) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
-        )
-        .bind(controller)
-        .bind(site)
-        .bind(station)
-        .execute(&mut *self.transaction)
-        .await?;
-        sqlx::query(
+        sql("INSERT INTO station (controller, site, station) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
+            .bind(controller)
+            .bind(site)
+            .bind(station)
+            .execute(&mut self.transaction)
+            .await?;
+        sql(
             "INSERT INTO gateway (controller, gateway, site, station, device_key, head_sequence)
              VALUES ($1, $2, $3, $4, $5, 0)
              ON CONFLICT (controller, gateway)
@@ -87,19 +81,17 @@ impl Write<'_> {
         .bind(site)
         .bind(station)
         .bind(&place.device_key[..])
-        .execute(&mut *self.transaction)
+        .execute(&mut self.transaction)
         .await?;
         Ok(())
     }
 
     /// Takes the next position of a controller. Positions order everything that it records.
     pub(crate) async fn next_position(&mut self, controller: &ControllerId) -> Result<i64, StoreError> {
-        let (next,): (i64,) = sqlx::query_as(
-            "UPDATE controller SET next_position = next_position + 1
-             WHERE controller = $1 RETURNING next_position",
-        )
+        let (next,): (i64,) = sql("UPDATE controller SET next_position = next_position + 1
+             WHERE controller = $1 RETURNING next_position")
         .bind(controller.as_str())
-        .fetch_one(&mut *self.transaction)
+        .fetch_one(&mut self.transaction)
         .await?;
         Ok(next - 1)
     }

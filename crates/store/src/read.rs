@@ -1,7 +1,12 @@
 //! Reads of sealed batches by recipients, logged before they are answered.
 
-use crate::{Store, StoreError, Write, batch::wraps_place, bytes};
-use sqlx::QueryBuilder;
+use crate::{
+    Store, StoreError, Write,
+    batch::wraps_place,
+    bytes,
+    sql::{Statement, composed, sql},
+};
+use vernport_audit::LeafKind;
 use vernport_types::{BatchId, ControllerId, EpochId, GrantId, KeyId, Slug, UtcMicros};
 
 /// A read.
@@ -68,11 +73,11 @@ impl Store {
         query: &ReadQuery<'_>,
         usable: impl Fn(GrantId) -> bool,
     ) -> Result<Option<Page>, StoreError> {
-        let mut write = self.write().await?;
+        let mut write = self.write(query.controller).await?;
         if !write.is_active(query).await? {
             return Ok(None);
         }
-        let rows: Vec<Row> = select(query).build_query_as().fetch_all(&mut *write.transaction).await?;
+        let rows: Vec<Row> = select(query).fetch_all(&mut write.transaction).await?;
         let mut page = Page { batches: Vec::with_capacity(rows.len()), last: None };
         for row in rows {
             page.last = Some(row.position);
@@ -88,11 +93,11 @@ impl Store {
             page.batches.push(Released { without_wraps: row.envelope, wraps: wraps.to_vec() });
         }
         let position = write.next_position(query.controller).await?;
-        sqlx::query(
-            "INSERT INTO read_log (controller, position, recipient, task, key_id, purpose, read_at,
+        let last = page.last.unwrap_or(query.after);
+        let batches = i64::try_from(page.batches.len()).unwrap_or(i64::MAX);
+        sql("INSERT INTO read_log (controller, position, recipient, task, key_id, purpose, read_at,
                                    after_position, last_position, batches)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-        )
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)")
         .bind(query.controller.as_str())
         .bind(position)
         .bind(query.recipient.as_str())
@@ -101,18 +106,29 @@ impl Store {
         .bind(query.purpose.as_str())
         .bind(query.now.0)
         .bind(query.after)
-        .bind(page.last.unwrap_or(query.after))
-        .bind(i64::try_from(page.batches.len()).unwrap_or(i64::MAX))
-        .execute(&mut *write.transaction)
+        .bind(last)
+        .bind(batches)
+        .execute(&mut write.transaction)
         .await?;
+        let numbers = [query.now.0, query.after, last, batches];
+        let words = [query.recipient.as_str(), query.task.as_str(), query.purpose.as_str()];
+        write.evidence(LeafKind::Read, position, &read_subject(words, &query.key_id.as_bytes()[..], numbers));
         write.commit().await?;
         Ok(Some(page))
     }
 }
 
-impl Write<'_> {
+/// What a leaf commits to for a read: its row, word by word. Slugs have no line end.
+pub(crate) fn read_subject(words: [&str; 3], key_id: &[u8], numbers: [i64; 4]) -> Vec<u8> {
+    let mut subject = words.map(|word| format!("{word}\n")).concat().into_bytes();
+    subject.extend_from_slice(key_id);
+    numbers.iter().for_each(|number| subject.extend_from_slice(&number.to_be_bytes()));
+    subject
+}
+
+impl Write {
     async fn is_active(&mut self, query: &ReadQuery<'_>) -> Result<bool, StoreError> {
-        let (count,): (i64,) = sqlx::query_as(
+        let (count,): (i64,) = sql(
             "SELECT COUNT(*) FROM recipient_key
              WHERE controller = $1 AND key_id = $2 AND recipient = $3 AND purpose = $4 AND revoked_at IS NULL",
         )
@@ -120,26 +136,27 @@ impl Write<'_> {
         .bind(&query.key_id.as_bytes()[..])
         .bind(query.recipient.as_str())
         .bind(query.purpose.as_str())
-        .fetch_one(&mut *self.transaction)
+        .fetch_one(&mut self.transaction)
         .await?;
         Ok(count > 0)
     }
 }
 
-fn select(query: &ReadQuery<'_>) -> QueryBuilder<sqlx::Sqlite> {
-    let mut select = QueryBuilder::new(
+fn select<'q>(query: &'q ReadQuery<'_>) -> Statement<'q> {
+    // $1 to $4 are the other values.
+    let flows: Vec<String> = (5..5 + query.flows.len()).map(|place| format!("${place}")).collect();
+    let text = format!(
         "SELECT batch.position, batch.batch, batch.epoch, epoch.grant_id, batch.envelope, batch.wraps
          FROM batch JOIN epoch ON epoch.controller = batch.controller AND epoch.epoch = batch.epoch
-         WHERE batch.controller = ",
+         WHERE batch.controller = $1 AND batch.position > $2 AND batch.latest_due > $3
+           AND batch.flow IN ({})
+         ORDER BY batch.position LIMIT $4",
+        flows.join(", "),
     );
-    select.push_bind(query.controller.as_str().to_owned());
-    select.push(" AND batch.position > ").push_bind(query.after);
-    select.push(" AND batch.latest_due > ").push_bind(query.now.0);
-    select.push(" AND batch.flow IN (");
-    let mut flows = select.separated(", ");
-    for flow in query.flows {
-        flows.push_bind(flow.as_str().to_owned());
-    }
-    select.push(") ORDER BY batch.position LIMIT ").push_bind(i64::from(query.limit));
-    select
+    let statement = composed(text)
+        .bind(query.controller.as_str())
+        .bind(query.after)
+        .bind(query.now.0)
+        .bind(i64::from(query.limit));
+    query.flows.iter().fold(statement, |statement, flow| statement.bind(flow.as_str()))
 }

@@ -3,7 +3,7 @@
 //! Row by row and with nobody else at work. What is under the new key already is
 //! passed over, so that an interrupted run is simply done again.
 
-use crate::{Store, StoreError, bytes, erasure, ledger};
+use crate::{Store, StoreError, bytes, erasure, ledger, sql::sql};
 use vernport_crypto::{MasterKey, OpenError, Zeroizing};
 use vernport_types::{ControllerId, EntryHash, EpochId};
 
@@ -36,9 +36,7 @@ impl Store {
     ) -> Result<Rewrapped, StoreError> {
         let mut done = Rewrapped::default();
         let controllers: Vec<(String,)> =
-            sqlx::query_as("SELECT controller FROM controller ORDER BY controller")
-                .fetch_all(&self.main)
-                .await?;
+            sql("SELECT controller FROM controller ORDER BY controller").fetch_all(&self.main).await?;
         for (controller,) in &controllers {
             let controller = crate::text("controller", controller)?;
             done.entries += self.rewrap_entries(&controller, new, &external_ref).await?;
@@ -56,10 +54,8 @@ impl Store {
         let broken = || StoreError::Row { table: "entry" };
         let (mut done, mut after) = (0, i64::MIN);
         loop {
-            let rows: Vec<EntryColumns> = sqlx::query_as(
-                "SELECT position, entry, sealed FROM entry
-                 WHERE controller = $1 AND position > $2 ORDER BY position LIMIT $3",
-            )
+            let rows: Vec<EntryColumns> = sql("SELECT position, entry, sealed FROM entry
+                 WHERE controller = $1 AND position > $2 ORDER BY position LIMIT $3")
             .bind(controller.as_str())
             .bind(after)
             .bind(PAGE)
@@ -67,23 +63,22 @@ impl Store {
             .await?;
             let Some((last, ..)) = rows.last() else { return Ok(done) };
             after = *last;
-            let mut write = self.write().await?;
+            let mut write = self.write(controller).await?;
             for (position, entry, sealed) in rows {
                 let place = ledger::entry_place(controller, EntryHash::from_bytes(bytes("entry", &entry)?));
                 let Some(plain) = under_old(&self.master, new, &place, &sealed).map_err(|_| broken())? else {
                     continue;
                 };
+                let sealed = new.seal(&place, &plain);
                 let reference = external_ref(&plain).ok_or_else(broken)?;
                 let reference = ledger::reference(new, controller, &reference);
-                sqlx::query(
-                    "UPDATE entry SET sealed = $3, reference = $4 WHERE controller = $1 AND position = $2",
-                )
-                .bind(controller.as_str())
-                .bind(position)
-                .bind(new.seal(&place, &plain))
-                .bind(&reference[..])
-                .execute(&mut *write.transaction)
-                .await?;
+                sql("UPDATE entry SET sealed = $3, reference = $4 WHERE controller = $1 AND position = $2")
+                    .bind(controller.as_str())
+                    .bind(position)
+                    .bind(&sealed)
+                    .bind(&reference[..])
+                    .execute(&mut write.transaction)
+                    .await?;
                 done += 1;
             }
             write.commit().await?;
@@ -98,18 +93,16 @@ impl Store {
         let broken = || StoreError::Row { table: "erasure_key" };
         let (mut done, mut after) = (0, Vec::new());
         loop {
-            let rows: Vec<(Vec<u8>, Vec<u8>)> = sqlx::query_as(
-                "SELECT epoch, wrapped FROM erasure_key
-                 WHERE controller = $1 AND epoch > $2 AND wrapped IS NOT NULL ORDER BY epoch LIMIT $3",
-            )
+            let rows: Vec<(Vec<u8>, Vec<u8>)> = sql("SELECT epoch, wrapped FROM erasure_key
+                 WHERE controller = $1 AND epoch > $2 AND wrapped IS NOT NULL ORDER BY epoch LIMIT $3")
             .bind(controller.as_str())
-            .bind(&after)
+            .bind(&after[..])
             .bind(PAGE)
             .fetch_all(&self.erasure)
             .await?;
             let Some((last, _)) = rows.last() else { return Ok(done) };
             after.clone_from(last);
-            let mut transaction = self.erasure.begin().await?;
+            let mut transaction = self.erasure.writing().await?;
             for (epoch, wrapped) in rows {
                 let id = EpochId::from_bytes(bytes("erasure_key", &epoch)?);
                 let place = erasure::place(controller, id);
@@ -117,15 +110,14 @@ impl Store {
                 else {
                     continue;
                 };
+                let sealed = new.seal(&place, &plain);
                 // A key that is erased meanwhile stays erased.
-                sqlx::query(
-                    "UPDATE erasure_key SET wrapped = $3
-                     WHERE controller = $1 AND epoch = $2 AND wrapped IS NOT NULL",
-                )
+                sql("UPDATE erasure_key SET wrapped = $3
+                     WHERE controller = $1 AND epoch = $2 AND wrapped IS NOT NULL")
                 .bind(controller.as_str())
-                .bind(&epoch)
-                .bind(new.seal(&place, &plain))
-                .execute(&mut *transaction)
+                .bind(&epoch[..])
+                .bind(&sealed)
+                .execute(&mut transaction)
                 .await?;
                 done += 1;
             }

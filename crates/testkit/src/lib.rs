@@ -1,5 +1,5 @@
 //! What tests and benches share: a certificate authority, captured logs,
-//! canaries.
+//! canaries, a PostgreSQL.
 //!
 //! Nothing that ships depends on this crate. Its functions panic where a test
 //! could not go on anyway.
@@ -7,3 +7,4 @@
 pub mod canary;
 pub mod logs;
 pub mod pki;
+pub mod postgres;

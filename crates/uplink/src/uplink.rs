@@ -5,7 +5,7 @@ use std::time::Duration;
 use thiserror::Error;
 use vernport_api::{
     BatchAnswer, BatchAnswers, Feed, FeedNonce, FeedRequest, MAX_WAIT_MS, PATH_BATCHES, PATH_FEED,
-    PATH_SEGMENTS, SegmentAnswer, SegmentRequest,
+    PATH_SEGMENTS, PATH_WITNESS, SegmentAnswer, SegmentRequest, WitnessAnswer, WitnessRequest,
     batch::{self, EncodeError},
 };
 
@@ -47,6 +47,13 @@ pub enum FeedError {
     State(#[from] StateError),
 }
 
+impl FeedError {
+    /// When central asked to be called again.
+    pub fn retry_after(&self) -> Option<Duration> {
+        if let Self::Call(error) = self { error.retry_after() } else { None }
+    }
+}
+
 /// A gateway's connection to central. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Uplink {
@@ -61,6 +68,15 @@ impl Uplink {
     /// [`SetupError`] for an address that is none.
     pub fn new(config: &Config, gateway: Slug, tls: rustls::ClientConfig) -> Result<Self, SetupError> {
         Http::new(config, tls).map(|http| Self { http, gateway })
+    }
+
+    /// Leaves the connection there is, for this uplink and its clones: after a sleep the other side may
+    /// have forgotten it, and finding that out takes longer than a new one.
+    ///
+    /// # Errors
+    /// [`SetupError::Client`]; then all goes on over the old one.
+    pub fn reconnect(&self) -> Result<(), SetupError> {
+        self.http.reconnect()
     }
 
     /// Delivers as many of `batches`, from the first on, as one call holds
@@ -100,6 +116,14 @@ impl Uplink {
         self.http.post(PATH_SEGMENTS, request, Duration::ZERO, MAX_ANSWERS_BYTES).await
     }
 
+    /// Shows the head of this gateway's log, and is shown central's. Nothing in the answer is checked here.
+    ///
+    /// # Errors
+    /// [`CallError`]; showing it again is harmless.
+    pub async fn witness(&self, request: &WitnessRequest) -> Result<WitnessAnswer, CallError> {
+        self.http.post(PATH_WITNESS, request, Duration::ZERO, MAX_ANSWERS_BYTES).await
+    }
+
     /// Asks for the state of central and checks it. `nonce` is drawn anew for each call; `known` is the hash of the
     /// snapshot in effect here; central answers at once where it has another, else after `wait`
     /// (at most [`MAX_WAIT_MS`]).
@@ -115,7 +139,7 @@ impl Uplink {
     ) -> Result<Feed, FeedError> {
         let wait_ms = u32::try_from(wait.as_millis()).unwrap_or(u32::MAX).min(MAX_WAIT_MS);
         let nonce = FeedNonce(nonce);
-        let question = FeedRequest { gateway: self.gateway.clone(), nonce, known, wait_ms };
+        let question = FeedRequest { gateway: self.gateway.clone(), nonce, known, wait_ms, notices: true };
         let patience = Duration::from_millis(wait_ms.into());
         let feed = self.http.post(PATH_FEED, &question, patience, MAX_FEED_BYTES).await?;
         guard.check(&feed, &self.gateway, nonce, known)?;

@@ -14,7 +14,7 @@ struct Need {
     package: &'static str,
 }
 
-const NEEDS: [Need; 6] = [
+const NEEDS: [Need; 7] = [
     Need { program: "cc", package: "gcc" },
     // libFuzzer, for the fuzz targets.
     Need { program: "c++", package: "g++" },
@@ -23,6 +23,8 @@ const NEEDS: [Need; 6] = [
     Need { program: "candump", package: "can-utils" },
     // The kernel's J1939 in the suite `vcan`.
     Need { program: "python3", package: "python3" },
+    // Debian has its server beside the path, and this on it. Tests start their own cluster.
+    Need { program: "pg_lsclusters", package: "postgresql" },
 ];
 
 /// Installs what is missing, without asking.

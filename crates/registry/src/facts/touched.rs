@@ -2,7 +2,7 @@
 //! computed again for those assets only.
 
 use super::Facts;
-use crate::{Event, ReceiptCode, Whom, WithdrawalScope};
+use crate::{Event, ReceiptCode, Text, Whom, WithdrawalScope};
 use std::collections::BTreeSet;
 use vernport_types::{AssetId, EntryHash, OrderId, SubjectId};
 
@@ -21,6 +21,23 @@ impl Touched {
         Self::Assets(BTreeSet::new())
     }
 
+    /// The assets of either.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Assets(mut one), Self::Assets(other)) => {
+                one.extend(other);
+                Self::Assets(one)
+            }
+            _ => Self::All,
+        }
+    }
+
+    /// Whether the grants of no asset may change.
+    pub fn is_empty(&self) -> bool {
+        matches!(self, Self::Assets(assets) if assets.is_empty())
+    }
+
     /// Whether the grants of an asset may change.
     pub fn includes(&self, asset: AssetId) -> bool {
         match self {
@@ -34,6 +51,7 @@ impl Touched {
 #[derive(Debug, Clone)]
 pub(crate) enum About {
     Everything,
+    Notice(Text),
     Nothing,
     Assets(Vec<AssetId>),
     Subjects(Vec<SubjectId>),
@@ -56,8 +74,8 @@ pub(crate) enum About {
 impl About {
     pub(crate) fn of(event: &Event) -> Self {
         match event {
-            Event::NoticeServed(_)
-            | Event::GatewayEnrolled(_)
+            Event::NoticeServed(served) => Self::Notice(served.notice.clone()),
+            Event::GatewayEnrolled(_)
             | Event::EnrolmentEnded(_)
             | Event::RecipientKeyActivated(_)
             | Event::RecipientKeyRevoked(_) => Self::Everything,
@@ -112,8 +130,9 @@ impl About {
 }
 
 impl Facts {
-    /// The assets that an entry is about, now that it is filed.
-    pub(super) fn touched_by(&self, entry: &EntryHash) -> Touched {
+    /// The assets whose grants an entry of this ledger may change: when it is
+    /// filed, and when time reaches one of its moments.
+    pub fn touched_by(&self, entry: &EntryHash) -> Touched {
         // A chain of references has three links at most: a voiding, what became
         // of an objection, the objection.
         let about_of = |entry| self.log.get(entry).map(|logged| &logged.about);
@@ -125,7 +144,9 @@ impl Facts {
         }
         let assets = match about {
             None | Some(About::Nothing | About::Hold) => Vec::new(),
-            Some(About::Everything | About::Entry(_) | About::Voids(_)) => return Touched::All,
+            Some(About::Everything | About::Notice(_) | About::Entry(_) | About::Voids(_)) => {
+                return Touched::All;
+            }
             Some(About::Assets(assets) | About::Disclosure(assets)) => assets.clone(),
             Some(About::Subjects(subjects)) => {
                 subjects.iter().flat_map(|subject| self.assets_of(*subject)).collect()
@@ -142,6 +163,19 @@ impl Facts {
         };
         let all_ids = assets.into_iter().flat_map(|asset| self.assets.members(asset, &self.voids));
         Touched::Assets(all_ids.collect())
+    }
+
+    /// The notice, with its version, that an entry served.
+    pub fn notice_of(&self, entry: &EntryHash) -> Option<&Text> {
+        match self.log.get(entry).map(|logged| &logged.about) {
+            Some(About::Notice(notice)) => Some(notice),
+            _ => None,
+        }
+    }
+
+    /// One asset, by every id that it has.
+    pub fn touched_asset(&self, asset: AssetId) -> Touched {
+        Touched::Assets(self.assets.members(asset, &self.voids).into_iter().collect())
     }
 
     /// The assets that a person was ever linked to.
