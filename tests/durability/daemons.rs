@@ -59,6 +59,17 @@ impl Daemon {
     /// Starts it; what it logs goes to the end of `log`. Where `synced` is given, its disk keeps copies
     /// there of what was synced.
     pub(crate) fn start(name: &str, config: &Path, log: &Path, synced: Option<&Path>) -> Result<Self> {
+        Self::start_with(name, config, log, synced, &[])
+    }
+
+    /// The same, with paths in its environment.
+    pub(crate) fn start_with(
+        name: &str,
+        config: &Path,
+        log: &Path,
+        synced: Option<&Path>,
+        with: &[(&str, &Path)],
+    ) -> Result<Self> {
         let log = File::options().create(true).append(true).open(log)?;
         let mut command = Command::new(built()?.join(name));
         if let Some(folder) = synced {
@@ -67,6 +78,7 @@ impl Daemon {
         let child = command
             .args(["run", "--config"])
             .arg(config)
+            .envs(with.iter().copied())
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)

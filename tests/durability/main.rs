@@ -17,4 +17,5 @@ mod opened;
 #[allow(dead_code, reason = "the suite pipeline uses the rest")]
 #[path = "../pipeline/truck.rs"]
 mod truck;
+mod units;
 mod withdrawal;

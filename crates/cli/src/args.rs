@@ -4,12 +4,14 @@ mod audit;
 mod counter;
 mod dbc;
 mod explain;
+mod keys;
 mod station;
 
 pub use audit::{Audit, AuditExport, AuditFsck, AuditProve, AuditVerify, LogPlace};
 pub use counter::{Consent, Consented, Ledger, Order, Registrar, Vehicle};
 pub use dbc::Dbc;
 pub use explain::{Explain, ExplainAudience, ReadFrom, Recognised};
+pub use keys::{Keys, KeysBackup, KeysCheck, KeysNew, KeysOf, KeysRestore, KeysRotate, RotateRecipient};
 pub use station::{MaybeVehicle, Station, StationOrder, StationSaid, Switch};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -67,6 +69,9 @@ pub enum Command {
     Dbc(Dbc),
     /// Make certificates, keys and configurations for a developer's machine
     Init(Init),
+    /// Make, change, keep safe and look over keys
+    #[command(subcommand)]
+    Keys(Keys),
     /// Run a simulated vehicle on a bus until Ctrl-C, and say what it sent and heard
     Sim(Sim),
 }

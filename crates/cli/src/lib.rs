@@ -12,6 +12,7 @@ pub mod dev;
 mod effect;
 pub mod explain;
 pub mod init;
+pub mod keys;
 pub mod ledger;
 pub mod order;
 pub mod registrar;
@@ -45,6 +46,7 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Bundle(args) => bundle::run(&args),
         Command::Dbc(args) => dbc::run(&args),
         Command::Init(args) => init::run(&args),
+        Command::Keys(args) => keys::run(args).await,
         Command::Sim(args) => sim::run(&args).await,
     }
 }

@@ -32,6 +32,7 @@ mod settle;
 mod source;
 pub mod station;
 mod status;
+pub mod storage;
 mod tally;
 mod tools;
 mod wants;

@@ -7,7 +7,10 @@ use crate::{
 };
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 use tokio::sync::Notify;
 use vernport_canbus::Counters;
@@ -20,6 +23,8 @@ use vernport_types::Stamp;
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
     pub(crate) tally: Arc<Mutex<Tally>>,
+    /// Turns of the loop that decides and queues; it turns while nothing happens, too.
+    pub(crate) turns: AtomicU64,
     /// Rung when something was queued or resumed.
     pub(crate) queued: Notify,
     first_head: Notify,
@@ -71,6 +76,11 @@ impl Shared {
             }
             heard.await;
         }
+    }
+
+    /// The loop that decides and queues goes round.
+    pub(crate) fn turn(&self) {
+        self.turns.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn central_failed(&self) {

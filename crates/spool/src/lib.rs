@@ -44,7 +44,7 @@ pub use config::Config;
 pub use error::{OpenError, QueueError, ReadError, SettleError};
 pub use evidence::{KeptCheckpoint, LogHead};
 pub use inspect::{Inspect, InspectError, Leaves, QueuedEvidence};
-pub use read::{HeldGrant, Note, Page, SpoolStatus, StoredBatch, StoredTopic};
+pub use read::{HeldGrant, Note, Page, SpoolStatus, StoredBatch, StoredMessage, StoredTopic};
 pub use spool::Spool;
 pub use unit::{
     Cursor, Item, Queued, QueuedBatch, QueuedTopic, Settlement, Stream, ToolMessage, Unit, WhenFull, Withheld,

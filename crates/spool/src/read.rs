@@ -70,6 +70,17 @@ pub struct StoredTopic {
     pub sealed: Sealed<Storage>,
 }
 
+/// A fleet message that waits or is parked, without its place in a stream.
+#[derive(Debug)]
+pub struct StoredMessage {
+    /// Its place in the queue.
+    pub row: i64,
+    /// Its id.
+    pub message: MessageId,
+    /// Topic and payload, under the storage key.
+    pub sealed: Sealed<Storage>,
+}
+
 /// A grant that something waits under, if only in quarantine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HeldGrant {
@@ -212,6 +223,36 @@ pub(crate) async fn topics(
                         queued_at: UtcMicros(row.try_get("queued_at")?),
                         sealed,
                     }),
+                    Err(_) => bad.push((Item::Topic(message), Change::Damaged("not a sealed message"))),
+                }
+            }
+        }
+    }
+    Ok((good, bad))
+}
+
+pub(crate) async fn messages(
+    connection: &mut SqliteConnection,
+    page: Page,
+) -> sqlx::Result<(Vec<StoredMessage>, Vec<Damaged>)> {
+    let mut rows = sqlx::query(
+        "SELECT row, id, digest, sealed FROM topic WHERE problem IS NULL AND row > ? ORDER BY row LIMIT ?",
+    )
+    .bind(page.after)
+    .bind(i64::from(page.max_items))
+    .fetch(connection);
+    let (mut good, mut bad, mut total_bytes) = (Vec::new(), Vec::new(), 0);
+    while let Some(row) = rows.try_next().await? {
+        let message = MessageId::from_bytes(fixed(&row, "id")?);
+        match sealed_bytes(&row)? {
+            Err(problem) => bad.push((Item::Topic(message), Change::Damaged(problem))),
+            Ok(bytes) => {
+                total_bytes += bytes.len() as u64;
+                if total_bytes > page.max_bytes && !good.is_empty() {
+                    break;
+                }
+                match reload_storage(bytes) {
+                    Ok(sealed) => good.push(StoredMessage { row: row.try_get("row")?, message, sealed }),
                     Err(_) => bad.push((Item::Topic(message), Change::Damaged("not a sealed message"))),
                 }
             }

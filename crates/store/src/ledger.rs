@@ -6,6 +6,7 @@ use crate::{
 };
 use thiserror::Error;
 use vernport_audit::LeafKind;
+use vernport_crypto::MasterKey;
 use vernport_types::{AssetId, ControllerId, EntryHash, IdentifierKind, UtcMicros, VehicleAlias};
 
 /// Why a change was not recorded.
@@ -125,9 +126,7 @@ impl Store {
     }
 
     fn reference(&self, controller: &ControllerId, external_ref: &str) -> [u8; 32] {
-        self.master.index(
-            &[b"external-ref\0", controller.as_str().as_bytes(), b"\0", external_ref.as_bytes()].concat(),
-        )
+        reference(&self.master, controller, external_ref)
     }
 }
 
@@ -139,7 +138,13 @@ fn kind(kind: IdentifierKind) -> &'static str {
     }
 }
 
-fn entry_place(controller: &ControllerId, entry: EntryHash) -> Vec<u8> {
+/// The keyed hash that stands for a source's own reference.
+pub(crate) fn reference(master: &MasterKey, controller: &ControllerId, external_ref: &str) -> [u8; 32] {
+    master
+        .index(&[b"external-ref\0", controller.as_str().as_bytes(), b"\0", external_ref.as_bytes()].concat())
+}
+
+pub(crate) fn entry_place(controller: &ControllerId, entry: EntryHash) -> Vec<u8> {
     [b"entry\0", controller.as_str().as_bytes(), b"\0", entry.as_bytes()].concat()
 }
 

@@ -30,6 +30,7 @@ mod open;
 mod partition;
 mod places;
 mod read;
+mod rewrap;
 mod sql;
 mod witnessed;
 
@@ -44,6 +45,7 @@ pub use link::LinkRow;
 pub use look::{Look, Recorded, Things};
 pub use places::Place;
 pub use read::{Page, ReadQuery, Released};
+pub use rewrap::Rewrapped;
 pub use witnessed::Witnessed;
 
 use evidence::Pending;
