@@ -4,6 +4,7 @@
 use crate::{
     StartError,
     book::{Book, Changes, Draft},
+    cache::{ATTEMPTS, LoadError, NotAdopted, overtaken},
     chain,
     deps::ControllerDeps,
     feed::Watch,
@@ -13,14 +14,15 @@ use crate::{
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
+    time::Instant,
 };
-use tokio::sync::{Mutex, MutexGuard, watch};
+use tokio::sync::{Mutex, Notify, watch};
 use tokio_util::sync::CancellationToken;
 use vernport_api::{Answer, Code, LedgerRequest};
 use vernport_crypto::{IdentityKey, SigningKey, VerifyingKey, WrappingKey};
 use vernport_policy::{GrantId, Rules, Snapshot, SnapshotFor, Tip, snapshot};
 use vernport_registry::{Entry, Event, Facts, GatewayEnrolled, Touched};
-use vernport_store::{Change, CommitError, Incoming, RecordError, Store, StoreError};
+use vernport_store::{Change, CommitError, Incoming, RecordError, Revision, Store, Turn};
 use vernport_types::{AssetId, Catalogue, Clock, ControllerId, KeyId, Slug, UtcMicros};
 
 /// How often grants are computed again although nothing was said and nothing
@@ -44,6 +46,9 @@ impl Controllers {
         for deps in controllers {
             let id = deps.rules.controller().clone();
             store.add_controller(&id).await?;
+            if store.current(&id).await?.rules != Some(deps.rules.hash()) {
+                store.claim_rules(&id, &deps.rules.hash()).await?;
+            }
             let controller = Controller {
                 id: id.clone(),
                 rules: deps.rules,
@@ -56,10 +61,13 @@ impl Controllers {
                 state: Mutex::new(State::empty(id.clone())),
                 shutdown: shutdown.clone(),
                 changed: watch::Sender::new(()),
+                applied: watch::Sender::new(()),
+                recorded: Notify::new(),
             };
             let state = controller.locked().await.map_err(|error| match error {
                 LoadError::Store(error) => StartError::Store(error),
                 LoadError::Entry => StartError::Ledger { controller: id.clone() },
+                LoadError::OtherRules => StartError::OtherRules { controller: id.clone() },
             })?;
             let news = controller.enrolments(&state, &deps.gateways);
             drop(state);
@@ -73,6 +81,18 @@ impl Controllers {
             loaded.insert(id, controller);
         }
         Ok(Self(loaded))
+    }
+
+    pub(crate) fn ids(&self) -> Vec<ControllerId> {
+        self.0.keys().cloned().collect()
+    }
+
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Controller> {
+        self.0.values()
+    }
+
+    pub(crate) fn find(&self, id: &ControllerId) -> Option<&Controller> {
+        self.0.get(id)
     }
 
     /// The controller of a peer's certificate.
@@ -96,11 +116,15 @@ pub(crate) struct Controller {
     pub(crate) head_key: Arc<SigningKey>,
     pub(crate) store: Arc<Store>,
     pub(crate) clock: Arc<dyn Clock>,
-    state: Mutex<State>,
+    pub(crate) state: Mutex<State>,
     /// Cancelled when central stops: nobody waits any longer.
     pub(crate) shutdown: CancellationToken,
-    /// Whenever a snapshot changed or a gateway told that it applied one.
+    /// Whenever a snapshot changed.
     pub(crate) changed: watch::Sender<()>,
+    /// Whenever a gateway told that it applied one, here or at another process.
+    pub(crate) applied: watch::Sender<()>,
+    /// Whenever another process recorded something.
+    pub(crate) recorded: Notify,
 }
 
 pub(crate) struct State {
@@ -114,17 +138,25 @@ pub(crate) struct State {
     /// How much of what was said at each station the facts know.
     pub(crate) segments: BTreeMap<Slug, Tip>,
     /// No time before this counts any more: a clock set back reopens nothing.
-    floor: UtcMicros,
+    pub(crate) floor: UtcMicros,
     refreshed_at: UtcMicros,
     /// When the first open grant ends by itself.
     next_end: UtcMicros,
+    /// What of the store this is.
+    pub(crate) revision: Revision,
+    /// When the store was last asked for its revision.
+    pub(crate) looked_at: Instant,
+    /// Whether the snapshots are older than what they are computed from, and for which assets
+    /// closed grants are to be asked about again then.
+    pub(crate) is_behind: bool,
+    pub(crate) touched: Touched,
     /// INVARIANT: false while memory may differ from the store; whoever finds
     /// it false loads again. So a request that breaks off in between harms nobody.
     pub(crate) is_stored: bool,
 }
 
 impl State {
-    fn empty(id: ControllerId) -> Self {
+    pub(crate) fn empty(id: ControllerId) -> Self {
         Self {
             facts: Facts::new(id),
             book: Book::default(),
@@ -135,6 +167,10 @@ impl State {
             floor: UtcMicros(i64::MIN),
             refreshed_at: UtcMicros(i64::MIN),
             next_end: UtcMicros(i64::MIN),
+            revision: Revision::NONE,
+            looked_at: Instant::now(),
+            is_behind: false,
+            touched: Touched::none(),
             is_stored: false,
         }
     }
@@ -148,28 +184,6 @@ impl State {
     pub(crate) fn note_place(&mut self, entry: &Entry) {
         if let Event::GatewayEnrolled(enrolled) = &entry.event {
             self.places.insert(enrolled.gateway.clone(), enrolled.clone());
-        }
-    }
-}
-
-/// Why a ledger is not in memory.
-#[derive(Debug)]
-pub(crate) enum LoadError {
-    Store(StoreError),
-    Entry,
-}
-
-impl From<StoreError> for LoadError {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
-
-impl From<LoadError> for Refusal {
-    fn from(error: LoadError) -> Self {
-        match error {
-            LoadError::Store(error) => error.into(),
-            LoadError::Entry => Self::new(Code::Internal, "the ledger cannot be read; update central"),
         }
     }
 }
@@ -190,30 +204,6 @@ impl Controller {
         &self.store
     }
 
-    /// The state, read from the store first where it has to be.
-    pub(crate) async fn locked(&self) -> Result<MutexGuard<'_, State>, LoadError> {
-        let mut state = self.state.lock().await;
-        if !state.is_stored {
-            let loaded = self.store.load(&self.id).await?;
-            let mut fresh = State::empty(self.id.clone());
-            for row in &loaded.entries {
-                let entry: Entry = serde_json::from_slice(&row.json).map_err(|_| LoadError::Entry)?;
-                fresh.facts.replay(&entry).map_err(|_| LoadError::Entry)?;
-                fresh.note_place(&entry);
-            }
-            for tip in &loaded.tips {
-                let at = Tip { segment: tip.segment, sequence: tip.sequence, link: tip.link };
-                fresh.segments.insert(tip.gateway.clone(), at);
-            }
-            fresh.book = Book::from_stored(loaded).ok_or(LoadError::Entry)?;
-            fresh.watches = std::mem::take(&mut state.watches);
-            fresh.floor = state.floor;
-            fresh.is_stored = true;
-            *state = fresh;
-        }
-        Ok(state)
-    }
-
     /// Brings grants and snapshots up to `now`: what is open, to the moment at
     /// which it ends; what is closed, now and then, and `asked` grants in any case.
     pub(crate) async fn refresh(
@@ -222,12 +212,23 @@ impl Controller {
         asked: &[GrantId],
         now: UtcMicros,
     ) -> Result<(), Refusal> {
-        let due = now >= state.next_end || now >= state.refreshed_at.plus_micros(REFRESH_MICROS);
-        if !due && !asked.iter().any(|id| state.book.may_change(*id)) {
-            return Ok(());
+        for _ in 0..ATTEMPTS {
+            let due = now >= state.next_end || now >= state.refreshed_at.plus_micros(REFRESH_MICROS);
+            if !due && !state.is_behind && !asked.iter().any(|id| state.book.may_change(*id)) {
+                return Ok(());
+            }
+            let again = |id: GrantId, asset| due || asked.contains(&id) || state.touched.includes(asset);
+            let computed = self.compute(state, now, again);
+            let adopted = self.adopt(state, None, computed, Change::default(), now).await;
+            // Nothing in memory rests on what was not recorded.
+            state.is_stored = true;
+            match adopted {
+                Ok(()) => return Ok(()),
+                Err(NotAdopted::Stale) => self.catch_up(state).await?,
+                Err(NotAdopted::Refused(refusal)) => return Err(refusal),
+            }
         }
-        let computed = self.compute(state, now, |id, _| due || asked.contains(&id));
-        self.adopt(state, computed, Change::default(), now).await
+        Err(overtaken())
     }
 
     /// Computes what holds now. Closed grants are asked about again if `again` says so.
@@ -288,10 +289,11 @@ impl Controller {
     pub(crate) async fn adopt(
         &self,
         state: &mut State,
+        turn: Option<Turn>,
         computed: Computed,
         mut change: Change,
         now: UtcMicros,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), NotAdopted> {
         let Computed { changes, snapshots, keys } = computed;
         change.opened.clone_from(&changes.opened);
         change.closed.clone_from(&changes.closed);
@@ -309,9 +311,14 @@ impl Controller {
         change.revoked_keys.extend(state.keys.keys().filter(|key| !keys.contains_key(key)));
         if !change.is_empty() {
             state.is_stored = false;
-            self.store.record(&self.id, &change, now).await.map_err(|error| match error {
+            let recorded = match turn {
+                Some(turn) => self.store.record_in(turn, &self.id, state.revision, &change, now).await,
+                None => self.store.record(&self.id, state.revision, &change, now).await,
+            };
+            state.revision = recorded.map_err(|error| match error {
+                RecordError::Stale => NotAdopted::Stale,
                 RecordError::ReferenceReused { item } => {
-                    Refusal::new(Code::ExternalRefReused, "choose a new external_ref").at_item(item)
+                    Refusal::new(Code::ExternalRefReused, "choose a new external_ref").at_item(item).into()
                 }
                 RecordError::Store(error) => {
                     tracing::error!(error = chain(&error), "a change could not be recorded");
@@ -319,6 +326,7 @@ impl Controller {
                 }
             })?;
         }
+        (state.is_behind, state.touched) = (false, Touched::none());
         state.is_stored = true;
         state.keys = keys;
         state.book.adopt(changes, now);
@@ -330,9 +338,9 @@ impl Controller {
         let mut changed = false;
         for (gateway, snapshot) in snapshots {
             match state.watches.get_mut(&gateway) {
-                Some(watch) => changed |= watch.hold(snapshot),
+                Some(watch) => changed |= watch.hold(snapshot, state.revision),
                 None => {
-                    state.watches.insert(gateway, Watch::new(snapshot));
+                    state.watches.insert(gateway, Watch::new(snapshot, state.revision));
                     changed = true;
                 }
             }

@@ -6,6 +6,7 @@
 //! it is refused, and what it opened at the station is over.
 
 use crate::{
+    cache::{ATTEMPTS, NotAdopted, overtaken},
     chain,
     controller::{Controller, State, union},
     ledger::{Sealed, note, own_name},
@@ -17,7 +18,7 @@ use vernport_registry::{
     Actor, ActorRole, ENTRY_FORMAT, Effect, Entry, Event, MAX_FUTURE_SECONDS, Merge, OrderOpened, StationRef,
     Touched,
 };
-use vernport_store::{AliasRow, Change, GrantRow, LinkRow};
+use vernport_store::{AliasRow, Change, GrantRow, LinkRow, Turn};
 use vernport_types::{AssetId, EntryHash, Reason, Slug, TimeQuality, UtcMicros};
 
 /// What comes of the links of one request.
@@ -38,7 +39,15 @@ impl Controller {
         gateway: &Slug,
         asked: SegmentRequest,
     ) -> Result<SegmentAnswer, Refusal> {
-        let merged = self.merge_all(gateway, asked).await;
+        let mut merged = Err(overtaken());
+        for _ in 0..ATTEMPTS {
+            merged = match self.merge_all(gateway, &asked).await {
+                Err(NotAdopted::Stale) => continue,
+                Err(NotAdopted::Refused(refusal)) => Err(refusal),
+                Ok(answer) => Ok(answer),
+            };
+            break;
+        }
         if let Err(Refusal(problem)) = &merged {
             let of_chain = matches!(
                 problem.code,
@@ -56,7 +65,7 @@ impl Controller {
         merged
     }
 
-    async fn merge_all(&self, gateway: &Slug, asked: SegmentRequest) -> Result<SegmentAnswer, Refusal> {
+    async fn merge_all(&self, gateway: &Slug, asked: &SegmentRequest) -> Result<SegmentAnswer, NotAdopted> {
         let device_key = self.device_key(gateway).await?;
         for (at, signed) in asked.links.iter().enumerate() {
             self.is_of(gateway, &signed.link).map_err(|refusal| refusal.at_item(at))?;
@@ -69,6 +78,8 @@ impl Controller {
         let mut state = self.locked().await?;
         let now = state.now(&*self.clock);
         self.refresh(&mut state, &[], now).await?;
+        let turn = self.turn(&mut state).await?;
+        let now = state.now(&*self.clock);
         let (known, mut tip) = self.known(gateway, &asked.links[0].link).await?;
         let mut results = Vec::with_capacity(asked.links.len());
         let mut fresh: Vec<&Link> = Vec::new();
@@ -83,7 +94,7 @@ impl Controller {
         }
         if !fresh.is_empty() {
             let station = state.places.get(gateway).map(|place| place.station.clone());
-            let sealed = asked.identifiers.into_iter().map(|row| (row.index, row.sealed.0)).collect();
+            let sealed = asked.identifiers.iter().map(|row| (row.index, row.sealed.0.clone())).collect();
             let mut merging = Merging {
                 station: station.ok_or_else(crate::controller::not_enrolled)?,
                 now,
@@ -97,7 +108,7 @@ impl Controller {
                 let taken = self.take(&mut state, &mut merging, link).await?;
                 results.push(merging.note(link, taken));
             }
-            self.settle(&mut state, merging).await?;
+            self.settle(&mut state, turn, merging).await?;
             state.segments.insert(gateway.clone(), tip);
             self.changed.send_replace(());
         }
@@ -264,9 +275,10 @@ impl Controller {
     }
 
     /// Computes what holds with all of it, and makes it durable.
-    async fn settle(&self, state: &mut State, merging: Merging) -> Result<(), Refusal> {
+    async fn settle(&self, state: &mut State, turn: Turn, merging: Merging) -> Result<(), NotAdopted> {
         let Merging { now, change, touched, opened, .. } = merging;
-        let mut computed = self.compute(state, now, |_, asset| touched.includes(asset));
+        state.touch(touched);
+        let mut computed = self.compute(state, now, |_, asset| state.touched.includes(asset));
         for (row, alias) in opened {
             if let Some((_, reason)) = row.closed {
                 computed.changes.closed.push((row.id, reason));
@@ -274,7 +286,7 @@ impl Controller {
             computed.changes.aliases.extend(alias);
             computed.changes.opened.push(row);
         }
-        self.adopt(state, computed, change, now).await
+        self.adopt(state, Some(turn), computed, change, now).await
     }
 }
 

@@ -13,8 +13,8 @@ use std::{str::FromStr as _, time::Duration};
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 /// Connections to a SQLite database; one of them writes.
 const SQLITE_CONNECTIONS: u32 = 4;
-/// Connections to a PostgreSQL database. One more listens.
-const POSTGRES_CONNECTIONS: u32 = 8;
+/// Connections to a PostgreSQL database; one of them listens.
+pub(crate) const POSTGRES_CONNECTIONS: u32 = 9;
 /// How long a statement waits for a free connection, or for one to be made.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 /// What the server ends by itself, so that neither a slow statement nor a
@@ -22,17 +22,49 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 const SERVER_LIMITS: [(&str, &str); 3] =
     [("statement_timeout", "10s"), ("lock_timeout", "2s"), ("idle_in_transaction_session_timeout", "10s")];
 
+/// Both databases, open and in the form that this program knows.
+pub struct Opened {
+    pub(crate) main: Pool,
+    pub(crate) erasure: Pool,
+}
+
+impl Opened {
+    /// Opens both databases, making and migrating them where needed.
+    ///
+    /// # Errors
+    /// [`StoreError::Url`], [`StoreError::SameDatabase`] and [`StoreError::Open`].
+    pub async fn open(main_url: &str, erasure_url: &str) -> Result<Self, StoreError> {
+        if main_url == erasure_url && main_url.starts_with("postgres") {
+            return Err(StoreError::SameDatabase);
+        }
+        let main = Database {
+            name: "main",
+            sqlite: sqlx::migrate!("migrations/main"),
+            sqlite_journal: SqliteJournalMode::Wal,
+            postgres: sqlx::migrate!("migrations/postgres/main"),
+        };
+        let erasure = Database {
+            name: "erasure",
+            sqlite: sqlx::migrate!("migrations/erasure"),
+            // A WAL would keep copies of deleted keys until its next checkpoint.
+            sqlite_journal: SqliteJournalMode::Truncate,
+            postgres: sqlx::migrate!("migrations/postgres/erasure"),
+        };
+        Ok(Self { main: main.open(main_url).await?, erasure: erasure.open(erasure_url).await? })
+    }
+}
+
 /// One of central's databases, before it is opened.
-pub(crate) struct Database {
+struct Database {
     /// `main` or `erasure`.
-    pub(crate) name: &'static str,
-    pub(crate) sqlite: Migrator,
-    pub(crate) sqlite_journal: SqliteJournalMode,
-    pub(crate) postgres: Migrator,
+    name: &'static str,
+    sqlite: Migrator,
+    sqlite_journal: SqliteJournalMode,
+    postgres: Migrator,
 }
 
 impl Database {
-    pub(crate) async fn open(self, url: &str) -> Result<Pool, StoreError> {
+    async fn open(self, url: &str) -> Result<Pool, StoreError> {
         match url.split_once(':') {
             Some(("sqlite", _)) => self.open_sqlite(url).await,
             Some(("postgres" | "postgresql", _)) => self.open_postgres(url).await,

@@ -14,7 +14,8 @@ use tempfile::TempDir;
 use vernport_api::Answer;
 use vernport_crypto::{MasterKey, random};
 use vernport_store::{
-    Change, CommitError, GrantRow, Incoming, Page, Place, ReadQuery, RecipientKeyRow, Store, StoreError,
+    Change, CommitError, GrantRow, Incoming, Page, Place, ReadQuery, RecipientKeyRow, RecordError, Revision,
+    Store, StoreError,
 };
 use vernport_testkit::postgres::{self, Cluster};
 use vernport_types::{AssetId, BatchId, ControllerId, EpochId, GrantId, KeyId, Slug, SubjectId, UtcMicros};
@@ -98,7 +99,7 @@ impl Bed {
             opened: vec![grant(id)],
             ..Change::default()
         };
-        store.record(&controller(), &change, NOW).await.expect("recorded");
+        record(&store, &change).await.expect("recorded");
         (store, id)
     }
 
@@ -247,6 +248,12 @@ pub(crate) fn batch(grant: GrantId) -> Incoming {
         without_wraps: b"envelope".to_vec(),
         wraps: WRAPS.to_vec(),
     }
+}
+
+/// Records what was computed from what holds now.
+pub(crate) async fn record(store: &Store, change: &Change) -> Result<Revision, RecordError> {
+    let current = store.current(&controller()).await.expect("is there");
+    store.record(&controller(), current.revision, change, NOW).await
 }
 
 pub(crate) async fn commit(store: &Store, items: &[Incoming]) -> Result<Vec<Answer>, CommitError> {

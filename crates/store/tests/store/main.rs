@@ -5,3 +5,4 @@ mod bed;
 mod commits;
 mod reads;
 mod records;
+mod revisions;

@@ -1,10 +1,10 @@
 //! What is recorded: whole, sealed, and numbers that are given once.
 
-use crate::bed::{Bed, NOW, controller, grant, on_both, slug};
+use crate::bed::{Bed, NOW, controller, grant, on_both, record, slug};
 use std::sync::Arc;
 use tokio::task::JoinSet;
 use vernport_crypto::MasterKey;
-use vernport_store::{Change, NewEntry, RecordError, Store, StoreError};
+use vernport_store::{Change, NewEntry, RecordError, Revision, Store, StoreError};
 use vernport_types::{EntryHash, Reason};
 
 on_both! {
@@ -19,20 +19,20 @@ async fn no_head_sequence_is_given_twice_also_after_a_restart(bed: Bed) {
     let mut takers = JoinSet::new();
     for _ in 0..8 {
         let (store, gateway) = (Arc::clone(&store), gateway.clone());
-        takers.spawn(
-            async move { store.take_head_sequences(&controller(), &gateway, 10).await.expect("taken") },
-        );
+        takers.spawn(async move {
+            store.take_head_sequences(&controller(), &gateway, 10, NOW).await.expect("taken")
+        });
     }
     let mut firsts = takers.join_all().await;
     firsts.sort_unstable();
     assert_eq!(firsts, [0, 10, 20, 30, 40, 50, 60, 70]);
     store.close().await;
     let again = bed.open().await;
-    assert_eq!(again.take_head_sequences(&controller(), &gateway, 1).await.expect("taken"), 80);
-    assert!(again.take_head_sequences(&controller(), &slug("nobody"), 1).await.is_err());
+    assert_eq!(again.take_head_sequences(&controller(), &gateway, 1, NOW).await.expect("taken"), 80);
+    assert!(again.take_head_sequences(&controller(), &slug("nobody"), 1, NOW).await.is_err());
 }
 
-fn entry(byte: u8, external_ref: &str) -> NewEntry {
+pub(crate) fn entry(byte: u8, external_ref: &str) -> NewEntry {
     NewEntry {
         entry: EntryHash::from_bytes([byte; 32]),
         kind: "order-closed".into(),
@@ -47,16 +47,16 @@ fn entry(byte: u8, external_ref: &str) -> NewEntry {
 async fn a_change_is_recorded_whole_or_not_at_all_and_its_entries_are_sealed(bed: Bed) {
     let (store, id) = bed.with_grant().await;
     let good = Change { entries: vec![entry(1, "order of AB12345")], ..Change::default() };
-    store.record(&controller(), &good, NOW).await.expect("recorded");
+    record(&store, &good).await.expect("recorded");
     let bad = Change {
         entries: vec![entry(2, "another"), entry(3, "order of AB12345")],
         closed: vec![(id, Reason::OrderNotOpen)],
         ..Change::default()
     };
-    let refused = store.record(&controller(), &bad, NOW).await;
+    let refused = record(&store, &bad).await;
     assert!(matches!(refused, Err(RecordError::ReferenceReused { item: 1 })));
 
-    let loaded = store.load(&controller()).await.expect("loaded");
+    let loaded = store.load(&controller(), Revision::NONE).await.expect("loaded");
     let texts: Vec<&[u8]> = loaded.entries.iter().map(|entry| &entry.json[..]).collect();
     assert_eq!(texts, [b"{\"about\":\"order of AB12345\"}"]);
     assert_eq!(loaded.grants, [grant(id)]);
@@ -64,7 +64,10 @@ async fn a_change_is_recorded_whole_or_not_at_all_and_its_entries_are_sealed(bed
     assert!(!bed.any_file_holds(b"AB12345").await);
     assert!(bed.any_file_holds(b"order-closed").await, "the search finds what is there");
     let stranger = bed.open_as([8; 32]).await;
-    assert!(matches!(stranger.load(&controller()).await, Err(StoreError::Row { table: "entry" })));
+    assert!(matches!(
+        stranger.load(&controller(), Revision::NONE).await,
+        Err(StoreError::Row { table: "entry" })
+    ));
 }
 
 #[tokio::test]
