@@ -1,7 +1,13 @@
-//! A spool without room: reading stands still and says so; when there is room
-//! again it goes on where it stood, and nothing of the log is missing.
+//! A spool without room. A log waits: reading stands still and says so, goes on
+//! where it stood, and nothing of the log is missing. A live bus does not wait:
+//! what matters least gives way, and is counted.
 
-use crate::{stand::Stand, truck::Log, wire::Wire};
+use crate::{
+    opened::Opened,
+    stand::{OnBus, Stand},
+    truck::Log,
+    wire::Wire,
+};
 use anyhow::Result;
 use vernport_gateway::{Status, SystemClock};
 use vernport_types::Clock as _;
@@ -36,6 +42,36 @@ async fn a_full_spool_stops_reading_and_loses_nothing() -> Result<()> {
     let status = stand.until("all of it read and delivered", done).await?;
     assert_eq!((status.tally.frames, status.waiting_for_room), (frames, false));
     stand.opened().await?.of("westrum-workshop", "service-delivery").assert_same(&log.workshop()?);
+    stand.stage.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_live_bus_does_not_stand_still_older_readings_give_way_and_each_is_accounted_for() -> Result<()> {
+    let mut stand = Stand::on_virtual_bus().await?;
+    let wire = Wire::lay(&stand).await?;
+    let small = "\n[batch]\nmax_records = 2\n[spool]\nmax_mib = 1\nkeep_longest = [\"workshop\"]\n";
+    stand.configure(|text| text + small)?;
+    stand.start().await?;
+    stand.until("grants heard", |status| status.head.is_some()).await?;
+    wire.cut();
+    let mut truck = OnBus::arrive(&stand, 80)?;
+    let full =
+        truck.drive_until(&stand, "some gave way", |status| status.spool.batches_dropped >= 10).await?;
+    assert!(!full.waiting_for_room && full.spool.refused_units == 0);
+    assert!(full.spool.used_bytes <= full.spool.max_bytes);
+    truck.drive(&stand, 1).await?;
+
+    wire.mend();
+    let status = stand.until("delivered", |status| status.is_settled()).await?;
+    assert_eq!(status.spool.notes, status.spool.batches_dropped, "each that gave way has its note");
+    assert_eq!(status.delivered_batches + status.spool.batches_dropped, status.tally.queued_batches);
+    let opened = stand.opened().await?.of("westrum-workshop", "service-delivery").timeless();
+    let all = truck.workshop(0)?;
+    assert_eq!(all.missing_of(&opened), [], "nothing that was not sent");
+    // The odometer only grows, so the newest reading of it is the greatest.
+    let newest = |records: &Opened| records.values("Vehicle.TraveledDistance").into_keys().max();
+    assert!(newest(&opened).is_some() && newest(&opened) == newest(&all), "the oldest went, not the newest");
     stand.stage.stop().await;
     Ok(())
 }

@@ -177,7 +177,7 @@ async fn with_a_full_spool_a_station_is_heard() -> Result<()> {
     stand.until("grants heard", |status| status.head.is_some()).await?;
     wire.cut();
     let mut truck = OnBus::arrive(&stand, 0)?;
-    truck.drive_until(&stand, "no room", |status| status.waiting_for_room).await?;
+    truck.drive_until(&stand, "no room", |status| status.spool.batches_dropped > 0).await?;
     let said = Said::Withdraw { vehicle: Some(vin()?), receipt: None };
     let answer = done(&stand, &said).await?;
     assert_eq!(answer.stopped.len(), 1);

@@ -17,6 +17,7 @@ use vernport_types::{AssetId, Fate, Reason, Slug, UtcMicros, VehicleAlias};
 /// For how long a gateway is told that a grant is over, in days: longer than it
 /// may believe any. What it sends later than that is still asked about at the commit.
 const TOLD_DAYS: i64 = 31;
+const DAY_MICROS: i64 = 86_400 * 1_000_000;
 /// Of how many grants at most a gateway is told that they are over, the newest.
 const MAX_TOLD: usize = 4_096;
 
@@ -25,6 +26,7 @@ const MAX_TOLD: usize = 4_096;
 pub(crate) struct Book {
     grants: HashMap<GrantId, Known>,
     by_opening: HashMap<[u8; 32], GrantId>,
+    by_asset: HashMap<AssetId, BTreeSet<GrantId>>,
     aliases: HashMap<AliasKey, VehicleAlias>,
 }
 
@@ -95,6 +97,7 @@ impl Book {
         } else if self.by_opening.get(&key) == Some(&row.id) {
             self.by_opening.remove(&key);
         }
+        self.by_asset.entry(known.opening.asset).or_default().insert(row.id);
         self.grants.insert(row.id, known);
         Some(())
     }
@@ -103,10 +106,12 @@ impl Book {
         self.grants.get(&id)
     }
 
-    /// Whether a grant is closed, and time alone may change what that means for its batches.
-    pub(crate) fn may_change(&self, id: GrantId) -> bool {
-        let closed = self.grants.get(&id).and_then(|known| known.closed);
-        closed.is_some_and(|(_, reason)| reason.fate() != Fate::Destroy)
+    /// The grants of some assets, or of all.
+    fn of<'a>(&'a self, assets: Option<&'a BTreeSet<AssetId>>) -> impl Iterator<Item = (GrantId, &'a Known)> {
+        let all = assets.is_none().then_some(&self.grants);
+        let ids = assets.into_iter().flatten().filter_map(|asset| self.by_asset.get(asset)).flatten();
+        let some = ids.filter_map(|id| Some((*id, self.grants.get(id)?)));
+        all.into_iter().flatten().map(|(id, known)| (*id, known)).chain(some)
     }
 
     /// Takes over what was recorded.
@@ -159,13 +164,14 @@ impl<'a> Draft<'a> {
         self
     }
 
-    /// What differs from the book. Closed grants are asked about again if `again` says so.
+    /// What differs from the book, where everything was computed, or what has to do with
+    /// `assets` (by every id).
     pub(crate) fn changes(
         &self,
         facts: &Facts,
         rules: &Rules,
         now: UtcMicros,
-        again: impl Fn(GrantId, &Known) -> bool,
+        assets: Option<&BTreeSet<AssetId>>,
     ) -> Changes {
         let mut changes = Changes::default();
         for (id, gateways) in &self.open_at {
@@ -177,17 +183,13 @@ impl<'a> Draft<'a> {
             }
             changes.opened.push(self.row(*id, gateways, now));
         }
-        for (id, known) in &self.book.grants {
+        for (id, known) in self.book.of(assets) {
             let closed = known.closed.map(|(_, reason)| reason);
-            let ask = match closed.map(Reason::fate) {
-                Some(Fate::Destroy) => false,
-                Some(_) => again(*id, known),
-                None => true,
-            };
-            if ask && !self.open_at.contains_key(id) {
+            let for_good = closed.is_some_and(|reason| reason.fate() == Fate::Destroy);
+            if !for_good && !self.open_at.contains_key(&id) {
                 let reason = closing_reason(facts, rules, &known.opening, now);
                 if closed.is_none_or(|closed| closed.fate() != reason.fate()) {
-                    changes.closed.push((*id, reason));
+                    changes.closed.push((id, reason));
                 }
             }
         }
@@ -221,30 +223,51 @@ impl<'a> Draft<'a> {
     }
 
     /// What a gateway has to be told is over: grants that it knew and that are
-    /// not open there now, as they will stand after `changes`.
-    pub(crate) fn closed_at(&self, gateway: &Slug, changes: &Changes, now: UtcMicros) -> Vec<ClosedGrant> {
-        let since = now.plus_seconds(-TOLD_DAYS * 86_400);
-        let reasons: HashMap<GrantId, Reason> = changes.closed.iter().copied().collect();
-        let mut closed: Vec<(UtcMicros, ClosedGrant)> = Vec::new();
-        for (id, known) in &self.book.grants {
-            let open_at = self.open_at.get(id);
-            if !known.gateways.contains(gateway) || open_at.is_some_and(|at| at.contains(gateway)) {
-                continue;
-            }
-            let before = known.closed.map(|(_, reason)| reason);
-            let at = known.closed.map_or(now, |(at, _)| at);
-            // Open elsewhere only: what was read here was lawful and goes on.
-            let over = reasons.get(id).copied().or(before).filter(|_| open_at.is_none());
-            let reason = over.unwrap_or(Reason::OrderNotOpen);
-            if at >= since {
-                closed.push((at, ClosedGrant { id: *id, reason }));
-            }
-        }
+    /// not open there now, as they will stand after `changes`. Where only `assets` were
+    /// computed, with what it was told `before`.
+    pub(crate) fn closed_at(
+        &self,
+        gateway: &Slug,
+        changes: &Changes,
+        now: UtcMicros,
+        part: Option<(&BTreeSet<AssetId>, &[ClosedGrant])>,
+    ) -> Vec<ClosedGrant> {
+        let over = |(id, known)| self.over(gateway, changes, now, (id, known));
+        let in_part = part.filter(|(_, before)| before.len() < MAX_TOLD).map(|(assets, before)| {
+            let before = before.iter().filter_map(|told| Some((told.id, self.book.get(told.id)?)));
+            let untouched = before.filter(|(_, known)| !assets.contains(&known.opening.asset));
+            untouched.chain(self.book.of(Some(assets))).filter_map(over).collect()
+        });
+        // Some that it was not told for want of room may have their place now.
+        let mut closed: Vec<(UtcMicros, ClosedGrant)> =
+            in_part.unwrap_or_else(|| self.book.of(None).filter_map(over).collect());
         closed.sort_by_key(|(at, closed)| (std::cmp::Reverse(*at), closed.id));
         closed.truncate(MAX_TOLD);
         let mut closed: Vec<ClosedGrant> = closed.into_iter().map(|(_, closed)| closed).collect();
         closed.sort_by_key(|closed| closed.id);
         closed
+    }
+
+    /// When and why a grant was over at a gateway that knew it, if it is to be told of it.
+    fn over(
+        &self,
+        gateway: &Slug,
+        changes: &Changes,
+        now: UtcMicros,
+        (id, known): (GrantId, &Known),
+    ) -> Option<(UtcMicros, ClosedGrant)> {
+        let open_at = self.open_at.get(&id);
+        if !known.gateways.contains(gateway) || open_at.is_some_and(|at| at.contains(gateway)) {
+            return None;
+        }
+        let news = changes.closed.binary_search_by_key(&id, |(closed, _)| *closed).ok();
+        let reason = news.map(|place| changes.closed[place].1).or(known.closed.map(|(_, reason)| reason));
+        let at = known.closed.map_or(now, |(at, _)| at);
+        // Open elsewhere only: what was read here was lawful and goes on.
+        let reason = reason.filter(|_| open_at.is_none()).unwrap_or(Reason::OrderNotOpen);
+        // Whole days: within one, time alone takes nothing away.
+        let since = now.truncated(DAY_MICROS).plus_seconds(-TOLD_DAYS * 86_400);
+        (at >= since).then_some((at, ClosedGrant { id, reason }))
     }
 }
 

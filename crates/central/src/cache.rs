@@ -7,7 +7,7 @@
 //! looks by itself once a second in case that fails.
 
 use crate::{
-    controller::{Controller, Controllers, State, union},
+    controller::{Controller, Controllers, State},
     refusal::Refusal,
 };
 use std::{
@@ -17,7 +17,7 @@ use std::{
 use tokio::{sync::MutexGuard, task::JoinSet, time::sleep};
 use tokio_util::sync::CancellationToken;
 use vernport_api::Code;
-use vernport_policy::Tip;
+use vernport_policy::{Rules, Tip};
 use vernport_registry::{Entry, Touched};
 use vernport_store::{Current, Heard, Listener, Loaded, Revision, Store, StoreError, Turn};
 use vernport_types::chain;
@@ -140,7 +140,7 @@ impl Controller {
             *state = fresh;
         }
         state.is_stored = false;
-        state.take_over(loaded).ok_or(LoadError::Entry)?;
+        state.take_over(&self.rules, loaded).ok_or(LoadError::Entry)?;
         state.is_stored = true;
         Ok(())
     }
@@ -157,7 +157,7 @@ impl Controller {
             let brought = async {
                 let mut state = self.locked().await?;
                 let now = state.now(&*self.clock);
-                self.refresh(&mut state, &[], now).await
+                self.refresh(&mut state, now).await
             };
             if let Err(Refusal(problem)) = brought.await {
                 // Whoever waits tries by itself within a second.
@@ -168,13 +168,14 @@ impl Controller {
 }
 
 impl State {
-    /// None if something stored cannot be read.
-    fn take_over(&mut self, loaded: Loaded) -> Option<()> {
+    /// None if something stored cannot be read. What it bears on is computed at the next [refresh](Controller::refresh).
+    fn take_over(&mut self, rules: &Rules, loaded: Loaded) -> Option<()> {
         for row in &loaded.entries {
             let entry: Entry = serde_json::from_slice(&row.json).ok()?;
             let applied = self.facts.replay(&entry).ok()?;
-            self.note_place(&entry);
-            self.touch(applied.touched);
+            if !applied.duplicate {
+                self.note(rules, &entry, applied);
+            }
         }
         for tip in loaded.tips {
             let at = Tip { segment: tip.segment, sequence: tip.sequence, link: tip.link };
@@ -183,16 +184,12 @@ impl State {
         let keys = loaded.keys.into_iter().map(|key| (key.key_id, (key.recipient, key.purpose)));
         self.keys = keys.collect();
         self.revision = loaded.revision;
-        self.book.take_over(loaded.grants, loaded.aliases)?;
-        // Whatever it was, the snapshots are computed again.
-        self.is_behind = true;
-        Some(())
-    }
-
-    /// Answers may have changed for these assets since the snapshots were computed.
-    pub(crate) fn touch(&mut self, touched: Touched) {
-        let before = std::mem::replace(&mut self.touched, Touched::none());
-        self.touched = union(before, touched);
+        if self.touched != Touched::All {
+            for grant in &loaded.grants {
+                self.touch(self.facts.touched_asset(grant.asset));
+            }
+        }
+        self.book.take_over(loaded.grants, loaded.aliases)
     }
 }
 

@@ -3,9 +3,10 @@
 
 use crate::{
     StartError,
-    book::{Book, Changes, Draft},
+    book::Book,
     cache::{ATTEMPTS, LoadError, NotAdopted, overtaken},
     chain,
+    compute::{Computed, compute},
     deps::ControllerDeps,
     feed::Watch,
     refusal::Refusal,
@@ -20,14 +21,10 @@ use tokio::sync::{Mutex, Notify, watch};
 use tokio_util::sync::CancellationToken;
 use vernport_api::{Answer, Code, LedgerRequest};
 use vernport_crypto::{IdentityKey, SigningKey, VerifyingKey, WrappingKey};
-use vernport_policy::{GrantId, Rules, Snapshot, SnapshotFor, Tip, snapshot};
-use vernport_registry::{Entry, Event, Facts, GatewayEnrolled, Touched};
+use vernport_policy::{Agenda, Rules, Tip};
+use vernport_registry::{Applied, Entry, Event, Facts, GatewayEnrolled, Touched};
 use vernport_store::{Change, CommitError, Incoming, RecordError, Revision, Store, Turn};
-use vernport_types::{AssetId, Catalogue, Clock, ControllerId, KeyId, Slug, UtcMicros};
-
-/// How often grants are computed again although nothing was said and nothing
-/// is known to end: something said may begin to hold at a later time.
-const REFRESH_MICROS: i64 = 5_000_000;
+use vernport_types::{Catalogue, Clock, ControllerId, KeyId, Slug, UtcMicros};
 
 /// The controllers that this central serves.
 pub(crate) struct Controllers(BTreeMap<ControllerId, Controller>);
@@ -139,17 +136,14 @@ pub(crate) struct State {
     pub(crate) segments: BTreeMap<Slug, Tip>,
     /// No time before this counts any more: a clock set back reopens nothing.
     pub(crate) floor: UtcMicros,
-    refreshed_at: UtcMicros,
-    /// When the first open grant ends by itself.
-    next_end: UtcMicros,
+    /// Where what was said begins to count or ends, later than the last computation.
+    agenda: Agenda,
+    /// Whose grants may have changed since the last computation.
+    pub(crate) touched: Touched,
     /// What of the store this is.
     pub(crate) revision: Revision,
     /// When the store was last asked for its revision.
     pub(crate) looked_at: Instant,
-    /// Whether the snapshots are older than what they are computed from, and for which assets
-    /// closed grants are to be asked about again then.
-    pub(crate) is_behind: bool,
-    pub(crate) touched: Touched,
     /// INVARIANT: false while memory may differ from the store; whoever finds
     /// it false loads again. So a request that breaks off in between harms nobody.
     pub(crate) is_stored: bool,
@@ -165,12 +159,10 @@ impl State {
             watches: HashMap::new(),
             segments: BTreeMap::new(),
             floor: UtcMicros(i64::MIN),
-            refreshed_at: UtcMicros(i64::MIN),
-            next_end: UtcMicros(i64::MIN),
+            agenda: Agenda::default(),
+            touched: Touched::All,
             revision: Revision::NONE,
             looked_at: Instant::now(),
-            is_behind: false,
-            touched: Touched::none(),
             is_stored: false,
         }
     }
@@ -181,18 +173,46 @@ impl State {
         self.floor
     }
 
-    pub(crate) fn note_place(&mut self, entry: &Entry) {
+    /// Notes an entry that the facts took just now.
+    pub(crate) fn note(&mut self, rules: &Rules, entry: &Entry, applied: Applied) {
         if let Event::GatewayEnrolled(enrolled) = &entry.event {
             self.places.insert(enrolled.gateway.clone(), enrolled.clone());
         }
+        self.agenda.note(rules, entry, applied.entry);
+        self.touch(applied.touched);
     }
-}
 
-/// What holds now, not yet recorded.
-pub(crate) struct Computed {
-    pub(crate) changes: Changes,
-    pub(crate) snapshots: Vec<(Slug, Snapshot)>,
-    keys: BTreeMap<KeyId, (Slug, Slug)>,
+    /// Has the grants of more assets computed.
+    pub(crate) fn touch(&mut self, touched: Touched) {
+        let before = std::mem::replace(&mut self.touched, Touched::none());
+        self.touched = before.and(touched);
+    }
+
+    /// Has computed what begins or ends by now.
+    pub(crate) fn pass(&mut self, rules: &Rules, now: UtcMicros) {
+        if self.agenda.is_due(rules, now) {
+            let touched = self.agenda.pass(&self.facts, rules, now);
+            self.touch(touched);
+        }
+    }
+
+    /// Makes what was computed what holds; says whether a snapshot changed.
+    pub(crate) fn take(&mut self, computed: Computed, now: UtcMicros) -> bool {
+        self.keys = computed.keys;
+        self.book.adopt(computed.changes, now);
+        self.touched = Touched::none();
+        let mut changed = false;
+        for (gateway, snapshot) in computed.snapshots {
+            match self.watches.get_mut(&gateway) {
+                Some(watch) => changed |= watch.hold(snapshot, self.revision),
+                None => {
+                    self.watches.insert(gateway, Watch::new(snapshot, self.revision));
+                    changed = true;
+                }
+            }
+        }
+        changed
+    }
 }
 
 impl Controller {
@@ -204,21 +224,15 @@ impl Controller {
         &self.store
     }
 
-    /// Brings grants and snapshots up to `now`: what is open, to the moment at
-    /// which it ends; what is closed, now and then, and `asked` grants in any case.
-    pub(crate) async fn refresh(
-        &self,
-        state: &mut State,
-        asked: &[GrantId],
-        now: UtcMicros,
-    ) -> Result<(), Refusal> {
+    /// Brings grants and snapshots up to `now`: what was touched since they were
+    /// computed, and what began or ended by itself.
+    pub(crate) async fn refresh(&self, state: &mut State, now: UtcMicros) -> Result<(), Refusal> {
         for _ in 0..ATTEMPTS {
-            let due = now >= state.next_end || now >= state.refreshed_at.plus_micros(REFRESH_MICROS);
-            if !due && !state.is_behind && !asked.iter().any(|id| state.book.may_change(*id)) {
+            state.pass(&self.rules, now);
+            if state.touched.is_empty() {
                 return Ok(());
             }
-            let again = |id: GrantId, asset| due || asked.contains(&id) || state.touched.includes(asset);
-            let computed = self.compute(state, now, again);
+            let computed = self.compute(state, now);
             let adopted = self.adopt(state, None, computed, Change::default(), now).await;
             // Nothing in memory rests on what was not recorded.
             state.is_stored = true;
@@ -231,57 +245,9 @@ impl Controller {
         Err(overtaken())
     }
 
-    /// Computes what holds now. Closed grants are asked about again if `again` says so.
-    pub(crate) fn compute(
-        &self,
-        state: &State,
-        now: UtcMicros,
-        again: impl Fn(GrantId, AssetId) -> bool,
-    ) -> Computed {
-        let State { facts, book, .. } = state;
-        let mut draft = Draft::new(book);
-        let mut snapshots = Vec::with_capacity(state.places.len());
-        for gateway in state.places.keys() {
-            let snapshot = match facts.enrolment(gateway, now) {
-                Some(enrolment) => {
-                    let whom = SnapshotFor {
-                        gateway: gateway.clone(),
-                        at: enrolment.station,
-                        recovery: self.recovery_key,
-                        closed: Vec::new(),
-                    };
-                    snapshot(facts, &self.rules, whom, now, draft.at(gateway))
-                }
-                None => self.nothing_open(gateway),
-            };
-            snapshots.push((gateway.clone(), snapshot));
-        }
-        let changes = draft.changes(facts, &self.rules, now, |id, known| again(id, known.opening.asset));
-        for (gateway, snapshot) in &mut snapshots {
-            snapshot.closed = draft.closed_at(gateway, &changes, now);
-        }
-        let mut keys = BTreeMap::new();
-        for flow in self.rules.flows() {
-            for (key, _) in facts.recipient_keys(&flow.recipient, &flow.purpose, now) {
-                keys.insert(key.key_id(), (flow.recipient.clone(), flow.purpose.clone()));
-            }
-        }
-        Computed { changes, snapshots, keys }
-    }
-
-    /// What a gateway hears after its enrolment ended.
-    fn nothing_open(&self, gateway: &Slug) -> Snapshot {
-        Snapshot {
-            format: Snapshot::FORMAT,
-            controller: self.id.clone(),
-            gateway: gateway.clone(),
-            bundle_hash: self.rules.hash(),
-            identify_open: false,
-            grants: Vec::new(),
-            closed: Vec::new(),
-            recipient_keys: Vec::new(),
-            recovery: self.recovery_key,
-        }
+    /// Computes what holds now.
+    pub(crate) fn compute(&self, state: &State, now: UtcMicros) -> Computed {
+        compute(&self.rules, self.recovery_key, state, now)
     }
 
     /// Records what was computed (with `change`, if entries came in) and makes
@@ -294,11 +260,11 @@ impl Controller {
         mut change: Change,
         now: UtcMicros,
     ) -> Result<(), NotAdopted> {
-        let Computed { changes, snapshots, keys } = computed;
+        let Computed { changes, keys, .. } = &computed;
         change.opened.clone_from(&changes.opened);
         change.closed.clone_from(&changes.closed);
         change.aliases.clone_from(&changes.aliases);
-        for (key_id, (recipient, purpose)) in &keys {
+        for (key_id, (recipient, purpose)) in keys {
             if !state.keys.contains_key(key_id) {
                 change.recipient_keys.push(vernport_store::RecipientKeyRow {
                     key_id: *key_id,
@@ -326,26 +292,8 @@ impl Controller {
                 }
             })?;
         }
-        (state.is_behind, state.touched) = (false, Touched::none());
         state.is_stored = true;
-        state.keys = keys;
-        state.book.adopt(changes, now);
-        state.refreshed_at = now;
-        let opened =
-            snapshots.iter().flat_map(|(_, snapshot)| &snapshot.grants).flat_map(|grant| &grant.flows);
-        let ends = opened.map(|flow| flow.believe.until).min();
-        state.next_end = ends.unwrap_or(UtcMicros(i64::MAX));
-        let mut changed = false;
-        for (gateway, snapshot) in snapshots {
-            match state.watches.get_mut(&gateway) {
-                Some(watch) => changed |= watch.hold(snapshot, state.revision),
-                None => {
-                    state.watches.insert(gateway, Watch::new(snapshot, state.revision));
-                    changed = true;
-                }
-            }
-        }
-        if changed {
+        if state.take(computed, now) {
             self.changed.send_replace(());
         }
         Ok(())
@@ -364,10 +312,9 @@ impl Controller {
         gateway: &Slug,
         incoming: &[Incoming],
     ) -> Result<Result<Vec<Answer>, CommitError>, Refusal> {
-        let grants: Vec<GrantId> = incoming.iter().map(|item| item.grant).collect();
         let mut state = self.locked().await?;
         let now = state.now(&*self.clock);
-        self.refresh(&mut state, &grants, now).await?;
+        self.refresh(&mut state, now).await?;
         drop(state);
         Ok(self.store.commit(&self.id, gateway, incoming, now).await)
     }
@@ -375,15 +322,4 @@ impl Controller {
 
 pub(crate) fn not_enrolled() -> Refusal {
     Refusal::new(Code::OtherGateway, "this gateway was never enrolled: record gateway-enrolled first")
-}
-
-/// The union of two sets of assets.
-pub(crate) fn union(one: Touched, other: Touched) -> Touched {
-    match (one, other) {
-        (Touched::Assets(mut one), Touched::Assets(other)) => {
-            one.extend(other);
-            Touched::Assets(one)
-        }
-        _ => Touched::All,
-    }
 }

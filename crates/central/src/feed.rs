@@ -93,7 +93,7 @@ impl Controller {
         loop {
             let mut changed = self.changed.subscribe();
             let now = state.now(&*self.clock);
-            self.refresh(&mut state, &[], now).await?;
+            self.refresh(&mut state, now).await?;
             let watch = state.watches.get(&asked.gateway).ok_or_else(not_enrolled)?;
             let knows = asked.known == Some(watch.hash);
             if knows {

@@ -3,8 +3,9 @@
 
 use crate::{
     cache::{ATTEMPTS, NotAdopted, overtaken},
+    compute::Computed,
     config::Gateway,
-    controller::{Computed, Controller, State},
+    controller::{Controller, State},
     feed::{Awaited, Believed},
     refusal::Refusal,
 };
@@ -13,7 +14,7 @@ use vernport_api::{
     Code, EntryResult, GatewayEffect, GoesOn, LedgerAnswer, LedgerEffect, LedgerRequest, MAX_WAIT_MS, Stopped,
 };
 use vernport_crypto::BlindIndex;
-use vernport_policy::Snapshot;
+use vernport_policy::{HoldError, Rules, Snapshot};
 use vernport_registry::{Actor, ActorRole, ENTRY_FORMAT, Entry, Event, GatewayEnrolled, Refused, StationRef};
 use vernport_seal::seal_identifier;
 use vernport_store::{Change, IdentifierRow, NewEntry, Place};
@@ -47,31 +48,30 @@ impl Controller {
     ) -> Result<(Vec<EntryResult>, LedgerEffect, Vec<Awaited>), NotAdopted> {
         let mut state = self.locked().await?;
         let now = state.now(&*self.clock);
-        self.refresh(&mut state, &[], now).await?;
+        self.refresh(&mut state, now).await?;
         let turn = self.turn(&mut state).await?;
         let now = state.now(&*self.clock);
         // What counts is when it stood in this ledger, whatever the sender wrote.
         let entries = asked.entries.iter().map(|entry| Entry { recorded_at: now, ..entry.clone() });
         let entries: Vec<Entry> = entries.collect();
-        admit(&state, &entries)?;
+        admit(&self.rules, &state, &entries)?;
 
         let mut change = Change::default();
         let mut results = Vec::with_capacity(entries.len());
         state.is_stored = false;
         for (at, entry) in entries.iter().enumerate() {
             let applied = state.facts.apply(entry).map_err(|refused| refusal(&refused).at_item(at))?;
-            if !applied.duplicate {
-                state.note_place(entry);
-                note(&mut change, entry, applied.entry, sealed);
-                state.touch(applied.touched);
-            }
             results.push(EntryResult {
                 external_ref: entry.external_ref.as_str().into(),
                 entry: applied.entry,
                 duplicate: applied.duplicate,
             });
+            if !applied.duplicate {
+                note(&mut change, entry, applied.entry, sealed);
+                state.note(&self.rules, entry, applied);
+            }
         }
-        let computed = self.compute(&state, now, |_, asset| state.touched.includes(asset));
+        let computed = self.compute(&state, now);
         let (mut effect, believed) = self.effect(&state, &computed, now);
         self.adopt(&mut state, Some(turn), computed, change, now).await?;
         self.bound(&mut state, &believed, &mut effect.stopped).await;
@@ -168,15 +168,26 @@ pub(crate) fn own_name() -> Slug {
 }
 
 /// Whether all entries may be written, one after the other. Changes nothing.
-fn admit(state: &State, entries: &[Entry]) -> Result<(), Refusal> {
+fn admit(rules: &Rules, state: &State, entries: &[Entry]) -> Result<(), Refusal> {
     if let [entry] = entries {
-        return state.facts.admit(entry).map(drop).map_err(|refused| refusal(&refused).at_item(0));
+        let known = state.facts.admit(entry).map_err(|refused| refusal(&refused).at_item(0))?;
+        return if known.is_none() { allowed(rules, entry, 0) } else { Ok(()) };
     }
     let mut trial = state.facts.clone();
     for (at, entry) in entries.iter().enumerate() {
-        trial.apply(entry).map_err(|refused| refusal(&refused).at_item(at))?;
+        let applied = trial.apply(entry).map_err(|refused| refusal(&refused).at_item(at))?;
+        if !applied.duplicate {
+            allowed(rules, entry, at)?;
+        }
     }
     Ok(())
+}
+
+/// Whether the bundle allows what an entry says.
+fn allowed(rules: &Rules, entry: &Entry, item: usize) -> Result<(), Refusal> {
+    let Event::HoldSet(hold) = &entry.event else { return Ok(()) };
+    let refused = |error: HoldError| Refusal::new(Code::EntryRefused, error.to_string()).at_item(item);
+    rules.may_hold(hold, entry.occurred_at).map_err(refused)
 }
 
 fn refusal(refused: &Refused) -> Refusal {
@@ -235,7 +246,7 @@ pub(crate) fn note(change: &mut Change, entry: &Entry, hash: EntryHash, sealed: 
 
 /// What still runs for these assets, each flow once.
 fn goes_on<'a>(
-    rules: &vernport_policy::Rules,
+    rules: &Rules,
     snapshots: impl Iterator<Item = &'a Snapshot>,
     assets: &[AssetId],
 ) -> Vec<GoesOn> {

@@ -20,6 +20,7 @@
 pub mod authority;
 mod book;
 mod cache;
+mod compute;
 mod config;
 mod controller;
 mod deps;

@@ -12,7 +12,7 @@ impl Controller {
     pub(crate) async fn read(&self, recipient: &Slug, asked: &ReadRequest) -> Result<ReadAnswer, Refusal> {
         let mut state = self.locked().await?;
         let now = state.now(&*self.clock);
-        self.refresh(&mut state, &[], now).await?;
+        self.refresh(&mut state, now).await?;
         let unknown = || {
             let detail = "ask with the certificate of the recipient whose key it is, while the key is active";
             Refusal::new(Code::RecipientKeyUnknown, detail)

@@ -8,7 +8,7 @@
 use crate::{
     cache::{ATTEMPTS, NotAdopted, overtaken},
     chain,
-    controller::{Controller, State, union},
+    controller::{Controller, State},
     ledger::{Sealed, note, own_name},
     refusal::Refusal,
 };
@@ -16,7 +16,6 @@ use vernport_api::{Code, LinkOutcome, LinkResult, SegmentAnswer, SegmentRequest}
 use vernport_policy::{Judged, Link, LinkError, Opening, StationOpening, Tip, judge_opening};
 use vernport_registry::{
     Actor, ActorRole, ENTRY_FORMAT, Effect, Entry, Event, MAX_FUTURE_SECONDS, Merge, OrderOpened, StationRef,
-    Touched,
 };
 use vernport_store::{AliasRow, Change, GrantRow, LinkRow, Turn};
 use vernport_types::{AssetId, EntryHash, Reason, Slug, TimeQuality, UtcMicros};
@@ -27,7 +26,6 @@ struct Merging {
     now: UtcMicros,
     sealed: Sealed,
     change: Change,
-    touched: Touched,
     /// What the station opened, and why it is over at once if it is.
     opened: Vec<(GrantRow, Option<AliasRow>)>,
 }
@@ -77,7 +75,7 @@ impl Controller {
         }
         let mut state = self.locked().await?;
         let now = state.now(&*self.clock);
-        self.refresh(&mut state, &[], now).await?;
+        self.refresh(&mut state, now).await?;
         let turn = self.turn(&mut state).await?;
         let now = state.now(&*self.clock);
         let (known, mut tip) = self.known(gateway, &asked.links[0].link).await?;
@@ -100,7 +98,6 @@ impl Controller {
                 now,
                 sealed,
                 change: Change::default(),
-                touched: Touched::none(),
                 opened: Vec::new(),
             };
             state.is_stored = false;
@@ -184,13 +181,15 @@ impl Controller {
         let entry = if opens { link.entry.clone() } else { as_closing(link, merging.now) };
         match state.facts.apply(&entry) {
             Ok(applied) => {
+                let name = applied.entry;
                 if !applied.duplicate {
-                    merging.file(&entry, applied.entry, applied.touched);
+                    note(&mut merging.change, &entry, name, &merging.sealed);
+                    state.note(&self.rules, &entry, applied);
                 }
                 if let Event::OrderOpened(order) = &entry.event {
-                    self.open(state, merging, link, order, applied.entry);
+                    self.open(state, merging, link, order, name);
                 }
-                Ok(Ok(applied.entry))
+                Ok(Ok(name))
             }
             Err(refused) => {
                 self.refuse(state, merging, link);
@@ -225,7 +224,8 @@ impl Controller {
             external_ref: format!("join a{from}").parse().expect("short and printable"),
         };
         if let Ok(applied) = state.facts.apply(&entry) {
-            merging.file(&entry, applied.entry, applied.touched);
+            note(&mut merging.change, &entry, applied.entry, &merging.sealed);
+            state.note(&self.rules, &entry, applied);
         }
         Ok(())
     }
@@ -276,9 +276,8 @@ impl Controller {
 
     /// Computes what holds with all of it, and makes it durable.
     async fn settle(&self, state: &mut State, turn: Turn, merging: Merging) -> Result<(), NotAdopted> {
-        let Merging { now, change, touched, opened, .. } = merging;
-        state.touch(touched);
-        let mut computed = self.compute(state, now, |_, asset| state.touched.includes(asset));
+        let Merging { now, change, opened, .. } = merging;
+        let mut computed = self.compute(state, now);
         for (row, alias) in opened {
             if let Some((_, reason)) = row.closed {
                 computed.changes.closed.push((row.id, reason));
@@ -291,12 +290,6 @@ impl Controller {
 }
 
 impl Merging {
-    fn file(&mut self, entry: &Entry, hash: EntryHash, touched: Touched) {
-        note(&mut self.change, entry, hash, &self.sealed);
-        let before = std::mem::replace(&mut self.touched, Touched::none());
-        self.touched = union(before, touched);
-    }
-
     /// What is kept of a link, and what its gateway hears.
     fn note(&mut self, link: &Link, taken: Result<EntryHash, String>) -> LinkResult {
         let outcome = if taken.is_ok() { LinkOutcome::Recorded } else { LinkOutcome::Refused };
@@ -341,6 +334,7 @@ impl Merging {
             gateways: vec![gateway.clone()],
         };
         state.book.enter_from_station(row.clone(), alias.clone());
+        state.touch(state.facts.touched_asset(opening.asset));
         self.opened.push((row, alias));
     }
 }

@@ -240,11 +240,16 @@ impl Default for Batch {
 pub struct Spool {
     /// Most bytes of sealed batches and messages, in MiB. Default 256.
     pub max_mib: u64,
+    /// How long anything waits for its delivery, in hours, unless it is parked. Default 720.
+    pub max_age_h: u64,
+    /// Flows whose readings are kept longest when there is no room, the most important first. Those of
+    /// other flows give way before them. Default none: the oldest readings of live buses give way.
+    pub keep_longest: Vec<Slug>,
 }
 
 impl Default for Spool {
     fn default() -> Self {
-        Self { max_mib: 256 }
+        Self { max_mib: 256, max_age_h: 720, keep_longest: Vec::new() }
     }
 }
 
@@ -259,6 +264,9 @@ fn five() -> u32 {
 fn three_seconds() -> u64 {
     3000
 }
+
+/// Most flows that are told to be kept longest: a gateway has no more.
+const MAX_KEPT_FLOWS: usize = 128;
 
 /// Most buses of one gateway.
 pub const MAX_BUSES: usize = 8;
@@ -348,6 +356,12 @@ impl Config {
         }
         if !(1..=1_048_576).contains(&self.spool.max_mib) {
             return wrong("spool.max_mib", "choose 1 to 1048576 MiB");
+        }
+        if !(1..=87_600).contains(&self.spool.max_age_h) {
+            return wrong("spool.max_age_h", "choose 1 to 87600 hours");
+        }
+        if self.spool.keep_longest.len() > MAX_KEPT_FLOWS {
+            return wrong("spool.keep_longest", "name at most 128 flows, as many as a gateway has");
         }
         if self.tools.as_ref().is_some_and(|tools| tools.region.is_some()) {
             return wrong("tools.region", "take it out: only the broker of the fleet operators has a region");

@@ -33,43 +33,64 @@ impl Deliver {
     pub(crate) async fn run(self, shutdown: CancellationToken) {
         let mut backoff = Backoff::new(BACKOFF.0, BACKOFF.1);
         loop {
-            let rung = self.shared.queued.notified();
-            let pause = match self.round().await {
+            let shared = Arc::clone(&self.shared);
+            let (rung, back, resumed) =
+                (shared.queued.notified(), shared.central_back.notified(), shared.resumed.notified());
+            tokio::pin!(resumed);
+            let went = tokio::select! {
+                () = shutdown.cancelled() => return,
+                // What was under way on the old connection is answered `duplicate` if it arrived.
+                () = &mut resumed => continue,
+                went = self.round() => went,
+            };
+            let (pause, why) = match went {
                 Ok(()) => {
                     backoff.succeeded();
-                    IDLE
+                    (IDLE, Pause::Idle)
                 }
-                Err(Failed { retry_after }) => backoff.failed(u32::from_le_bytes(random()), retry_after),
+                Err(Failed { retry_after }) => {
+                    let why = if retry_after.is_some() { Pause::Asked } else { Pause::Failed };
+                    (backoff.failed(u32::from_le_bytes(random()), retry_after), why)
+                }
             };
-            // Only an idle wait is cut short by new work; a failure's pause is kept.
-            let idle = pause == IDLE;
             tokio::select! {
                 () = shutdown.cancelled() => return,
-                () = rung, if idle => {}
+                () = rung, if why == Pause::Idle => {}
+                () = back, if why == Pause::Failed => {}
+                () = resumed, if why != Pause::Asked => {}
                 () = tokio::time::sleep(pause) => self.sweep().await,
             }
         }
     }
 
-    /// Once through the queue, page by page. Fails at the end when a batch has to be tried again.
+    /// Once through the queue, page by page. Between two pages of what waited before goes one of what
+    /// has come since: live readings do not wait behind a long queue. Fails at the end when a batch has to
+    /// be tried again.
     async fn round(&self) -> Result<(), Failed> {
-        let mut after = 0;
         let mut retry = false;
+        let mut old = 0;
+        let mut new = self.spool.last_batch_row().await.map_err(|error| unread(&error))?;
         loop {
-            let page = Page { after, ..PAGE };
-            let batches = self.spool.next_batches(page).await.map_err(|error| {
-                tracing::error!(error = chain(&error), "the spool cannot be read");
-                Failed { retry_after: None }
-            })?;
-            let Some(last) = batches.last().map(|batch| batch.row) else { break };
-            match self.page(batches).await? {
-                Went::Through => after = last,
-                Went::ThroughWithRetries => (after, retry) = (last, true),
-                // One of the page is in quarantine now; the others are read again.
-                Went::Blocked => {}
+            self.next_page(&mut new, &mut retry).await?;
+            if !self.next_page(&mut old, &mut retry).await? {
+                break;
             }
         }
         if retry { Err(Failed { retry_after: None }) } else { Ok(()) }
+    }
+
+    /// Settles and sends the page behind `after`, and moves that on; false where there is none.
+    async fn next_page(&self, after: &mut i64, retry: &mut bool) -> Result<bool, Failed> {
+        let page = Page { after: *after, ..PAGE };
+        let batches = self.spool.next_batches(page).await.map_err(|error| unread(&error))?;
+        let Some(last) = batches.last().map(|batch| batch.row) else { return Ok(false) };
+        match self.page(batches).await? {
+            Went::Through => *after = last,
+            Went::ThroughWithRetries => (*after, *retry) = (last, true),
+            // One of the page is in quarantine now; the others are read again.
+            Went::Blocked => {}
+        }
+        Ok(true)
     }
 
     /// Settles and sends one page.
@@ -176,6 +197,22 @@ enum Went {
     ThroughWithRetries,
     /// One batch was put into quarantine, and nothing else was sent.
     Blocked,
+}
+
+/// What a pause is for, and so what cuts it short.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pause {
+    /// Nothing is left to do: new work does.
+    Idle,
+    /// Something failed: that central answers again does, or that the box slept.
+    Failed,
+    /// Central asked for it: nothing does.
+    Asked,
+}
+
+fn unread(error: &vernport_spool::ReadError) -> Failed {
+    tracing::error!(error = chain(error), "the spool cannot be read");
+    Failed { retry_after: None }
 }
 
 /// A round that has to be tried again later; the cause was logged.

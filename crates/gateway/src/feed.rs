@@ -35,10 +35,14 @@ impl Feed {
             let question = self.uplink.feed(&mut self.guard, random(), known, WAIT);
             let answer = tokio::select! {
                 () = shutdown.cancelled() => return,
+                () = self.shared.resumed.notified() => continue,
                 answer = question => answer,
             };
             match answer {
                 Ok(feed) => {
+                    if backoff.failures() > 0 {
+                        self.shared.central_back.notify_waiters();
+                    }
                     backoff.succeeded();
                     match self.apply(feed).await {
                         Ok(hash) => known = Some(hash),
@@ -54,9 +58,11 @@ impl Feed {
                     }
                     tracing::warn!(error = chain(&error), "no grants from central");
                     self.shared.central_failed();
+                    let pause = backoff.failed(u32::from_le_bytes(random()), error.retry_after());
                     tokio::select! {
                         () = shutdown.cancelled() => return,
-                        () = tokio::time::sleep(backoff.failed(u32::from_le_bytes(random()), None)) => {}
+                        () = self.shared.resumed.notified() => backoff.succeeded(),
+                        () = tokio::time::sleep(pause) => {}
                     }
                 }
             }

@@ -4,8 +4,10 @@
 //! key is in memory only. Nothing is written here: [`Gather::flush`] gives one
 //! [`Unit`] that the spool takes whole or not at all.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 use thiserror::Error;
 use vernport_audit::Leaf;
 use vernport_crypto::{SigningKey, StorageKey, WrappingKey, random};
@@ -15,7 +17,7 @@ use vernport_seal::{
     BatchContext, EpochContext, EpochError, EpochSealer, MAX_RECORDS, Recipient, SealError, Sealed, Storage,
     TopicError,
 };
-use vernport_spool::{QueuedBatch, QueuedTopic, Stream, Unit};
+use vernport_spool::{QueuedBatch, QueuedTopic, Stream, Unit, WhenFull};
 use vernport_types::{
     BatchId, BootId, BootMicros, Catalogue, EpochId, MessageId, OrderId, Reason, Slug, Stamp, UtcMicros,
 };
@@ -77,6 +79,16 @@ pub(crate) struct Sealing {
     /// Whether there is a fleet broker to send messages to.
     pub(crate) topics: bool,
     pub(crate) boot: BootId,
+    /// Flows whose readings are kept longest when the spool is full, the first of them before all others.
+    pub(crate) keep_longest: Vec<Slug>,
+}
+
+impl Sealing {
+    /// The rank of a flow in a full spool: 0 unless it is to be kept longer.
+    fn rank(&self, flow: &Slug) -> u8 {
+        let place = self.keep_longest.iter().rev().position(|kept| kept == flow);
+        place.map_or(0, |place| u8::try_from(place + 1).unwrap_or(u8::MAX))
+    }
 }
 
 /// What an opening seals with; from the snapshot that grants it.
@@ -111,6 +123,8 @@ struct Group {
 pub(crate) struct Gather {
     sealing: Sealing,
     max_records: usize,
+    /// Places of the buses that cannot wait.
+    live: BTreeSet<u8>,
     /// By opening and visit.
     epochs: HashMap<(GrantId, u64), Epoch>,
     /// Counts the visits that have ended: a later visit never seals under an earlier one's key.
@@ -126,12 +140,18 @@ impl Gather {
         Self {
             sealing,
             max_records: max_records.min(MAX_RECORDS),
+            live: BTreeSet::new(),
             epochs: HashMap::new(),
             visit: 0,
             pending: Vec::new(),
             oldest: None,
             fullest: 0,
         }
+    }
+
+    /// The bus at this place cannot wait: in a full spool its readings give way to one another.
+    pub(crate) fn add_live(&mut self, place: u8) {
+        self.live.insert(place);
     }
 
     /// Takes a release. `opened` gives what its opening seals with.
@@ -226,6 +246,10 @@ impl Gather {
             Collector::Bus(bus) => format!("{}/bus-{bus}", sealing.place),
             Collector::Tool(tool) => format!("{}/tool/{tool}", sealing.place),
         };
+        let when_full = match collector {
+            Collector::Bus(bus) if self.live.contains(bus) => WhenFull::GiveWay(sealing.rank(&flow.slug)),
+            Collector::Bus(_) | Collector::Tool(_) => WhenFull::Wait,
+        };
         let latest_due = flow.retention.latest_due(now.wall);
         if flow.deliver.store {
             for batch in released.chunks(self.max_records) {
@@ -235,7 +259,7 @@ impl Gather {
                     .seal(&sealing.device, id, latest_due, context.clone(), batch, &sealing.catalogue)
                     .map_err(error)?;
                 unit.leaves.push(Leaf::for_batch(random(), sealed.as_bytes()));
-                unit.batches.push(QueuedBatch { grant, sealed });
+                unit.batches.push(QueuedBatch { grant, when_full, sealed });
             }
         }
         let Some(topic) = flow.deliver.topic.as_ref().filter(|_| sealing.topics) else { return Ok(()) };
@@ -244,7 +268,8 @@ impl Gather {
             purpose: flow.purpose.clone(),
             alias: opened.grant.alias,
         };
-        let fleet = Fleet { sealing, flow: &flow, stream: &stream, latest_due, at: now.wall, grant };
+        let fleet =
+            Fleet { sealing, flow: &flow, stream: &stream, latest_due, at: now.wall, grant, when_full };
         match topic.payload {
             Payload::Plain => {
                 for release in released {
@@ -317,6 +342,7 @@ struct Fleet<'a> {
     latest_due: UtcMicros,
     at: UtcMicros,
     grant: GrantId,
+    when_full: WhenFull,
 }
 
 impl Fleet<'_> {
@@ -353,8 +379,8 @@ impl Fleet<'_> {
             render(&fleet).map_err(|source| GatherError::Topic { flow: self.flow.slug.clone(), source })?;
         unit.leaves.push(Leaf::for_message(random(), sealed.as_bytes()));
         let controller = self.sealing.rules.controller().clone();
-        let (grant, stream) = (self.grant, self.stream.clone());
-        unit.topics.push(QueuedTopic { controller, grant, stream, message, expiry, sealed });
+        let (grant, when_full, stream) = (self.grant, self.when_full, self.stream.clone());
+        unit.topics.push(QueuedTopic { controller, grant, when_full, stream, message, expiry, sealed });
         Ok(())
     }
 }

@@ -23,6 +23,7 @@ mod holds;
 mod last;
 mod pipeline;
 mod publish;
+mod resume;
 pub mod rules;
 mod running;
 pub mod secrets;

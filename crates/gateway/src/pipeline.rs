@@ -102,7 +102,11 @@ impl Pipeline {
             None => decoder.with_dids(&own.dids),
         });
         self.inputs.push(Input { name, replays, visits: Vec::new(), own, decoder, frames: 0, done_before });
-        self.inputs.len() - 1
+        let place = self.inputs.len() - 1;
+        if !replays {
+            self.gather.add_live(as_collector(place));
+        }
+        place
     }
 
     /// What a live bus has to bring now, and what may be asked on it: of a vehicle that is
@@ -271,7 +275,7 @@ impl Pipeline {
         let input = &mut self.inputs[place];
         step(&mut input.visits[channel], &mut events);
         let rebuilding = input.replays && input.frames <= input.done_before;
-        let collector = Collector::Bus(u8::try_from(place).unwrap_or(u8::MAX));
+        let collector = Collector::Bus(as_collector(place));
         for event in events {
             self.event(event, &collector, rebuilding, now);
         }
@@ -319,6 +323,11 @@ impl Pipeline {
     fn tally(&self) -> MutexGuard<'_, Tally> {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The number of a bus where readings say who collected them.
+fn as_collector(place: usize) -> u8 {
+    u8::try_from(place).unwrap_or(u8::MAX)
 }
 
 fn after(stamp: Stamp, micros: u64) -> Stamp {

@@ -12,6 +12,7 @@ use crate::{
     last::Last,
     pipeline::Pipeline,
     publish::Publish,
+    resume,
     rules::{self, RulesError},
     secrets::{SecretError, Secrets},
     source::Source,
@@ -32,7 +33,7 @@ use vernport_mqtt::{Endpoint, Publisher, PublisherConfig, ToolInbox, ToolLimits,
 use vernport_policy::{Rules, Table};
 use vernport_registry::StationRef;
 use vernport_spool::{Config as SpoolConfig, Spool};
-use vernport_types::{Catalogue, Clock};
+use vernport_types::{Catalogue, Clock, Slug};
 use vernport_uplink::{Config as UplinkConfig, HeadGuard, SetupError, TlsError, TlsFiles, Uplink};
 
 /// What a gateway needs from outside beside its configuration.
@@ -64,6 +65,12 @@ pub enum StartError {
     /// The spool does not open.
     #[error("the spool does not open")]
     Spool(#[from] vernport_spool::OpenError),
+    /// A flow that is to be kept longest is none of the bundle.
+    #[error("spool.keep_longest: the bundle has no flow {flow}; write its id as in [[flow]]")]
+    KeptFlow {
+        /// What is named.
+        flow: Slug,
+    },
     /// The spool cannot be read.
     #[error("the spool cannot be read")]
     SpoolRead(#[from] vernport_spool::ReadError),
@@ -202,7 +209,15 @@ pub async fn run(config: &Config, deps: Deps, stop: CancellationToken) -> Result
 
     let folder = &config.gateway.data_dir;
     std::fs::create_dir_all(folder).map_err(|source| StartError::Folder { path: folder.clone(), source })?;
-    let spool = Spool::open(SpoolConfig::new(folder.join("spool.db"), config.spool.max_mib << 20)).await?;
+    let keep_longest = config.spool.keep_longest.clone();
+    if let Some(flow) = keep_longest.iter().find(|flow| rules.find(flow).is_none()) {
+        return Err(StartError::KeptFlow { flow: flow.clone() });
+    }
+    let spool = Spool::open(SpoolConfig {
+        max_age_seconds: config.spool.max_age_h * 3600,
+        ..SpoolConfig::new(folder.join("spool.db"), config.spool.max_mib << 20)
+    });
+    let spool = spool.await?;
     let holds = Holds::new(Table::new(Arc::clone(&rules)), secrets.identity, Chain::load(&spool).await?);
     let kept = Last::new(Arc::clone(&storage_key));
     if let Some((head, snapshot)) = kept.read(&spool).await
@@ -222,6 +237,7 @@ pub async fn run(config: &Config, deps: Deps, stop: CancellationToken) -> Result
         storage: secrets.storage,
         topics: config.fleet.is_some(),
         boot: boot_id(),
+        keep_longest,
     };
     let samples = spool.samples().await?;
     let mut pipeline = Pipeline::new(
@@ -304,6 +320,7 @@ pub async fn run(config: &Config, deps: Deps, stop: CancellationToken) -> Result
     parts.spawn(station::tell(Arc::clone(&station), uplink.clone(), stop.clone()));
     let (ending, stopped) = (station, stop.clone());
     parts.spawn(async move { ending.end_orders(stopped).await });
+    parts.spawn(resume::watch(uplink.clone(), Arc::clone(&deps.clock), Arc::clone(&shared), stop.clone()));
     let feed = Feed {
         uplink,
         kept,

@@ -20,6 +20,10 @@ pub(crate) struct Shared {
     /// Rung when something was queued or resumed.
     pub(crate) queued: Notify,
     first_head: Notify,
+    /// Rung when central answers after it did not.
+    pub(crate) central_back: Notify,
+    /// Rung when this process goes on after a sleep.
+    pub(crate) resumed: Notify,
     state: Mutex<State>,
     buses: Mutex<BTreeMap<usize, BusStatus>>,
 }

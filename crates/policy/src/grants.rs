@@ -4,8 +4,8 @@
 //! The questions, in this order; the first that fails gives the reason:
 //! 1. Does the notice in force tell of the flow, and list all that it reads?
 //! 2. May the machines run and the recipient receive: agreements, transfer tool, active key?
-//! 3. Is its window open: a work order, an account, a disclosure?
-//! 4. Does nobody stop it: restriction without an exception, objection, private mode?
+//! 3. Does nobody stop it: restriction without an exception, objection, private mode?
+//! 4. Is its window open: a work order, an account, a disclosure?
 //! 5. Is the basis in force: for consent, of everybody in every role that the flow names?
 //!
 //! What was opened is remembered as an [`Opening`]; [`crate::may_be_sent`] asks again,
@@ -91,7 +91,7 @@ pub fn snapshot(
         controller: rules.controller().clone(),
         gateway: whom.gateway,
         bundle_hash: rules.hash(),
-        identify_open: !grants.is_empty() && !rules.identify().is_empty(),
+        identify_open: identify_open(rules, &grants),
         grants,
         closed: whom.closed,
         recipient_keys,
@@ -123,7 +123,7 @@ impl Ends {
 }
 
 impl Asked<'_> {
-    fn grant(&self, tables: &mut dyn Tables) -> Grant {
+    pub(crate) fn grant(&self, tables: &mut dyn Tables) -> Grant {
         let order = self.facts.open_order(self.asset, Some(self.at), self.now);
         let mut grant = Grant {
             asset: self.asset,
@@ -143,12 +143,8 @@ impl Asked<'_> {
 
     pub(crate) fn open(&self, flow: &Flow, tables: &mut dyn Tables) -> Result<FlowGrant, Reason> {
         let Self { facts, rules, asset, now, .. } = *self;
-        // Until when nothing is known to end: counted in whole days, so that a snapshot
-        // in which nothing changed stays the same for a day.
-        let mut ends = Ends {
-            until: now.truncated(DAY_MICROS).plus_seconds(MAX_BELIEF_SECONDS),
-            as_reason: Reason::GrantStale,
-        };
+        let mut ends =
+            Ends { until: day(now).plus_seconds(MAX_BELIEF_SECONDS), as_reason: Reason::GrantStale };
         let linked = |role: &Role| {
             let role = *role;
             facts.subjects(asset, role, now).into_iter().map(move |linked| (role, linked))
@@ -157,8 +153,13 @@ impl Asked<'_> {
         let subjects: Vec<_> = linked.iter().map(|(role, linked)| (*role, linked.subject)).collect();
         let mut rests_on = self.notice(flow, &subjects)?;
         self.recipient(flow, &mut ends)?;
+        // Asked before the window: a station may open an order by itself, and has to know what that does not open.
+        let exceptions = self.stops(flow, &subjects)?;
         let order = self.window(flow, &linked, &mut ends, &mut rests_on)?;
-        self.stops(flow, &subjects, &mut ends, &mut rests_on)?;
+        for (exception, until) in exceptions {
+            ends.by(until, Reason::Restricted);
+            rests_on.push(exception);
+        }
         let consented = Consented {
             asset,
             purpose: &flow.purpose,
@@ -185,7 +186,7 @@ impl Asked<'_> {
         }
         let whom = subjects.iter().map(|(_, subject)| Whom::Subject(*subject)).chain([Whom::Asset(asset)]);
         let erasures = whom.filter_map(|whom| facts.erasure(whom, &flow.purpose, now)).map(|(e, _)| e);
-        let alias = tables.alias(asset, &flow.recipient, &flow.purpose, self.year());
+        let alias = tables.alias(asset, &flow.recipient, &flow.purpose, year(rules, now));
         let opening = Opening {
             asset,
             flow: flow.slug.clone(),
@@ -306,33 +307,38 @@ impl Asked<'_> {
         Ok(())
     }
 
-    /// What a person or a newer version has stopped.
+    /// What a person or a newer version has stopped. Gives the exceptions that lift restrictions,
+    /// entry and end of each.
     fn stops(
         &self,
         flow: &Flow,
         subjects: &[(Role, SubjectId)],
-        ends: &mut Ends,
-        rests_on: &mut Vec<EntryHash>,
-    ) -> Result<(), Reason> {
+    ) -> Result<Vec<(EntryHash, UtcMicros)>, Reason> {
         if self.facts.closed_by_unknown(self.asset, self.now).is_some() {
             return Err(Reason::RuleBroken);
         }
-        let about = (&flow.slug, &flow.purpose, self.asset);
-        for (exception, until) in excepted(self.facts, about, subjects, self.now)? {
-            ends.by(until, Reason::Restricted);
-            rests_on.push(exception);
-        }
+        let exceptions = excepted(self.facts, (&flow.slug, &flow.purpose, self.asset), subjects, self.now)?;
         objections(self.facts, flow, subjects, self.now)?;
         if flow.private_mode && self.facts.private_mode(self.asset, self.now).is_some() {
             return Err(Reason::PrivateMode);
         }
-        Ok(())
+        Ok(exceptions)
     }
+}
 
-    /// The calendar year at the controller, by which aliases change.
-    fn year(&self) -> i16 {
-        let local =
-            Timestamp::from_microsecond(self.now.0).map(|now| now.to_zoned(self.rules.parts.zone.clone()));
-        local.map_or(0, |local| local.year())
-    }
+/// The calendar year at the controller, by which aliases change.
+pub(crate) fn year(rules: &Rules, now: UtcMicros) -> i16 {
+    let local = Timestamp::from_microsecond(now.0).map(|now| now.to_zoned(rules.parts.zone.clone()));
+    local.map_or(0, |local| local.year())
+}
+
+/// From when on what nothing is known to end is believed for [`MAX_BELIEF_SECONDS`]: counted in
+/// whole days, so that a snapshot in which nothing changed stays the same for a day.
+pub(crate) const fn day(now: UtcMicros) -> UtcMicros {
+    now.truncated(DAY_MICROS)
+}
+
+/// Whether the VIN may be read: somebody waits for a vehicle, and the bundle says how it is recognised.
+pub(crate) fn identify_open(rules: &Rules, grants: &[Grant]) -> bool {
+    !grants.is_empty() && !rules.identify().is_empty()
 }

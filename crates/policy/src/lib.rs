@@ -8,6 +8,7 @@
 //! - [`Table::decide`] allocates nothing and cannot fail.
 //! - [`Snapshot`], [`Head`] and [`Grant`] have frozen bytes (`tests/golden.rs`, decision note 0004).
 
+mod anew;
 mod bundle;
 mod check;
 mod compile;
@@ -32,6 +33,7 @@ mod station;
 mod table;
 mod words;
 
+pub use anew::{Agenda, Anew};
 pub use bundle::{Bundle, BundleFile, ReadBase};
 pub use diff::{Change, Diff, Effect, diff};
 pub use due::{Due, Kept, due};
@@ -46,8 +48,8 @@ pub use opening::{Opening, closing_reason, may_be_sent, may_be_used};
 pub use period::{Period, PeriodError};
 pub use released::{How, Outcomes, Released, Withheld};
 pub use rules::{
-    Acknowledged, Agreement, ControllerInfo, ControllerRole, Elsewhere, Form, HoldRule, Hosting, Identify,
-    Message, MessageClass, Notice, Parameter, Proof, Purpose, Recipient, RecipientRole, Refusal,
+    Acknowledged, Agreement, ControllerInfo, ControllerRole, Elsewhere, Form, HoldError, HoldRule, Hosting,
+    Identify, Message, MessageClass, Notice, Parameter, Proof, Purpose, Recipient, RecipientRole, Refusal,
     RetentionGround, RetentionRule, Right, RightRule, RulePath, Rules, ServedWhen, SourceClass, Sources,
     StartEvent, Transfer, TransferTool,
 };

@@ -5,8 +5,8 @@ mod parties;
 mod people;
 mod terms;
 
-use crate::{Bundle, BundleError, Flow, FlowIndex, Minimiser, SampleKey, diff};
-use jiff::tz::TimeZone;
+use crate::{Bundle, BundleError, Flow, FlowIndex, Minimiser, SampleKey, bundle::ground_name, diff};
+use jiff::{Timestamp, tz::TimeZone};
 pub use notices::{Notice, ServedWhen, SourceClass, Sources};
 pub(crate) use parties::within;
 pub use parties::{
@@ -15,10 +15,13 @@ pub use parties::{
 };
 pub use people::{Form, Message, MessageClass, Proof, Right, RightRule};
 pub use terms::{
-    Acknowledged, HoldRule, Identify, Parameter, Purpose, Refusal, RetentionGround, RetentionRule, StartEvent,
+    Acknowledged, HoldError, HoldRule, Identify, Parameter, Purpose, Refusal, RetentionGround, RetentionRule,
+    StartEvent,
 };
-use vernport_registry::HoldGround;
-use vernport_types::{Catalogue, Category, ControllerId, Reason, Signal, SignalId, Slug, Value, ValueKind};
+use vernport_registry::{HoldGround, HoldSet};
+use vernport_types::{
+    Catalogue, Category, ControllerId, Reason, Signal, SignalId, Slug, UtcMicros, Value, ValueKind,
+};
 
 /// The rules of one controller. Can only be made by [`Rules::compile`].
 #[derive(Debug, Clone)]
@@ -259,6 +262,22 @@ impl Rules {
         self.parts.holds.iter().find(|hold| hold.ground == ground)
     }
 
+    /// Whether a hold may be set at a time: on a ground of the bundle, and for no longer than it allows.
+    ///
+    /// # Errors
+    /// [`HoldError`] says what the bundle allows.
+    pub fn may_hold(&self, hold: &HoldSet, set_at: UtcMicros) -> Result<(), HoldError> {
+        let ground = ground_name(hold.ground);
+        let rule = self.hold(hold.ground).ok_or(HoldError::Ground { ground })?;
+        let latest = rule.latest_end(set_at);
+        if hold.until <= latest {
+            return Ok(());
+        }
+        let latest =
+            Timestamp::from_microsecond(latest.0).map_or_else(|_| latest.0.to_string(), |at| at.to_string());
+        Err(HoldError::TooLong { ground, latest, at_most: rule.at_most })
+    }
+
     /// The classes of messages that may be sent to people.
     pub fn messages(&self) -> &[Message] {
         &self.parts.messages
@@ -313,6 +332,14 @@ impl Rules {
     /// The recipient of a name.
     pub fn recipient(&self, slug: &Slug) -> Option<&Recipient> {
         self.parts.recipients.iter().find(|recipient| recipient.slug == *slug)
+    }
+
+    /// When agreements and transfer tools begin and end.
+    pub(crate) fn moments(&self) -> impl Iterator<Item = UtcMicros> {
+        let hosting = self.parts.hosting.iter().filter_map(|hosting| hosting.agreement.as_ref());
+        let receiving = self.parts.recipients.iter().filter_map(|recipient| recipient.agreement.as_ref());
+        let agreed = hosting.chain(receiving).flat_map(|agreement| [agreement.from, agreement.ends()]);
+        agreed.chain(self.parts.recipients.iter().filter_map(Recipient::transfer_until))
     }
 
     /// What samples of a signal are counted under in a flow that names it.

@@ -41,7 +41,7 @@ use crate::quiet::quiet;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser::Error as _};
 use serde_json::{Map, Value};
 use std::fmt;
-use vernport_types::{AssetId, SubjectId};
+use vernport_types::{AssetId, SubjectId, UtcMicros};
 
 /// From when on an event counts, and what voiding it does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -176,6 +176,49 @@ events! {
     /// Something is kept in spite of an order to erase (GDPR Art. 17(3)): it
     /// stops a deletion, as a hold does.
     ErasureExcepted(ErasureExcepted) = "erasure-excepted", Closes;
+}
+
+impl Event {
+    /// The first moment at which what it says ends by itself, where it says when.
+    pub fn ends(&self) -> Option<UtcMicros> {
+        match self {
+            Self::ConsentGiven(consent) => Some(consent.valid_until),
+            Self::ConsentRenewed(renewal) => Some(renewal.consent.valid_until),
+            Self::OrderOpened(order) => Some(order.expires_at),
+            Self::Linked(link) => link.until,
+            Self::HoldSet(hold) => Some(hold.until),
+            Self::DisclosureApproved(approved) => Some(approved.until),
+            Self::RestrictionExcepted(excepted) => Some(excepted.until),
+            Self::ErasureExcepted(excepted) => Some(excepted.until),
+            Self::NoticeServed(_)
+            | Self::ConsentWithdrawn(_)
+            | Self::ObjectionRaised(_)
+            | Self::ObjectionWeighed(_)
+            | Self::ObjectionUpheld(_)
+            | Self::RestrictionSet(_)
+            | Self::RestrictionLiftingAnnounced(_)
+            | Self::RestrictionLifted(_)
+            | Self::OrderClosed(_)
+            | Self::AssetIdentified(_)
+            | Self::IdentifierEnded(_)
+            | Self::Unlinked(_)
+            | Self::OwnerChanged(_)
+            | Self::SubjectMerged(_)
+            | Self::AssetMerged(_)
+            | Self::PrivateModeStarted(_)
+            | Self::PrivateModeEnded(_)
+            | Self::GatewayEnrolled(_)
+            | Self::EnrolmentEnded(_)
+            | Self::RecipientKeyActivated(_)
+            | Self::RecipientKeyRevoked(_)
+            | Self::HoldLifted(_)
+            | Self::ErasureOrdered(_)
+            | Self::Voided(_)
+            | Self::MilestoneReached(_)
+            | Self::DisclosureEnded(_)
+            | Self::Unknown(_) => None,
+        }
+    }
 }
 
 /// An event of a kind that this version does not know. `Debug` shows the kind only.

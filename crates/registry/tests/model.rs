@@ -104,7 +104,7 @@ macro_rules! answers {
                     let state = of.person_consent(subject, &purpose, category, &recipient $(, $now)?);
                     lines.push(format!("personal {state:?}"));
                 }
-                for notice in ["notice 1", "notice 2"] {
+                for notice in ["notice-1", "notice-2"] {
                     lines.push(format!("told {:?}", of.notice_told(notice, subject $(, $now)?)));
                 }
             }
@@ -124,7 +124,7 @@ macro_rules! answers_at_large {
         for n in 0..2 {
             lines.push(format!("found {:?}", of.find_asset(&index(n) $(, $now)?)));
             lines.push(format!("at {:?}", of.assets_of_interest(&station(n) $(, $now)?)));
-            lines.push(format!("notice {:?}", of.notice_served(["notice 1", "notice 2"][usize::from(n)] $(, $now)?)));
+            lines.push(format!("notice {:?}", of.notice_served(["notice-1", "notice-2"][usize::from(n)] $(, $now)?)));
         }
         lines
     }};
@@ -159,6 +159,12 @@ proptest! {
                 prop_assert_eq!(answers!(facts, asset, now), answers!(naive, asset), "{} at {:?}", asset, now);
             }
             prop_assert_eq!(answers_at_large!(facts, now), answers_at_large!(naive), "at {:?}", now);
+            for n in 0..2 {
+                let here = |asset| facts.stations_of(asset, now).contains(&station(n));
+                let of = all_assets().into_iter().filter(|asset| here(*asset));
+                let of = of.map(|asset| facts.canonical_asset(asset)).collect();
+                prop_assert_eq!(facts.assets_of_interest(&station(n), now), of, "the two are one question");
+            }
             let [ours, theirs] = keys(&facts, &naive, now);
             prop_assert_eq!(ours, theirs);
         }
@@ -186,7 +192,8 @@ proptest! {
     }
 }
 
-/// The ledger without what does not count at `now` because it was voided.
+/// The ledger without what does not count at `now` because it was voided. Voided consents stay, as
+/// such: what was withdrawn by their receipts stays withdrawn.
 fn without_mistakes(ledger: &[(EntryHash, Entry)], now: UtcMicros) -> Vec<(EntryHash, Entry)> {
     let voided = |hash: &EntryHash, effect: Effect| {
         ledger.iter().any(|(_, entry)| match &entry.event {
@@ -196,8 +203,12 @@ fn without_mistakes(ledger: &[(EntryHash, Entry)], now: UtcMicros) -> Vec<(Entry
             _ => false,
         })
     };
-    let stays = |(hash, entry): &&(EntryHash, Entry)| {
-        !matches!(entry.event, Event::Voided(_)) && !voided(hash, entry.event.effect())
+    let is_consent = |event: &Event| matches!(event, Event::ConsentGiven(_) | Event::ConsentRenewed(_));
+    let of_consent =
+        |hash: &EntryHash| ledger.iter().any(|(of, entry)| of == hash && is_consent(&entry.event));
+    let stays = |(hash, entry): &&(EntryHash, Entry)| match &entry.event {
+        Event::Voided(void) => of_consent(&void.entry),
+        event => is_consent(event) || !voided(hash, event.effect()),
     };
     ledger.iter().filter(stays).cloned().collect()
 }

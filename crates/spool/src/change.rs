@@ -5,6 +5,7 @@ use crate::{
     Item, Settlement,
     command::Outcome,
     queue::{cost, next_seq},
+    room,
 };
 use sqlx::{Row as _, SqliteConnection, sqlite::SqliteRow};
 use vernport_types::{BatchId, GrantId, MessageId, Reason, UtcMicros};
@@ -160,8 +161,11 @@ async fn removed(
             .bind(gone.try_get::<&[u8], _>("grant_id")?)
             .bind(i64::from(reason.number()))
             .bind(at.0)
-            .execute(connection)
+            .execute(&mut *connection)
             .await?;
+        if reason == Reason::QueueFull {
+            room::count(connection, item).await?;
+        }
     }
     Ok(Outcome {
         changed: 1,
@@ -196,10 +200,12 @@ pub(crate) async fn resting_on(
     rows.iter().map(|row| Ok((item(row)?, change))).collect()
 }
 
-/// What is past its due time or expiry, except what a restriction keeps (invariant 4).
+/// What is past its due time or expiry, except what a restriction keeps (invariant 4); and what has
+/// waited for longer than anything may, unless it is parked.
 pub(crate) async fn overdue(
     connection: &mut SqliteConnection,
     now: UtcMicros,
+    max_age_seconds: u64,
 ) -> sqlx::Result<Vec<(Item, Change)>> {
     let rows = sqlx::query(
         "SELECT 0 AS kind, id FROM batch WHERE latest_due < ?1 AND parked IS NOT ?2
@@ -208,9 +214,22 @@ pub(crate) async fn overdue(
     )
     .bind(now.0)
     .bind(i64::from(Reason::Restricted.number()))
+    .fetch_all(&mut *connection)
+    .await?;
+    let aged = sqlx::query(
+        "SELECT 0 AS kind, id FROM batch
+         WHERE queued_at < ?1 AND latest_due >= ?2 AND parked IS NULL AND problem IS NULL
+         UNION ALL
+         SELECT 1, id FROM topic
+         WHERE queued_at < ?1 AND expiry >= ?2 AND parked IS NULL AND problem IS NULL",
+    )
+    .bind(now.plus_seconds(-i64::try_from(max_age_seconds).unwrap_or(i64::MAX)).0)
+    .bind(now.0)
     .fetch_all(connection)
     .await?;
-    rows.iter().map(|row| Ok((item(row)?, Change::Destroyed(Reason::Overdue)))).collect()
+    let gone = |row, reason| Ok((item(row)?, Change::Destroyed(reason)));
+    let overdue = rows.iter().map(|row| gone(row, Reason::Overdue));
+    overdue.chain(aged.iter().map(|row| gone(row, Reason::QueueFull))).collect()
 }
 
 fn item(row: &SqliteRow) -> sqlx::Result<Item> {

@@ -11,6 +11,8 @@ pub struct Config {
     /// How many bytes may wait: sealed bytes and [`ROW_BYTES`](Self::ROW_BYTES) for each
     /// row, parked and quarantined ones included. At the bound new units are refused.
     pub max_bytes: u64,
+    /// How long anything may wait, in seconds, unless it is parked: then it is destroyed as if there were no room.
+    pub max_age_seconds: u64,
     /// How many bytes of disk are kept back, written out, for settling on a full
     /// disk. At least [`MIN_RESERVE_BYTES`](Self::MIN_RESERVE_BYTES).
     pub reserve_bytes: u64,
@@ -26,12 +28,16 @@ impl Config {
     /// size, page by page, twice.
     pub const MIN_RESERVE_BYTES: u64 = 4 << 20;
 
-    /// A spool of `max_bytes` with the least reserve and a file of at most twice the
+    /// The longest wait unless another is given, in seconds: 30 days.
+    pub const MAX_AGE_SECONDS: u64 = 30 * 86_400;
+
+    /// A spool of `max_bytes` with the longest wait, the least reserve and a file of at most twice the
     /// bound and 64 MiB.
     pub fn new(path: impl Into<PathBuf>, max_bytes: u64) -> Self {
         Self {
             path: path.into(),
             max_bytes,
+            max_age_seconds: Self::MAX_AGE_SECONDS,
             reserve_bytes: Self::MIN_RESERVE_BYTES,
             max_file_bytes: max_bytes.saturating_mul(2).saturating_add(64 << 20),
         }

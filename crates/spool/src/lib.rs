@@ -9,8 +9,9 @@
 //!   `synchronous = FULL`; a [`Unit`] is there whole or not at all.
 //! - **No evidence, no release** (invariant 13): leaves stand in the same
 //!   transaction as what they are evidence of.
-//! - **Bounded.** At [`Config::max_bytes`], or when the disk is full, new units
-//!   are refused; settling, parking and destroying always work, at need out of
+//! - **Bounded**, in bytes and age. At [`Config::max_bytes`] what comes from a live bus makes older
+//!   things of lower rank give way, counted and noted ([`WhenFull`]); units whose source can wait,
+//!   and all units when the disk is full, are refused; settling, parking and destroying always work, at need out of
 //!   the room that [`Config::reserve_bytes`] keeps.
 //! - **What was said at the station** is remembered before it counts, on a full disk
 //!   too: signed links, until central knows them.
@@ -29,6 +30,7 @@ mod open;
 mod queue;
 mod read;
 mod reserve;
+mod room;
 mod spool;
 mod station;
 mod unit;
@@ -39,5 +41,5 @@ pub use error::{OpenError, QueueError, ReadError, SettleError};
 pub use read::{HeldGrant, Note, Page, SpoolStatus, StoredBatch, StoredTopic};
 pub use spool::Spool;
 pub use unit::{
-    Cursor, Item, Queued, QueuedBatch, QueuedTopic, Settlement, Stream, ToolMessage, Unit, Withheld,
+    Cursor, Item, Queued, QueuedBatch, QueuedTopic, Settlement, Stream, ToolMessage, Unit, WhenFull, Withheld,
 };

@@ -86,8 +86,8 @@ async fn queue_batches(connection: &mut SqliteConnection, unit: &Unit) -> Result
     for batch in &unit.batches {
         let header = batch.sealed.header();
         let row: Option<i64> = sqlx::query_scalar(
-            "INSERT INTO batch (id, controller, grant_id, latest_due, queued_at, digest)
-             VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING row",
+            "INSERT INTO batch (id, controller, grant_id, latest_due, queued_at, digest, rank)
+             VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING row",
         )
         .bind(&header.batch.as_bytes()[..])
         .bind(header.controller.as_str())
@@ -95,6 +95,7 @@ async fn queue_batches(connection: &mut SqliteConnection, unit: &Unit) -> Result
         .bind(header.latest_due.0)
         .bind(unit.at.0)
         .bind(&sha256(batch.sealed.as_bytes())[..])
+        .bind(batch.when_full.rank())
         .fetch_optional(&mut *connection)
         .await?;
         let row = row.ok_or(Failure::Refused(Refusal::DuplicateBatch(header.batch)))?;
@@ -113,8 +114,8 @@ async fn queue_topics(connection: &mut SqliteConnection, unit: &Unit) -> Result<
         let seq = next_seq(connection, &stream, unit.at).await?;
         let new = sqlx::query(
             "INSERT INTO topic
-                 (id, controller, grant_id, operator, stream, seq, expiry, queued_at, digest, sealed)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                 (id, controller, grant_id, operator, stream, seq, expiry, queued_at, digest, sealed, rank)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         )
         .bind(&topic.message.as_bytes()[..])
         .bind(topic.controller.as_str())
@@ -126,6 +127,7 @@ async fn queue_topics(connection: &mut SqliteConnection, unit: &Unit) -> Result<
         .bind(unit.at.0)
         .bind(&sha256(topic.sealed.as_bytes())[..])
         .bind(topic.sealed.as_bytes())
+        .bind(topic.when_full.rank())
         .execute(&mut *connection)
         .await?;
         if new.rows_affected() == 0 {

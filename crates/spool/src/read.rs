@@ -110,6 +110,10 @@ pub struct SpoolStatus {
     pub quarantined: u64,
     /// Notes on what was destroyed.
     pub notes: u64,
+    /// Envelopes that gave way since the spool was made, because there was no room or they grew too old.
+    pub batches_dropped: u64,
+    /// Fleet messages that gave way.
+    pub topics_dropped: u64,
     /// Audit leaves.
     pub leaves: u64,
     /// Readings withheld since the spool was made.
@@ -311,6 +315,10 @@ pub(crate) async fn notes(
         .collect()
 }
 
+pub(crate) async fn last_batch_row(connection: &mut SqliteConnection) -> sqlx::Result<i64> {
+    sqlx::query_scalar("SELECT coalesce(max(row), 0) FROM batch").fetch_one(connection).await
+}
+
 pub(crate) async fn used_bytes(connection: &mut SqliteConnection) -> sqlx::Result<u64> {
     let row = sqlx::query(
         "SELECT (SELECT coalesce(sum(length(sealed)), 0) FROM envelope)
@@ -331,6 +339,8 @@ pub(crate) async fn status(connection: &mut SqliteConnection, gauges: &Gauges) -
                 (SELECT count(*) FROM batch WHERE problem IS NOT NULL)
               + (SELECT count(*) FROM topic WHERE problem IS NOT NULL) AS quarantined,
                 (SELECT count(*) FROM note) AS notes,
+                (SELECT coalesce(sum(count), 0) FROM dropped WHERE kind = 0) AS batches_dropped,
+                (SELECT coalesce(sum(count), 0) FROM dropped WHERE kind = 1) AS topics_dropped,
                 (SELECT count(*) FROM leaf) AS leaves,
                 (SELECT coalesce(sum(count), 0) FROM withheld) AS withheld,
                 (SELECT min(queued_at) FROM (SELECT queued_at FROM batch UNION ALL SELECT queued_at FROM topic))
@@ -346,6 +356,8 @@ pub(crate) async fn status(connection: &mut SqliteConnection, gauges: &Gauges) -
         topics_parked: number(&row, "topics_parked")?,
         quarantined: number(&row, "quarantined")?,
         notes: number(&row, "notes")?,
+        batches_dropped: number(&row, "batches_dropped")?,
+        topics_dropped: number(&row, "topics_dropped")?,
         leaves: number(&row, "leaves")?,
         withheld: number(&row, "withheld")?,
         used_bytes: queued.used_bytes,

@@ -137,6 +137,14 @@ impl Spool {
         Ok(good)
     }
 
+    /// The row of the newest envelope that waits in any state; 0 where none does.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub async fn last_batch_row(&self) -> Result<i64, ReadError> {
+        self.read(async |reader| read::last_batch_row(reader).await).await
+    }
+
     /// Messages for the topics of `operator` that may be sent, in the order of sending.
     /// Rows that no longer read as what was queued are put into quarantine and passed over.
     ///

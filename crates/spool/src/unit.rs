@@ -42,6 +42,33 @@ impl Unit {
             withheld: Vec::new(),
         }
     }
+
+    /// Whether it makes others give way where there is no room for it.
+    pub(crate) fn makes_room(&self) -> bool {
+        let mut all = self.batches.iter().map(|b| b.when_full).chain(self.topics.iter().map(|t| t.when_full));
+        all.any(|when_full| when_full != WhenFull::Wait)
+    }
+}
+
+/// What happens to an item when the spool is full. What is parked or in quarantine never gives way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenFull {
+    /// Its source can wait (a tool, a log): the unit is refused and can be offered again. Once it is
+    /// queued it stays.
+    Wait,
+    /// Its source cannot wait (a live bus): what has a lower rank gives way to it, then of the same rank
+    /// messages before envelopes and the oldest first; and it gives way to others.
+    GiveWay(u8),
+}
+
+impl WhenFull {
+    /// As stored: none for what stays.
+    pub(crate) fn rank(self) -> Option<i64> {
+        match self {
+            Self::Wait => None,
+            Self::GiveWay(rank) => Some(rank.into()),
+        }
+    }
 }
 
 /// An envelope to queue. Its batch id, controller and due time are read from its header.
@@ -49,6 +76,8 @@ impl Unit {
 pub struct QueuedBatch {
     /// The opening of the flow it rests on: by this it may be sent, parked or destroyed.
     pub grant: GrantId,
+    /// What happens to it when the spool is full.
+    pub when_full: WhenFull,
     /// The envelope.
     pub sealed: Sealed<Recipient>,
 }
@@ -60,6 +89,8 @@ pub struct QueuedTopic {
     pub controller: ControllerId,
     /// The opening of the flow it rests on.
     pub grant: GrantId,
+    /// What happens to it when the spool is full.
+    pub when_full: WhenFull,
     /// The numbering it belongs to.
     pub stream: Stream,
     /// Its id, the same on every delivery.

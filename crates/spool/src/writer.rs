@@ -11,7 +11,7 @@ use crate::{
     gauges::Gauges,
     open, queue,
     reserve::Reserve,
-    station,
+    room, station,
 };
 use sqlx::SqliteConnection;
 use std::{
@@ -207,7 +207,7 @@ impl Writer {
     }
 
     async fn sweep(&mut self, now: UtcMicros) -> Result<Outcome, Failure> {
-        let items = change::overdue(&mut self.connection, now).await?;
+        let items = change::overdue(&mut self.connection, now, self.config.max_age_seconds).await?;
         let outcome = self.in_steps(&items, now).await?;
         self.mend_reserve();
         match change::forget(&mut self.connection, now).await {
@@ -267,14 +267,26 @@ impl Writer {
     async fn queue(&mut self, unit: &Unit, used_bytes: u64) -> Result<Outcome, Failure> {
         let (asked_bytes, max_bytes) = (queue::asked_bytes(unit), self.config.max_bytes);
         // Cursors, counts and samplers take no room of the bound and go on when it is reached.
-        if asked_bytes > 0 && used_bytes.saturating_add(asked_bytes) > max_bytes {
-            return Err(Failure::Refused(Refusal::Full { used_bytes, asked_bytes, max_bytes }));
+        let lacking_bytes =
+            if asked_bytes == 0 { 0 } else { (used_bytes + asked_bytes).saturating_sub(max_bytes) };
+        let full = || Failure::Refused(Refusal::Full { used_bytes, asked_bytes, max_bytes });
+        if lacking_bytes > 0 && !unit.makes_room() {
+            return Err(full());
         }
         if !self.reserve.is_whole() {
             let source = io::Error::new(io::ErrorKind::StorageFull, "the reserve for settling is not whole");
             return Err(Failure::Refused(Refusal::NoReserve(source)));
         }
-        queue::queue(&mut self.connection, unit).await
+        let mut outcome = queue::queue(&mut self.connection, unit).await?;
+        if lacking_bytes > 0 {
+            // What is new gives way as well: it may have the lowest rank of all.
+            let gone = room::make(&mut self.connection, lacking_bytes, unit.at).await?;
+            if gone.freed_bytes < lacking_bytes {
+                return Err(full());
+            }
+            outcome.add(gone);
+        }
+        Ok(outcome)
     }
 
     /// Change by change, each in its own transaction, with the room of the reserve. The log is

@@ -7,7 +7,10 @@ use reqwest::{
     redirect,
 };
 use serde::{Serialize, de::DeserializeOwned};
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 use thiserror::Error;
 use vernport_api::{Code, Problem};
 
@@ -115,7 +118,10 @@ impl CallError {
 /// An HTTP client for one central.
 #[derive(Debug, Clone)]
 pub(crate) struct Http {
-    client: reqwest::Client,
+    /// Shared by clones, so that all of them leave a dead connection together.
+    client: Arc<Mutex<reqwest::Client>>,
+    tls: rustls::ClientConfig,
+    connect_timeout: Duration,
     base: Url,
     request_timeout: Duration,
 }
@@ -133,18 +139,21 @@ impl Http {
         }
         // The contract is spoken over HTTP/2 only.
         tls.alpn_protocols = vec![b"h2".to_vec()];
-        let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls)
-            .https_only(true)
-            .http2_prior_knowledge()
-            .no_proxy()
-            .redirect(redirect::Policy::none())
-            .connect_timeout(config.connect_timeout)
-            .http2_keep_alive_interval(KEEP_ALIVE)
-            .http2_keep_alive_timeout(KEEP_ALIVE_ANSWER)
-            .build()
-            .map_err(SetupError::Client)?;
-        Ok(Self { client, base, request_timeout: config.request_timeout })
+        let client = client(&tls, config.connect_timeout).map_err(SetupError::Client)?;
+        Ok(Self {
+            client: Arc::new(Mutex::new(client)),
+            tls,
+            connect_timeout: config.connect_timeout,
+            base,
+            request_timeout: config.request_timeout,
+        })
+    }
+
+    /// Leaves the connection there is: the next call makes its own. A call under way keeps the old one.
+    pub(crate) fn reconnect(&self) -> Result<(), SetupError> {
+        let fresh = client(&self.tls, self.connect_timeout).map_err(SetupError::Client)?;
+        *self.client.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
+        Ok(())
     }
 
     pub(crate) async fn get<A: DeserializeOwned>(
@@ -187,8 +196,8 @@ impl Http {
         max_bytes: usize,
     ) -> Result<A, CallError> {
         let url = self.base.join(path).expect("paths of the contract are paths");
-        let mut request =
-            self.client.request(method, url).timeout(self.request_timeout.saturating_add(patience));
+        let client = self.client.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut request = client.request(method, url).timeout(self.request_timeout.saturating_add(patience));
         if let Some((content_type, body)) = body {
             request = request.header(CONTENT_TYPE, HeaderValue::from_static(content_type)).body(body);
         }
@@ -200,6 +209,19 @@ impl Http {
         serde_json::from_slice(&bytes)
             .map_err(|error| CallError::Malformed { line: error.line(), column: error.column() })
     }
+}
+
+fn client(tls: &rustls::ClientConfig, connect_timeout: Duration) -> reqwest::Result<reqwest::Client> {
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(tls.clone())
+        .https_only(true)
+        .http2_prior_knowledge()
+        .no_proxy()
+        .redirect(redirect::Policy::none())
+        .connect_timeout(connect_timeout)
+        .http2_keep_alive_interval(KEEP_ALIVE)
+        .http2_keep_alive_timeout(KEEP_ALIVE_ANSWER)
+        .build()
 }
 
 fn unanswered(error: reqwest::Error) -> CallError {

@@ -47,6 +47,13 @@ pub enum FeedError {
     State(#[from] StateError),
 }
 
+impl FeedError {
+    /// When central asked to be called again.
+    pub fn retry_after(&self) -> Option<Duration> {
+        if let Self::Call(error) = self { error.retry_after() } else { None }
+    }
+}
+
 /// A gateway's connection to central. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Uplink {
@@ -61,6 +68,15 @@ impl Uplink {
     /// [`SetupError`] for an address that is none.
     pub fn new(config: &Config, gateway: Slug, tls: rustls::ClientConfig) -> Result<Self, SetupError> {
         Http::new(config, tls).map(|http| Self { http, gateway })
+    }
+
+    /// Leaves the connection there is, for this uplink and its clones: after a sleep the other side may
+    /// have forgotten it, and finding that out takes longer than a new one.
+    ///
+    /// # Errors
+    /// [`SetupError::Client`]; then all goes on over the old one.
+    pub fn reconnect(&self) -> Result<(), SetupError> {
+        self.http.reconnect()
     }
 
     /// Delivers as many of `batches`, from the first on, as one call holds

@@ -1,7 +1,7 @@
 //! The spool takes sealed things only.
 use vernport_policy::Released;
 use vernport_seal::Body;
-use vernport_spool::{QueuedBatch, QueuedTopic, Spool, Stream, Unit};
+use vernport_spool::{QueuedBatch, QueuedTopic, Spool, Stream, Unit, WhenFull};
 use vernport_types::{ControllerId, GrantId, MessageId, Reading, UtcMicros, Value};
 
 async fn try_all(spool: Spool, reading: Reading, released: Released, value: Value, body: Body) {
@@ -12,14 +12,16 @@ async fn try_all(spool: Spool, reading: Reading, released: Released, value: Valu
 }
 
 fn try_batch(unit: &mut Unit, grant: GrantId, released: Released, bytes: Vec<u8>) {
-    unit.batches.push(QueuedBatch { grant, sealed: released });
-    unit.batches.push(QueuedBatch { grant, sealed: bytes });
+    let when_full = WhenFull::Wait;
+    unit.batches.push(QueuedBatch { grant, when_full, sealed: released });
+    unit.batches.push(QueuedBatch { grant, when_full, sealed: bytes });
 }
 
 fn try_topic(controller: ControllerId, stream: Stream, payload: Vec<u8>) -> QueuedTopic {
     QueuedTopic {
         controller,
         grant: GrantId::from_bytes([0; 16]),
+        when_full: WhenFull::Wait,
         stream,
         message: MessageId::from_bytes([0; 16]),
         expiry: UtcMicros(0),

@@ -34,16 +34,24 @@ fn answers(known: &Known<'_>, consent: &Consent, wanted: Wanted) -> bool {
 }
 
 /// Note 0005, *Consent*: a withdrawal names a receipt, a person (narrowed as they
-/// like) or an asset. A receipt stands for what its consent covers, renewals included; a
-/// consent that was voided never was, and its receipt stands for nothing.
-fn covers(known: &Known<'_>, withdrawal: &Withdrawal, wanted: Wanted) -> bool {
+/// like) or an asset. A receipt stands for what its consent covers, renewals included. If that was
+/// voided, it stands up to then for all that its person gave towards that purpose and recipient, and
+/// from then on for nothing.
+fn covers(known: &Known<'_>, (withdrawal, said): (&Withdrawal, Micros), wanted: Wanted) -> bool {
     match withdrawal {
         Withdrawal::Receipt(receipt) => known
             .ledger
             .iter()
-            .filter(|entry| voided(known, entry.id).is_none())
-            .filter_map(|entry| consent(&entry.event))
-            .any(|consent| consent.receipt == *receipt && answers(known, consent, wanted)),
+            .filter_map(|entry| Some((consent(&entry.event)?, voided(known, entry.id))))
+            .filter(|(consent, _)| consent.receipt == *receipt)
+            .any(|(consent, mistake)| match mistake {
+                None => answers(known, consent, wanted),
+                Some(voided) => {
+                    said <= voided
+                        && the_person(known, consent.person) == the_person(known, wanted.person)
+                        && (consent.purpose, consent.recipient) == (wanted.purpose, wanted.recipient)
+                }
+            }),
         Withdrawal::Person { person, purpose, recipient, categories } => {
             the_person(known, *person) == the_person(known, wanted.person)
                 && purpose.is_none_or(|purpose| purpose == wanted.purpose)
@@ -97,7 +105,7 @@ fn consented_then(
     let Some(given) = latest(known, given) else { return Err("consent-missing") };
     let said = counting(known, today);
     let withdrawn = said.iter().copied().filter(|e| e.occurred <= then).filter(
-        |e| matches!(&e.event, Event::ConsentWithdrawn(withdrawal) if covers(known, withdrawal, wanted)),
+        |e| matches!(&e.event, Event::ConsentWithdrawn(said) if covers(known, (said, e.occurred), wanted)),
     );
     if let Some(withdrawn) = latest(known, withdrawn)
         && let Some(last) = latest(known, [given, withdrawn])
@@ -152,7 +160,8 @@ pub(super) fn untouched(
         let wanted =
             Wanted { asset, person, role: of.role, purpose: of.purpose, category, recipient: of.recipient };
         said.iter().any(|entry| {
-            matches!(&entry.event, Event::ConsentWithdrawn(withdrawal) if covers(known, withdrawal, wanted))
+            let what = |said| covers(known, (said, entry.occurred), wanted);
+            matches!(&entry.event, Event::ConsentWithdrawn(said) if what(said))
                 && given.occurred <= entry.occurred
         })
     });

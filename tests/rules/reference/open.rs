@@ -64,12 +64,14 @@ pub(crate) fn open(
     if !has_key(known, flow.recipient, flow.purpose, now) {
         return Err("recipient-key-missing");
     }
+    // Note 0015: what is stopped is told before what only waits for an order.
+    let exceptions = stops(known, flow, asset, &linked, now)?;
     let order = open_order(known, asset, station, now).filter(|_| flow.window == Window::Order);
     for (entry, end) in window(known, flow, asset, order, now)? {
         rests_on.push(entry);
         ends.extend(end);
     }
-    for (exception, until) in stops(known, flow, asset, &linked, now)? {
+    for (exception, until) in exceptions {
         rests_on.push(exception);
         ends.push((until, "restricted"));
     }

@@ -53,6 +53,36 @@ async fn entries_of_a_request_are_recorded_together_or_not_at_all() {
 }
 
 #[tokio::test]
+async fn a_hold_beyond_what_the_bundle_allows_is_refused_and_says_what_it_allows() {
+    let central = with_visit().await;
+    let hold = |ground: &str, days: i64| {
+        let until = central.world.now().plus_seconds(days * 86_400);
+        let scope = json!({"flows": {"flows": ["speed"]}});
+        json!({"kind": "hold-set", "scope": scope, "ground": ground, "citation": "case 7", "until": until})
+    };
+    for (ground, days, what) in
+        [("dispute", 31, "(hold.dispute: P30D)"), ("incident", 1, "no hold on the ground incident")]
+    {
+        let entry = central.world.entry(hold(ground, days));
+        // Alone, and behind one that may be written: then neither is.
+        let other = central.world.entry(json!({"kind": "order-closed", "order": ORDER}));
+        for (entries, item) in [(json!([entry]), 0), (json!([other, entry]), 1)] {
+            let asked = json!({"entries": entries});
+            let response = central.post(&central.registrar(), PATH_LEDGER, &asked).await;
+            let problem = refused(response, Code::EntryRefused).await;
+            assert_eq!(problem.item, Some(item));
+            assert!(problem.detail.contains(what), "{}", problem.detail);
+        }
+    }
+    central.grant("speed").await;
+    let allowed = central.world.entry(hold("dispute", 30));
+    assert!(!central.ledger(vec![allowed.clone()]).await.results[0].duplicate);
+    // Said again it is the same, also after its time.
+    central.world.advance_seconds(40 * 86_400);
+    assert!(central.ledger(vec![allowed]).await.results[0].duplicate);
+}
+
+#[tokio::test]
 async fn an_entry_that_could_not_be_stored_is_not_in_force_and_can_be_sent_again() {
     let central = with_visit().await;
     let file = SqliteConnectOptions::new().filename(central.world.folder.path().join("main.db"));

@@ -2,6 +2,7 @@
 
 use crate::{Period, words::words};
 use jiff::tz::TimeZone;
+use thiserror::Error;
 use vernport_registry::HoldGround;
 use vernport_types::{Category, LegalBasis, Reason, SignalId, Slug, UtcMicros};
 
@@ -112,6 +113,29 @@ impl HoldRule {
     pub fn latest_end(&self, set_at: UtcMicros) -> UtcMicros {
         self.at_most.after(set_at, &self.zone)
     }
+}
+
+/// Why a hold may not be set.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum HoldError {
+    /// The bundle has no hold on that ground.
+    #[error("the bundle allows no hold on the ground {ground}; name one of its [[hold]] tables")]
+    Ground {
+        /// The ground.
+        ground: &'static str,
+    },
+    /// It would last longer than the bundle allows.
+    #[error(
+        "a hold on the ground {ground} ends by {latest} (hold.{ground}: {at_most}); set an earlier `until`"
+    )]
+    TooLong {
+        /// The ground.
+        ground: &'static str,
+        /// The latest end, RFC 3339.
+        latest: String,
+        /// For how long the bundle allows it.
+        at_most: Period,
+    },
 }
 
 /// What recognises a vehicle: compared on the spot, released to nobody. Path `identify`.

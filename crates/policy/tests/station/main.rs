@@ -187,6 +187,41 @@ fn what_the_snapshot_closes_for_another_reason_than_a_missing_order_stays_closed
     assert!(here.own.is_empty());
 }
 
+/// The snapshot tells one reason for each closed flow: that no order is open must not hide another.
+#[test]
+fn an_order_at_the_station_opens_nothing_that_is_stopped_while_no_order_is_open() {
+    let mut world = world();
+    world.close_order();
+    world.say(Event::GatewayEnrolled(vernport_registry::GatewayEnrolled {
+        gateway: id("bay-1-box"),
+        station: bay(),
+        device_key: SigningKey::from_seed([7; 32]).verifying_key(),
+        pinned: Some(TRUCK),
+    }));
+    let mut chain = Chain::new();
+    chain.order(TRUCK, OrderId::from_bytes([9; 16]), NOON, &ALL_FLOWS);
+    assert_eq!(world.closed("workshop"), Some(Reason::OrderNotOpen));
+    let restriction = world.say(Event::RestrictionSet(Restriction {
+        whom: Whom::Asset(TRUCK),
+        purpose: None,
+        ground: Ground::AccuracyDisputed,
+        case: id("case-7"),
+    }));
+    assert_eq!(world.closed("workshop"), Some(Reason::Restricted));
+    let central = of_central(&mut world);
+    let here = laid(&world, &central, &chain);
+    assert_eq!(names(&here.snapshot, TRUCK), Vec::<String>::new());
+    assert!(here.own.is_empty());
+    let opens: Vec<_> = opens_offline(&world.rules, &central, TRUCK, NOON).map(|(_, opens)| opens).collect();
+    assert_eq!(opens, [Err(Reason::Restricted)], "and the technician is told why");
+
+    world.void(restriction);
+    world.later(1);
+    assert_eq!(world.closed("workshop"), Some(Reason::OrderNotOpen));
+    let central = of_central(&mut world);
+    assert_eq!(names(&laid(&world, &central, &chain).snapshot, TRUCK), ["workshop"]);
+}
+
 #[test]
 fn without_a_key_or_a_notice_nothing_opens_at_a_station() {
     for prepare in [World::serve_notices as fn(&mut World), World::activate_keys] {

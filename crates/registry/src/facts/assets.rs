@@ -73,4 +73,16 @@ impl Facts {
         let pinned = self.enrolments_at(station, now).into_iter().filter_map(|enrolment| enrolment.pinned);
         ordered.chain(pinned).map(|asset| self.canonical_asset(asset)).collect()
     }
+
+    /// The stations that may meet an asset now: those where an order is open for
+    /// it, and those of the gateways that are mounted in it. The same question
+    /// as [`Self::assets_of_interest`], asked from the other end.
+    pub fn stations_of(&self, asset: AssetId, now: UtcMicros) -> BTreeSet<StationRef> {
+        let members = self.assets.members(asset, &self.voids);
+        let pinned = self
+            .enrolments(now)
+            .filter(|enrolment| enrolment.pinned.is_some_and(|pinned| members.contains(&pinned)));
+        let pinned = pinned.map(|enrolment| enrolment.station);
+        self.open_orders(&members, now).map(|order| order.station.clone()).chain(pinned).collect()
+    }
 }

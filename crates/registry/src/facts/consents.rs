@@ -46,6 +46,12 @@ struct Scope {
     categories: BTreeSet<Category>,
 }
 
+/// A receipt by which a consent can be withdrawn, and when the consent was voided, if it was.
+struct Receipt {
+    code: ReceiptCode,
+    voided: Option<UtcMicros>,
+}
+
 /// Which consent is wanted: towards an asset and in a role, or apart from both.
 struct Wanted<'a> {
     asset: Option<AssetId>,
@@ -147,17 +153,19 @@ impl Consents {
 impl Given {
     fn answers(&self, wanted: &Wanted<'_>) -> bool {
         wanted.role.is_none_or(|role| self.role == role)
-            && self.purpose == *wanted.purpose
-            && self.recipient == *wanted.recipient
+            && self.is_towards(wanted.purpose, wanted.recipient)
             && self.categories.contains(&wanted.category)
     }
 
     /// Whether two consents are in part about the same.
     fn overlaps(&self, other: &Self) -> bool {
         self.role == other.role
-            && self.purpose == other.purpose
-            && self.recipient == other.recipient
+            && self.is_towards(&other.purpose, &other.recipient)
             && !self.categories.is_disjoint(&other.categories)
+    }
+
+    fn is_towards(&self, purpose: &Slug, recipient: &Slug) -> bool {
+        self.purpose == *purpose && self.recipient == *recipient
     }
 }
 
@@ -217,15 +225,38 @@ impl Facts {
     fn said_of(&self, wanted: &Wanted<'_>, now: UtcMicros) -> Said<'_> {
         let subjects = self.subjects.members(wanted.subject, &self.voids);
         let assets = wanted.asset.map(|asset| self.assets.members(asset, &self.voids)).unwrap_or_default();
-        let given: Vec<&Item<Given>> = self
-            .consents
-            .given
-            .of_all(subjects.iter().copied())
-            .filter(|item| self.voids.at(&item.entry).is_none() && item.says.answers(wanted))
-            .collect();
-        let receipts: Vec<ReceiptCode> = given.iter().map(|item| item.says.receipt).collect();
+        let (given, receipts) =
+            self.given_by(&subjects, (wanted.purpose, wanted.recipient), |given| given.answers(wanted));
         let withdrawals = self.withdrawals(|scope| scope.covers(wanted), &subjects, &assets, &receipts, now);
         Said { given, withdrawals }
+    }
+
+    /// What people gave that fits and is not voided, and the receipts by which it can be withdrawn.
+    ///
+    /// INVARIANT: what was withdrawn does not come back when its consent is voided and written again
+    /// with its old date. Up to its voiding the receipt of a voided consent stands for all that
+    /// its person gave towards that purpose and recipient: nobody can tell what in it was the mistake.
+    fn given_by(
+        &self,
+        subjects: &[SubjectId],
+        (purpose, recipient): (&Slug, &Slug),
+        fits: impl Fn(&Given) -> bool,
+    ) -> (Vec<&Item<Given>>, Vec<Receipt>) {
+        let (mut given, mut receipts) = (Vec::new(), Vec::new());
+        for item in self.consents.given.of_all(subjects.iter().copied()) {
+            let (code, voided) = (item.says.receipt, self.voids.at(&item.entry));
+            match voided {
+                None if fits(&item.says) => {
+                    given.push(item);
+                    receipts.push(Receipt { code, voided });
+                }
+                Some(_) if item.says.is_towards(purpose, recipient) => {
+                    receipts.push(Receipt { code, voided });
+                }
+                _ => {}
+            }
+        }
+        (given, receipts)
     }
 
     /// The withdrawals that count now: of the people as far as its scope fits,
@@ -235,7 +266,7 @@ impl Facts {
         fits: impl Fn(&Scope) -> bool,
         subjects: &[SubjectId],
         assets: &[AssetId],
-        receipts: &[ReceiptCode],
+        receipts: &[Receipt],
         now: UtcMicros,
     ) -> Vec<Place> {
         let consents = &self.consents;
@@ -245,7 +276,10 @@ impl Facts {
             .filter(|item| fits(&item.says) && self.voids.counts(item, now))
             .map(Item::place);
         let by_asset = consents.by_asset.of_all(assets.iter().copied());
-        let by_receipt = consents.by_receipt.of_all(receipts.iter().copied());
+        let by_receipt = receipts.iter().flat_map(|receipt| {
+            let said = consents.by_receipt.of(&receipt.code);
+            said.filter(|item| receipt.voided.is_none_or(|at| item.occurred <= at))
+        });
         let unscoped =
             by_asset.chain(by_receipt).filter(|item| self.voids.counts(item, now)).map(Item::place);
         by_subject.chain(unscoped).collect()

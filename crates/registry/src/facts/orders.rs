@@ -67,10 +67,7 @@ impl Facts {
         now: UtcMicros,
     ) -> Option<OrderFacts> {
         let members = self.assets.members(asset, &self.voids);
-        let orders = members.iter().flat_map(|asset| self.orders.by_asset.get(asset)).flatten();
-        orders
-            .filter_map(|order| self.open_item(*order, now))
-            .filter(|item| members.iter().any(|asset| item.says.assets.contains(asset)))
+        self.open_items(&members, now)
             .filter(|item| station.is_none_or(|station| item.says.station == *station))
             .max_by_key(|item| item.place())
             .map(order_facts)
@@ -87,6 +84,15 @@ impl Facts {
             .collect()
     }
 
+    /// What is said of the orders that are open now for any of these ids.
+    pub(super) fn open_orders(
+        &self,
+        assets: &[AssetId],
+        now: UtcMicros,
+    ) -> impl Iterator<Item = &OrderOpened> {
+        self.open_items(assets, now).map(|item| &item.says)
+    }
+
     /// When an order ended: closed, or by itself, whichever was first. None if
     /// that did not happen yet, or nobody opened it.
     pub fn order_ended(&self, order: OrderId, now: UtcMicros) -> Option<UtcMicros> {
@@ -95,6 +101,13 @@ impl Facts {
         let closed = self.orders.closed.of(&order).filter(|item| self.voids.counts(item, now));
         let ended = closed.map(|item| item.occurred).chain([opened.says.expires_at]).min()?;
         (ended <= now).then_some(ended)
+    }
+
+    fn open_items(&self, assets: &[AssetId], now: UtcMicros) -> impl Iterator<Item = &Item<OrderOpened>> {
+        let orders = assets.iter().flat_map(|asset| self.orders.by_asset.get(asset)).flatten();
+        orders
+            .filter_map(move |order| self.open_item(*order, now))
+            .filter(|item| assets.iter().any(|asset| item.says.assets.contains(asset)))
     }
 
     /// The opening of an order that is open now. A closing holds for the

@@ -72,13 +72,14 @@ impl Facts {
 
     /// The gateways that are enrolled at a station now, by name.
     pub fn enrolments_at(&self, station: &StationRef, now: UtcMicros) -> Vec<EnrolmentFacts> {
-        let mut gateways: Vec<&Slug> = self.places.enrolled.keys().collect();
-        gateways.sort();
-        gateways
-            .into_iter()
-            .filter_map(|gateway| self.enrolment(gateway, now))
-            .filter(|enrolment| enrolment.station == *station)
-            .collect()
+        let mut at: Vec<_> = self.enrolments(now).filter(|enrolment| enrolment.station == *station).collect();
+        at.sort_by(|one, other| one.gateway.cmp(&other.gateway));
+        at
+    }
+
+    /// All gateways that are enrolled now, in no telling order.
+    pub(super) fn enrolments(&self, now: UtcMicros) -> impl Iterator<Item = EnrolmentFacts> {
+        self.places.enrolled.keys().filter_map(move |gateway| self.enrolment(gateway, now))
     }
 
     /// Whether a key was revoked, at whatever time.

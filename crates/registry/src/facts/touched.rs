@@ -21,6 +21,23 @@ impl Touched {
         Self::Assets(BTreeSet::new())
     }
 
+    /// The assets of either.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Assets(mut one), Self::Assets(other)) => {
+                one.extend(other);
+                Self::Assets(one)
+            }
+            _ => Self::All,
+        }
+    }
+
+    /// Whether the grants of no asset may change.
+    pub fn is_empty(&self) -> bool {
+        matches!(self, Self::Assets(assets) if assets.is_empty())
+    }
+
     /// Whether the grants of an asset may change.
     pub fn includes(&self, asset: AssetId) -> bool {
         match self {
@@ -112,8 +129,9 @@ impl About {
 }
 
 impl Facts {
-    /// The assets that an entry is about, now that it is filed.
-    pub(super) fn touched_by(&self, entry: &EntryHash) -> Touched {
+    /// The assets whose grants an entry of this ledger may change: when it is
+    /// filed, and when time reaches one of its moments.
+    pub fn touched_by(&self, entry: &EntryHash) -> Touched {
         // A chain of references has three links at most: a voiding, what became
         // of an objection, the objection.
         let about_of = |entry| self.log.get(entry).map(|logged| &logged.about);
@@ -142,6 +160,11 @@ impl Facts {
         };
         let all_ids = assets.into_iter().flat_map(|asset| self.assets.members(asset, &self.voids));
         Touched::Assets(all_ids.collect())
+    }
+
+    /// One asset, by every id that it has.
+    pub fn touched_asset(&self, asset: AssetId) -> Touched {
+        Touched::Assets(self.assets.members(asset, &self.voids).into_iter().collect())
     }
 
     /// The assets that a person was ever linked to.

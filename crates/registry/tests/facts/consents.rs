@@ -96,7 +96,7 @@ fn a_receipt_of_a_consent_that_is_recorded_later_withdraws_what_was_said_before_
 }
 
 #[test]
-fn a_receipt_of_a_voided_consent_withdraws_nothing() {
+fn a_receipt_withdraws_nothing_once_its_consent_was_voided() {
     let told = told(&format!(
         "{}{}{}",
         gives("anna", "time = \"-5h\"\nreceipt = \"one\""),
@@ -114,6 +114,28 @@ fn a_receipt_of_a_voided_consent_withdraws_nothing() {
         "#
     ));
     assert_eq!(told.consent("anna", Category::Odometer, EIGHT), "given");
+}
+
+/// A counter's way to get around a withdrawal.
+#[test]
+fn a_consent_that_is_voided_after_its_withdrawal_and_written_again_does_not_come_back() {
+    let withdrawn = "[[event]]\nkind = \"consent-withdrawn\"\ntime = \"-3h\"\nscope = { receipt = \"one\" }\n\
+                     [[event]]\nkind = \"voided\"\ntime = \"-2h\"\nentry = \"wrong\"\nreason = \"mistake\"\n";
+    let wrong = gives("anna", "time = \"-5h\"\nreceipt = \"one\"\nname = \"wrong\"");
+    // The same, and for what it should have said: as the owner, and of the place.
+    let owner = wrong.replace("driver", "owner").replace("odometer", "location");
+    for wrong in [wrong, owner] {
+        let with_old_date = gives("anna", "time = \"-5h\"\nrecorded = \"-1h\"\nreceipt = \"two\"");
+        let told = told(&format!("{wrong}{withdrawn}{with_old_date}"));
+        assert_eq!(told.consent("anna", Category::Odometer, hours(-2)), "missing");
+        assert_eq!(told.consent("anna", Category::Odometer, EIGHT), "withdrawn");
+    }
+    let asked_again = gives("anna", "time = \"-1h\"\nreceipt = \"two\"");
+    let told = told(&format!(
+        "{}{withdrawn}{asked_again}",
+        gives("anna", "time = \"-5h\"\nreceipt = \"one\"\nname = \"wrong\"")
+    ));
+    assert_eq!(told.consent("anna", Category::Odometer, EIGHT), "given", "she may change her mind");
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! Random ledgers of a small world: three assets, three people, two stations,
-//! 16 moments.
+//! 16 moments. Shared with the suites of floors above.
 
-use crate::naive::all_assets;
-use crate::samples::{self, asset, entry, order, slug, subject, text};
+#![allow(dead_code, reason = "each suite uses its part")]
+
+use super::naive::all_assets;
+use super::samples::{self, asset, entry, order, slug, subject, text};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use vernport_crypto::{BlindIndex, VerifyingKey, WrappingKey};
@@ -32,6 +34,10 @@ pub(crate) fn role(n: u8) -> Role {
 
 pub(crate) fn station(n: u8) -> StationRef {
     StationRef { site: slug("oslo"), station: slug(["bay-1", "onboard"][usize::from(n % 2)]) }
+}
+
+pub(crate) fn gateway(n: u8) -> Slug {
+    slug(["box", "van"][usize::from(n % 2)])
 }
 
 pub(crate) fn index(n: u8) -> BlindIndex {
@@ -150,6 +156,7 @@ fn write(line: Line, number: usize, before: &[Entry]) -> Entry {
         purpose: purpose(c),
         recipient: recipient(d),
         categories: categories(d),
+        form: slug(["driver-location", "counter"][usize::from(a / 2 % 2)]),
         receipt: ReceiptCode::from_bytes([number; 7]),
         valid_until: until,
         ..samples::consent()
@@ -162,7 +169,7 @@ fn write(line: Line, number: usize, before: &[Entry]) -> Entry {
     let link = Link { asset: asset_a, subject: subject_b, role: role(c), until: (d < 60).then_some(until) };
     let event = match kind {
         0 => Event::NoticeServed(NoticeServed {
-            notice: text(["notice 1", "notice 2"][usize::from(a % 2)]),
+            notice: text(["notice-1", "notice-2"][usize::from(a % 2)]),
             text_hash: TextHash([0; 32]),
             language: slug("da"),
             method: Method::Web,
@@ -232,12 +239,12 @@ fn write(line: Line, number: usize, before: &[Entry]) -> Entry {
         22 | 23 => Event::PrivateModeStarted(PrivateMode { asset: asset_a }),
         24 => Event::PrivateModeEnded(PrivateMode { asset: asset_a }),
         25 if d < 200 => Event::GatewayEnrolled(GatewayEnrolled {
-            gateway: slug("box"),
+            gateway: gateway(d),
             station: station(b),
             device_key: VerifyingKey::from_bytes([1; 32]),
             pinned: (c < 128).then_some(asset_a),
         }),
-        25 => Event::EnrolmentEnded(EnrolmentEnded { gateway: slug("box") }),
+        25 => Event::EnrolmentEnded(EnrolmentEnded { gateway: gateway(a) }),
         26 if d < 160 => Event::RecipientKeyActivated(RecipientKeyActivated {
             recipient: recipient(a),
             purpose: purpose(b),

@@ -17,6 +17,8 @@ enum Said {
     Withdrawn { entry: EntryHash, at: UtcMicros },
 }
 
+/// The consent of each receipt, and since when it is known to be a mistake.
+type Receipts = BTreeMap<ReceiptCode, (Consent, Option<UtcMicros>)>;
 type ConsentKey = (AssetId, SubjectId, Role, Slug, Slug, Category);
 
 struct Restricted {
@@ -130,16 +132,16 @@ impl Naive {
             .collect();
         counting
             .sort_by_key(|(hash, entry)| (entry.occurred_at, rank(&entry.event), entry.recorded_at, *hash));
-        // A receipt is known from the consent it was given for, whenever that was recorded.
-        let receipts: BTreeMap<ReceiptCode, Consent> = ledger
+        // A receipt is known from the consent it was given for, whenever that was recorded,
+        // also when it was a mistake: up to when that was recorded.
+        let receipts: Receipts = ledger
             .iter()
-            .filter(|(hash, _)| !voided.contains_key(hash))
-            .filter_map(|(_, entry)| match &entry.event {
-                Event::ConsentGiven(consent) => Some(consent.clone()),
-                Event::ConsentRenewed(renewal) => Some(renewal.consent.clone()),
+            .filter_map(|(hash, entry)| match &entry.event {
+                Event::ConsentGiven(consent) => Some((consent.clone(), voided.get(hash).copied())),
+                Event::ConsentRenewed(renewal) => Some((renewal.consent.clone(), voided.get(hash).copied())),
                 _ => None,
             })
-            .map(|consent| (consent.receipt, consent))
+            .map(|(consent, mistake)| (consent.receipt, (consent, mistake)))
             .collect();
         for (hash, entry) in counting {
             naive.happens(entry, *hash, &receipts);
@@ -172,7 +174,7 @@ impl Naive {
         UtcMicros(self.now)
     }
 
-    fn happens(&mut self, entry: &Entry, hash: EntryHash, receipts: &BTreeMap<ReceiptCode, Consent>) {
+    fn happens(&mut self, entry: &Entry, hash: EntryHash, receipts: &Receipts) {
         let at = entry.occurred_at;
         match &entry.event {
             Event::NoticeServed(served) => {
@@ -189,13 +191,16 @@ impl Naive {
             Event::ConsentWithdrawn(withdrawal) => {
                 let covers = |naive: &Self, key: &ConsentKey| match &withdrawal.scope {
                     WithdrawalScope::Asset(asset) => naive.asset(*asset) == naive.asset(key.0),
-                    WithdrawalScope::Receipt(receipt) => receipts.get(receipt).is_some_and(|consent| {
-                        naive.subject(consent.subject) == key.1
-                            && consent.role == key.2
-                            && consent.purpose == key.3
-                            && consent.recipient == key.4
-                            && consent.categories.contains(&key.5)
-                    }),
+                    WithdrawalScope::Receipt(receipt) => {
+                        receipts.get(receipt).is_some_and(|(consent, mistake)| {
+                            mistake.is_none_or(|voided| at <= voided)
+                                && naive.subject(consent.subject) == key.1
+                                && consent.purpose == key.3
+                                && consent.recipient == key.4
+                                && (mistake.is_some()
+                                    || consent.role == key.2 && consent.categories.contains(&key.5))
+                        })
+                    }
                     WithdrawalScope::Subject { subject, purpose, recipient, categories } => {
                         naive.subject(*subject) == key.1
                             && purpose.as_ref().is_none_or(|purpose| *purpose == key.3)
@@ -207,7 +212,7 @@ impl Naive {
                 for key in keys {
                     self.consents.insert(key, Said::Withdrawn { entry: hash, at });
                 }
-                self.withdrawn_in_part(&withdrawal.scope, receipts);
+                self.withdrawn_in_part(&withdrawal.scope, receipts, at);
                 self.withdrawn_in_person(&withdrawal.scope, receipts, &Said::Withdrawn { entry: hash, at });
             }
             Event::ObjectionRaised(objection) => {
@@ -330,7 +335,7 @@ impl Naive {
     }
 
     /// A consent that rests on its receipt ends when any part of it is taken back.
-    fn withdrawn_in_part(&mut self, scope: &WithdrawalScope, receipts: &BTreeMap<ReceiptCode, Consent>) {
+    fn withdrawn_in_part(&mut self, scope: &WithdrawalScope, receipts: &Receipts, at: UtcMicros) {
         let mut receipted = std::mem::take(&mut self.receipted);
         for Receipted { consent, withdrawn, withdrawn_at } in &mut receipted {
             let same_person = |subject| self.subject(subject) == self.subject(consent.subject);
@@ -343,11 +348,11 @@ impl Naive {
                     withdrawn_at.extend(all.filter(|of| self.asset(*of) == self.asset(*asset)));
                 }
                 WithdrawalScope::Receipt(receipt) => {
-                    *withdrawn |= receipts.get(receipt).is_some_and(|other| {
-                        same_person(other.subject)
-                            && (other.role, &other.purpose, &other.recipient)
-                                == (consent.role, &consent.purpose, &consent.recipient)
-                            && some_of(&other.categories)
+                    *withdrawn |= receipts.get(receipt).is_some_and(|(other, mistake)| {
+                        mistake.is_none_or(|voided| at <= voided)
+                            && same_person(other.subject)
+                            && (&other.purpose, &other.recipient) == (&consent.purpose, &consent.recipient)
+                            && (mistake.is_some() || other.role == consent.role && some_of(&other.categories))
                     });
                 }
                 WithdrawalScope::Subject { subject, purpose, recipient, categories } => {
@@ -361,19 +366,16 @@ impl Naive {
         self.receipted = receipted;
     }
 
-    fn withdrawn_in_person(
-        &mut self,
-        scope: &WithdrawalScope,
-        receipts: &BTreeMap<ReceiptCode, Consent>,
-        said: &Said,
-    ) {
+    fn withdrawn_in_person(&mut self, scope: &WithdrawalScope, receipts: &Receipts, said: &Said) {
+        let Said::Withdrawn { at, .. } = *said else { return };
         let covers = |(subject, purpose, recipient, category): &(SubjectId, Slug, Slug, Category)| match scope
         {
             WithdrawalScope::Asset(_) => false,
-            WithdrawalScope::Receipt(receipt) => receipts.get(receipt).is_some_and(|consent| {
-                self.subject(consent.subject) == *subject
+            WithdrawalScope::Receipt(receipt) => receipts.get(receipt).is_some_and(|(consent, mistake)| {
+                mistake.is_none_or(|voided| at <= voided)
+                    && self.subject(consent.subject) == *subject
                     && (&consent.purpose, &consent.recipient) == (purpose, recipient)
-                    && consent.categories.contains(category)
+                    && (mistake.is_some() || consent.categories.contains(category))
             }),
             WithdrawalScope::Subject { subject: of, purpose: p, recipient: r, categories } => {
                 self.subject(*of) == *subject

@@ -3,11 +3,17 @@
 use crate::support::*;
 use std::process::Command;
 use vernport_policy::Standing;
-use vernport_spool::{Config, Cursor, Item, QueueError, QueuedBatch, Settlement, Spool, Unit};
+use vernport_spool::{
+    Config, Cursor, Item, QueueError, QueuedBatch, QueuedTopic, Settlement, Spool, Unit, WhenFull,
+};
 use vernport_types::{BatchId, Reason};
 
 fn of_size(number: u32, filler_bytes: usize) -> QueuedBatch {
-    QueuedBatch { grant: grant(number), sealed: envelope(number, DUE, filler_bytes) }
+    QueuedBatch {
+        grant: grant(number),
+        when_full: WhenFull::Wait,
+        sealed: envelope(number, DUE, filler_bytes),
+    }
 }
 
 fn a_batch(number: u32) -> Item {
@@ -247,4 +253,72 @@ async fn a_full_disk_refuses_units_keeps_what_it_has_and_still_settles() {
         tokio::task::yield_now().await;
     }
     spool.queue(unit(vec![of_size(9999, 10_000)], vec![])).await.expect("fits");
+}
+
+/// Of a live bus: its rank, and about 1 KiB.
+fn live(number: u32, rank: u8) -> QueuedBatch {
+    QueuedBatch { when_full: WhenFull::GiveWay(rank), ..of_size(number, 500) }
+}
+
+#[tokio::test]
+async fn what_cannot_wait_takes_the_room_of_lower_ranks_first_and_of_the_oldest_then() {
+    let place = Place::new();
+    let one = live(1, 0).sealed.as_bytes().len() as u64 + Config::ROW_BYTES;
+    let spool = Spool::open(Config { max_bytes: 4 * one, ..place.config() }).await.expect("opens");
+    for batch in [live(1, 1), live(2, 0), live(3, 1), live(4, 0)] {
+        spool.queue(unit(vec![batch], vec![])).await.expect("fits");
+    }
+    spool.queue(unit(vec![live(5, 1)], vec![])).await.expect("2 gives way");
+    assert_eq!(ready(&spool).await, [1, 3, 4, 5]);
+    spool.queue(unit(vec![live(6, 1), live(7, 1)], vec![])).await.expect("4, and then 1 give way");
+    assert_eq!(ready(&spool).await, [3, 5, 6, 7]);
+    // The new one itself has the lowest rank: it is what gives way, and its evidence says that it was there.
+    let mut lowest = unit(vec![live(8, 0)], vec![]);
+    lowest.leaves = vec![vernport_audit::Leaf::for_batch([1; 16], lowest.batches[0].sealed.as_bytes())];
+    spool.queue(lowest).await.expect("is taken, and gives way");
+    assert_eq!(ready(&spool).await, [3, 5, 6, 7]);
+    let status = spool.status().await.expect("reads");
+    assert_eq!((status.batches_dropped, status.notes, status.leaves), (4, 4, 1));
+    let notes = spool.notes(0, 10).await.expect("reads");
+    assert!(notes.iter().all(|note| note.reason == Reason::QueueFull));
+    // What could wait is told to wait, and what waits for a person or a head never gives way.
+    assert!(matches!(spool.queue(unit(vec![batch(9, 9)], vec![])).await, Err(QueueError::Full { .. })));
+    for number in [3, 5, 6, 7] {
+        spool.apply(grant(number), Standing::Park(Reason::Restricted), NOW).await.expect("parks");
+    }
+    spool.queue(unit(vec![live(10, 9)], vec![])).await.expect("is taken, and gives way to what is parked");
+    let status = spool.status().await.expect("reads");
+    assert_eq!((status.batches_parked, status.batches_queued, status.batches_dropped), (4, 0, 5));
+    // The count outlives the process.
+    spool.close().await;
+    let spool = Spool::open(Config { max_bytes: 4 * one, ..place.config() }).await.expect("opens");
+    assert_eq!(spool.status().await.expect("reads").batches_dropped, 5);
+}
+
+#[tokio::test]
+async fn a_message_that_gave_way_is_announced_as_skipped() {
+    let place = Place::new();
+    let one = topic(1, 1, 1).sealed.as_bytes().len() as u64 + Config::ROW_BYTES;
+    let spool = Spool::open(Config { max_bytes: 2 * one, ..place.config() }).await.expect("opens");
+    let live =
+        |number| unit(vec![], vec![QueuedTopic { when_full: WhenFull::GiveWay(0), ..topic(number, 1, 1) }]);
+    for number in 1..=5 {
+        spool.queue(live(number)).await.expect("is taken");
+    }
+    assert_eq!(ready_topics(&spool).await, [(4, 4, 3), (5, 5, 0)]);
+    assert_eq!(spool.status().await.expect("reads").topics_dropped, 3);
+}
+
+#[tokio::test]
+async fn what_waits_for_too_long_goes_unless_it_is_parked() {
+    let place = Place::new();
+    let spool = Spool::open(Config { max_age_seconds: 3600, ..place.config() }).await.expect("opens");
+    spool.queue(unit(vec![batch(1, 1), batch(2, 2)], vec![topic(3, 1, 1)])).await.expect("fits");
+    spool.apply(grant(2), Standing::Park(Reason::GrantStale), NOW).await.expect("parks");
+    spool.sweep(NOW.plus_seconds(3600)).await.expect("sweeps");
+    assert_eq!(ready(&spool).await, [1], "as long as it may");
+    assert_eq!(spool.sweep(NOW.plus_seconds(3601)).await.expect("sweeps"), 2);
+    let status = spool.status().await.expect("reads");
+    assert_eq!((status.batches_queued, status.batches_parked, status.topics_queued), (0, 1, 0));
+    assert_eq!((status.batches_dropped, status.topics_dropped), (1, 1));
 }

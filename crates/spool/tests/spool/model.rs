@@ -7,23 +7,43 @@ use std::collections::{BTreeMap, BTreeSet};
 use vernport_policy::Standing;
 use vernport_spool::{
     Config, Cursor, HeldGrant, Item, QueueError, QueuedBatch, QueuedTopic, Settlement, Spool, ToolMessage,
-    Unit,
+    Unit, WhenFull,
 };
 use vernport_types::{BatchId, MessageId, Reason, UtcMicros};
 
 const MAX_BYTES: u64 = 12_000;
+const MAX_AGE_SECONDS: u64 = 1500;
 
 #[derive(Debug, Clone)]
 enum Op {
-    Queue { batches: Vec<(u32, usize, bool)>, topics: Vec<(u32, u8, bool)>, tool: Option<u32>, again: bool },
-    Settle { picks: Vec<usize>, settlement: Settlement },
-    Apply { grant: u32, standing: Standing },
-    Sweep { late: bool },
+    Queue {
+        batches: Vec<(u32, usize, bool)>,
+        topics: Vec<(u32, u8, bool)>,
+        /// In turn for the items.
+        when_full: Vec<WhenFull>,
+        tool: Option<u32>,
+        again: bool,
+    },
+    Settle {
+        picks: Vec<usize>,
+        settlement: Settlement,
+    },
+    Apply {
+        grant: u32,
+        standing: Standing,
+    },
+    Sweep {
+        late: bool,
+    },
     Reopen,
 }
 
 fn reason() -> impl Strategy<Value = Reason> {
     prop::sample::select(vec![Reason::Restricted, Reason::GrantStale, Reason::ConsentWithdrawn])
+}
+
+fn when_full() -> impl Strategy<Value = WhenFull> {
+    prop_oneof![Just(WhenFull::Wait), (0..3_u8).prop_map(WhenFull::GiveWay)]
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -42,9 +62,10 @@ fn op() -> impl Strategy<Value = Op> {
         6 => (
             prop::collection::vec((1..4_u32, 0..1500_usize, any::<bool>()), 0..3),
             prop::collection::vec((1..4_u32, 1..3_u8, any::<bool>()), 0..4),
+            prop::collection::vec(when_full(), 1..3),
             prop::option::of(0..6_u32),
             prop::bool::weighted(0.1),
-        ).prop_map(|(batches, topics, tool, again)| Op::Queue { batches, topics, tool, again }),
+        ).prop_map(|(batches, topics, when_full, tool, again)| Op::Queue { batches, topics, when_full, tool, again }),
         5 => (prop::collection::vec(0..20_usize, 0..4), settlement)
             .prop_map(|(picks, settlement)| Op::Settle { picks, settlement }),
         2 => (1..4_u32, standing).prop_map(|(grant, standing)| Op::Apply { grant, standing }),
@@ -53,9 +74,9 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// When something that is due early, or late, is due.
+/// When something that is due early, or late, is due. The late is too old before.
 fn due(late: bool) -> UtcMicros {
-    if late { NOW.plus_seconds(2000) } else { NOW.plus_seconds(1000) }
+    if late { NOW.plus_seconds(3000) } else { NOW.plus_seconds(1000) }
 }
 
 #[derive(Debug, Clone)]
@@ -66,6 +87,7 @@ struct Waiting {
     bytes: u64,
     parked: Option<Reason>,
     damaged: bool,
+    when_full: WhenFull,
     stream: u8,
     seq: u64,
 }
@@ -127,6 +149,7 @@ impl Model {
                     bytes: bytes(batch.sealed.as_bytes()),
                     parked: None,
                     damaged: false,
+                    when_full: batch.when_full,
                     stream: 0,
                     seq: 0,
                 }
@@ -143,12 +166,14 @@ impl Model {
                 bytes: bytes(topic.sealed.as_bytes()),
                 parked: None,
                 damaged: false,
+                when_full: topic.when_full,
                 stream: *stream,
                 seq: 0,
             })
             .collect();
         let asked: u64 = batches.iter().chain(&topics).map(|waiting| waiting.bytes).sum();
-        if asked > 0 && self.used_bytes() + asked > MAX_BYTES {
+        let full = asked > 0 && self.used_bytes() + asked > MAX_BYTES;
+        if full && batches.iter().chain(&topics).all(|new| new.when_full == WhenFull::Wait) {
             return Err(Refused::Full);
         }
         if tool.is_some_and(|tool| !self.tools.insert(tool)) {
@@ -167,8 +192,28 @@ impl Model {
             }
             self.topics.push(topic);
         }
+        while full && self.used_bytes() > MAX_BYTES {
+            let next = self.next_to_give_way().ok_or(Refused::Full)?;
+            self.settle(next, Settlement::Destroyed(Reason::QueueFull));
+        }
         self.cursor += 1;
         Ok(())
+    }
+
+    /// The lowest rank; of it messages before envelopes; the oldest.
+    fn next_to_give_way(&self) -> Option<Item> {
+        let mut may: Vec<_> = self
+            .topics
+            .iter()
+            .chain(&self.batches)
+            .filter(|waiting| waiting.may_go())
+            .filter_map(|waiting| match waiting.when_full {
+                WhenFull::GiveWay(rank) => Some((rank, waiting.item)),
+                WhenFull::Wait => None,
+            })
+            .collect();
+        may.sort_by_key(|(rank, _)| *rank);
+        may.first().map(|(_, item)| *item)
     }
 
     fn next_seq(&mut self, stream: u8) -> u64 {
@@ -229,6 +274,13 @@ impl Model {
         for item in overdue {
             self.settle(item, Settlement::Destroyed(Reason::Overdue));
         }
+        let age = i64::try_from(MAX_AGE_SECONDS).expect("short");
+        if NOW.plus_seconds(age) < now {
+            let aged: Vec<_> = self.all().filter(|all| all.may_go()).map(|all| all.item).collect();
+            for item in aged {
+                self.settle(item, Settlement::Destroyed(Reason::QueueFull));
+            }
+        }
     }
 
     fn ready(&self) -> Vec<u32> {
@@ -275,7 +327,10 @@ async fn same(spool: &Spool, model: &Model) {
     assert_eq!(ready_topics(spool).await, model.ready_topics());
     assert_eq!(spool.grants().await.expect("reads"), model.grants());
     assert_eq!(spool.cursor("can0").await.expect("reads"), model.cursor);
-    assert_eq!(spool.status().await.expect("reads").used_bytes, model.used_bytes());
+    let status = spool.status().await.expect("reads");
+    assert_eq!(status.used_bytes, model.used_bytes());
+    let dropped = model.notes.iter().filter(|(_, reason)| *reason == Reason::QueueFull).count();
+    assert_eq!(status.batches_dropped + status.topics_dropped, dropped as u64);
     let notes = spool.notes(0, 10_000).await.expect("reads");
     let notes: BTreeSet<_> = notes.iter().map(|note| (note.item, note.reason)).collect();
     assert_eq!(notes, model.notes.iter().copied().collect());
@@ -287,13 +342,13 @@ async fn same(spool: &Spool, model: &Model) {
 
 async fn run(ops: Vec<Op>) {
     let place = Place::new();
-    let config = Config { max_bytes: MAX_BYTES, ..place.config() };
+    let config = Config { max_bytes: MAX_BYTES, max_age_seconds: MAX_AGE_SECONDS, ..place.config() };
     let mut spool = Spool::open(config.clone()).await.expect("opens");
     let mut model = Model::default();
     let mut next = 0;
     for op in ops {
         match op {
-            Op::Queue { batches, topics, tool, again } => {
+            Op::Queue { batches, topics, when_full, tool, again } => {
                 let mut fresh = || {
                     next += u32::from(!again || next == 0);
                     next
@@ -308,12 +363,15 @@ async fn run(ops: Vec<Op>) {
                     ..Unit::new(NOW)
                 };
                 let mut unit = unit();
+                let mut turns = when_full.iter().cycle().copied();
+                let mut turn = || turns.next().expect("at least one");
                 for (under, filler_bytes, late) in batches {
                     let sealed = envelope(fresh(), due(late), filler_bytes);
-                    unit.batches.push(QueuedBatch { grant: grant(under), sealed });
+                    unit.batches.push(QueuedBatch { grant: grant(under), when_full: turn(), sealed });
                 }
                 for (under, on, late) in topics {
-                    unit.topics.push(QueuedTopic { expiry: due(late), ..topic(fresh(), under, on) });
+                    let topic = topic(fresh(), under, on);
+                    unit.topics.push(QueuedTopic { expiry: due(late), when_full: turn(), ..topic });
                 }
                 let expected = model.queue(&unit, tool, &streams);
                 let found = spool.queue(unit).await.map(drop).map_err(|error| match error {
@@ -344,7 +402,7 @@ async fn run(ops: Vec<Op>) {
                 spool.apply(grant(under), standing, NOW).await.expect("settles");
             }
             Op::Sweep { late } => {
-                let now = due(late).plus_micros(1);
+                let now = NOW.plus_seconds(if late { 2000 } else { 1000 }).plus_micros(1);
                 model.sweep(now);
                 spool.sweep(now).await.expect("sweeps");
             }

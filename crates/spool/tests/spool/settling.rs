@@ -60,7 +60,8 @@ async fn destroyed_bytes_are_on_the_disk_no_more() {
     let spool = place.open().await;
     let sealed = envelope(1, DUE, 20_000);
     let needle = sealed.as_bytes()[500..600].to_vec();
-    let queued = vernport_spool::QueuedBatch { grant: grant(1), sealed };
+    let queued =
+        vernport_spool::QueuedBatch { grant: grant(1), when_full: vernport_spool::WhenFull::Wait, sealed };
     spool.queue(unit(vec![queued], vec![])).await.expect("fits");
     let found = || {
         ["spool.db", "spool.db-wal"].iter().any(|file| {

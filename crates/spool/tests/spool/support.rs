@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 use vernport_crypto::sha256;
 use vernport_seal::{Recipient, Sealed, Storage, reload_recipient, reload_storage};
-use vernport_spool::{Config, Page, QueuedBatch, QueuedTopic, Spool, Stream, Unit};
+use vernport_spool::{Config, Page, QueuedBatch, QueuedTopic, Spool, Stream, Unit, WhenFull};
 use vernport_types::{BatchId, ControllerId, GrantId, MessageId, Slug, UtcMicros, VehicleAlias};
 
 /// When everything here happens, unless a test says otherwise.
@@ -65,7 +65,7 @@ pub(crate) fn message(number: u32) -> Sealed<Storage> {
 }
 
 pub(crate) fn batch(number: u32, under: u32) -> QueuedBatch {
-    QueuedBatch { grant: grant(under), sealed: envelope(number, DUE, 100) }
+    QueuedBatch { grant: grant(under), when_full: WhenFull::Wait, sealed: envelope(number, DUE, 100) }
 }
 
 pub(crate) fn stream(number: u8) -> Stream {
@@ -80,6 +80,7 @@ pub(crate) fn topic(number: u32, under: u32, on: u8) -> QueuedTopic {
     QueuedTopic {
         controller: controller(),
         grant: grant(under),
+        when_full: WhenFull::Wait,
         stream: stream(on),
         message: MessageId::from_bytes(id(number)),
         expiry: DUE,

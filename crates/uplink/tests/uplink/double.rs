@@ -6,7 +6,14 @@ use hyper_util::{
     server::conn::auto,
     service::TowerToHyperService,
 };
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_rustls::TlsAcceptor;
 use vernport_crypto::sha256;
@@ -19,6 +26,8 @@ use vernport_uplink::{Client, Config, Uplink};
 pub(crate) struct Double {
     pub(crate) ca: DevCa,
     pub(crate) address: SocketAddr,
+    /// How many connections came about.
+    pub(crate) connections: Arc<AtomicUsize>,
     task: JoinHandle<()>,
 }
 
@@ -36,8 +45,11 @@ impl Double {
         let acceptor = TlsAcceptor::from(Arc::new(tls));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("it is bound");
+        let connections = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&connections);
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                counted.fetch_add(1, Ordering::Relaxed);
                 let (acceptor, router) = (acceptor.clone(), router.clone());
                 tokio::spawn(async move {
                     // Who shows no certificate is not served.
@@ -49,7 +61,7 @@ impl Double {
                 });
             }
         });
-        Self { ca, address, task }
+        Self { ca, address, connections, task }
     }
 
     /// A double that says the same to everything.

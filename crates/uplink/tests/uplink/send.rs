@@ -13,7 +13,7 @@ use vernport_api::{
 };
 use vernport_seal::{MAX_ENVELOPE_BYTES, Sealed};
 use vernport_types::BatchId;
-use vernport_uplink::SendError;
+use vernport_uplink::{SendError, Uplink};
 
 fn number_of(envelope: &[u8]) -> u8 {
     // Magic and version, the controller and the gateway with their lengths.
@@ -88,7 +88,7 @@ async fn bytes_bound_a_call_as_items_do() {
     let batches: Vec<_> = (0..10).map(grant).zip(&envelopes).collect();
     let config =
         vernport_uplink::Config { request_timeout: std::time::Duration::from_secs(20), ..double.config() };
-    let uplink = vernport_uplink::Uplink::new(&config, gateway(), double.tls(&double.ca)).expect("in order");
+    let uplink = Uplink::new(&config, gateway(), double.tls(&double.ca)).expect("in order");
     assert_eq!(uplink.send(&batches).await.expect("is answered").len(), 8);
 }
 
@@ -105,4 +105,27 @@ async fn answers_for_other_batches_than_were_sent_are_not_taken() {
         let error = send(&double, 1..4).await.expect_err("must not be taken");
         assert!(matches!(error, SendError::OtherBatches), "{error}");
     }
+}
+
+#[tokio::test]
+async fn an_uplink_and_its_clones_leave_a_dead_connection_together() {
+    let double = Double::saying(|| json("{\"answers\":[]}")).await;
+    let (one, other) = (double.uplink(), double.uplink());
+    let clone = one.clone();
+    let connections = || double.connections.load(std::sync::atomic::Ordering::Relaxed);
+    let call = async |uplink: &Uplink| {
+        let sent = uplink.send(&[(grant(1), &envelope(1, 16))]).await;
+        assert!(matches!(sent, Err(SendError::OtherBatches)), "the double answers for none");
+    };
+    for uplink in [&one, &clone, &one] {
+        call(uplink).await;
+    }
+    assert_eq!(connections(), 1, "clones share one connection");
+    clone.reconnect().expect("a new client");
+    for uplink in [&one, &clone] {
+        call(uplink).await;
+    }
+    assert_eq!(connections(), 2, "and share the next one");
+    call(&other).await;
+    assert_eq!(connections(), 3);
 }

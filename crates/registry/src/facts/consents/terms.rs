@@ -70,20 +70,16 @@ impl Facts {
     ) -> Option<UtcMicros> {
         let subjects = self.subjects.members(subject, &self.voids);
         let assets = asset.map(|asset| self.assets.members(asset, &self.voids)).unwrap_or_default();
-        let given: Vec<&Item<Given>> = self
+        let consent = self
             .consents
             .given
             .of_all(subjects.iter().copied())
-            .filter(|item| self.voids.at(&item.entry).is_none())
-            .collect();
-        let consent = given
-            .iter()
             .filter(|item| item.says.receipt == *receipt && self.voids.counts(item, now))
             .filter(|item| purpose.is_none_or(|purpose| item.says.purpose == *purpose))
             .max_by_key(|item| item.place())?;
         let said = &consent.says;
-        let same = given.iter().filter(|item| item.says.overlaps(said));
-        let receipts: Vec<ReceiptCode> = same.map(|item| item.says.receipt).collect();
+        let towards = (&said.purpose, &said.recipient);
+        let (_, receipts) = self.given_by(&subjects, towards, |given| given.overlaps(said));
         let withdrawals = self.withdrawals(|scope| scope.narrows(said), &subjects, &assets, &receipts, now);
         let withdrawn = withdrawals.iter().any(|(at, ..)| consent.occurred <= *at);
         (now < said.until && !withdrawn).then_some(said.until)

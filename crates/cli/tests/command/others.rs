@@ -1,26 +1,10 @@
 //! The other commands, as a person types them.
 
+use crate::program::{stderr, stdout, vernport};
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, Output},
 };
-
-fn vernport(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_vernport"))
-        .args(args)
-        .env_remove("VERNPORT_LOG")
-        .output()
-        .expect("the program starts")
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
 
 fn config() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config")

@@ -1,10 +1,11 @@
 //! `vernport demo` as a newcomer runs it: what the README shows is what it
 //! prints, and a changed rule changes the outcome.
 
+use crate::program::{program, stderr};
 use serde_json::Value as Json;
 use std::{
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::Output,
     time::{Duration, Instant},
 };
 
@@ -14,13 +15,8 @@ fn repository() -> PathBuf {
 
 fn demo(args: &[&str]) -> Output {
     let begun = Instant::now();
-    let output = Command::new(env!("CARGO_BIN_EXE_vernport"))
-        .arg("demo")
-        .args(args)
-        .env_remove("VERNPORT_LOG")
-        .output()
-        .expect("the program starts");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let output = program().arg("demo").args(args).output().expect("the program starts");
+    assert!(output.status.success(), "{}", stderr(&output));
     assert!(begun.elapsed() < Duration::from_secs(30), "the demo promises to end within 30 s");
     output
 }

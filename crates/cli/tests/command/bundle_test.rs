@@ -1,13 +1,8 @@
 //! `vernport bundle test`, as a person types it.
 
+use crate::program::{BUNDLE, WORLD, program, stderr, stdout};
 use serde_json::Value as Json;
-use std::{
-    fs,
-    process::{Command, Output},
-};
-
-const BUNDLE: &str = include_str!("../../review/tests/common/bundle.toml");
-const WORLD: &str = include_str!("../../review/tests/common/world.toml");
+use std::{fs, process::Output};
 
 /// Of the shipped catalogue, as the bundle of the tests names it.
 const MET: &str = r#"
@@ -32,21 +27,17 @@ fn folder(trials: &[(&str, &str)]) -> tempfile::TempDir {
 }
 
 fn test(folders: &[&tempfile::TempDir], json: bool) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_vernport"));
+    let mut command = program();
     command.args(["bundle", "test"]).args(json.then_some("--json"));
     command.args(folders.iter().map(|folder| folder.path())).output().expect("the program starts")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
 }
 
 #[test]
 fn met_expectations_are_counted_and_end_with_0() {
     let folder = folder(&[("T-3.toml", &MET.repeat(2)), ("T-4.toml", MET), ("notes.md", "")]);
     let output = test(&[&folder], false);
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let said = stdout(&output);
     assert!(said.contains("2 trials, 3 expectations, 0 not met, 0 files cannot be read"), "{said}");
 }
 
@@ -58,10 +49,10 @@ fn what_is_not_met_is_named_with_file_and_line_and_ends_with_1() {
     assert_eq!(output.status.code(), Some(1));
     let head = format!("clause = \"T-3\"\nsays = \"The distance goes on.\"\n{WORLD}{MET}\n");
     let line = head.matches('\n').count() + 1;
-    let said = text(&output.stdout);
+    let said = stdout(&output);
     let expected = format!("T-3.toml:{line}: T-3: expected released 158910606; came released 158910605");
     assert!(said.contains(&expected), "{expected}\n{said}");
-    assert!(text(&output.stderr).contains("1 of 2 expectations are not met"));
+    assert!(stderr(&output).contains("1 of 2 expectations are not met"));
 }
 
 #[test]
@@ -70,15 +61,15 @@ fn what_cannot_be_read_is_named_with_file_and_line_and_ends_with_2() {
     let folder = folder(&[("T-3.toml", &unmet), ("T-4.toml", "colour = 1"), ("T-5.toml", MET)]);
     let output = test(&[&folder], false);
     assert_eq!(output.status.code(), Some(2), "what cannot be read counts for more than what is not met");
-    assert!(text(&output.stderr).contains("T-4.toml:"), "{}", text(&output.stderr));
-    assert!(text(&output.stdout).contains("2 trials, 2 expectations, 1 not met, 1 files cannot be read"));
+    assert!(stderr(&output).contains("T-4.toml:"), "{}", stderr(&output));
+    assert!(stdout(&output).contains("2 trials, 2 expectations, 1 not met, 1 files cannot be read"));
 
     let empty = self::folder(&[]);
     assert_eq!(test(&[&empty], false).status.code(), Some(2), "a bundle without trials shows nothing");
     fs::write(empty.path().join("bundle.toml"), "format = 1").expect("a file");
     let output = test(&[&empty], false);
     assert_eq!(output.status.code(), Some(2));
-    assert!(text(&output.stderr).contains("bundle.toml:1"), "{}", text(&output.stderr));
+    assert!(stderr(&output).contains("bundle.toml:1"), "{}", stderr(&output));
 }
 
 #[test]

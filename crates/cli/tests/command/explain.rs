@@ -1,42 +1,13 @@
 //! `vernport explain`, as a person types it: by a world file, and at central.
 
+use crate::program::{BUNDLE, WORLD, at_westrum, done, refused, vernport};
 use serde_json::Value as Json;
-use std::{
-    fs,
-    process::{Command, Output},
-    sync::Arc,
-};
-use vernport::stage::{Setting, Stage};
-use vernport_gateway::SystemClock;
+use std::{fs, process::Output};
 use vernport_types::Reason;
-
-/// A bundle with everything that an explanation can show.
-const BUNDLE: &str = include_str!("../../review/tests/common/bundle.toml");
-
-const WORLD: &str = include_str!("../../review/tests/common/world.toml");
 
 const SPEED: &str = "Vehicle.Speed";
 const OPEN: &str = "2026-05-01T09:00:00Z";
 const WITHDRAWN: &str = "2026-05-01T09:30:00Z";
-
-fn vernport(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_vernport"))
-        .args(args)
-        .env_remove("VERNPORT_LOG")
-        .env_remove("VERNPORT_DEV")
-        .output()
-        .expect("the program starts")
-}
-
-fn stdout(output: &Output) -> String {
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-fn stderr(output: &Output) -> String {
-    assert!(!output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
 
 /// A bundle and a world in a folder of their own.
 struct Files {
@@ -60,7 +31,7 @@ impl Files {
 
     /// The text of a signal at a time.
     fn text(&self, more: &[&str]) -> String {
-        stdout(&self.explain(more))
+        done(&self.explain(more))
     }
 
     fn json(&self, more: &[&str]) -> Json {
@@ -143,7 +114,7 @@ fn json_fits_its_schema_in_every_outcome_and_for_every_shipped_bundle() {
         let output = vernport(&[
             "explain", "--bundle", bundle, "--world", world, "--asset", "car", "--at", OPEN, "--json",
         ]);
-        let json: Json = serde_json::from_str(&stdout(&output)).expect("JSON alone");
+        let json: Json = serde_json::from_str(&done(&output)).expect("JSON alone");
         assert!(jsonschema::is_valid(&schema, &json), "{bundle}");
     }
     let mut broken = files.json(&["--at", OPEN]);
@@ -195,66 +166,34 @@ fn what_is_not_there_is_refused_with_what_there_is() {
         (&["--controller", "westrum"], "cannot be used with"),
         (&["--vin", "YV2RT40A8KB123456"], "--vin"),
     ] {
-        let said = stderr(&files.explain(more));
+        let said = refused(&files.explain(more));
         assert!(said.contains(part), "{more:?}: {said}");
     }
     let broken = Files::new("format = 1\n[[event]]\ntime = \"-1h\"\nkind = \"order-opened\"\n");
-    assert!(stderr(&broken.explain(&[])).contains("world.toml:2"));
+    assert!(refused(&broken.explain(&[])).contains("world.toml:2"));
     let world = files.folder.path().join("world.toml");
     let world = world.to_str().expect("UTF-8");
-    assert!(stderr(&vernport(&["explain", "--bundle", "wostrum", "--world", world])).contains("westrum"));
+    assert!(refused(&vernport(&["explain", "--bundle", "wostrum", "--world", world])).contains("westrum"));
     let several = files.folder.path().to_str().expect("UTF-8");
-    assert!(stderr(&vernport(&["explain", "--bundle", several, "--world", world])).contains("--asset"));
-    assert!(stderr(&vernport(&["explain"])).contains("--world"));
-    assert!(stderr(&vernport(&["explain", "--world", world])).contains("--bundle"));
+    assert!(refused(&vernport(&["explain", "--bundle", several, "--world", world])).contains("--asset"));
+    assert!(refused(&vernport(&["explain"])).contains("--world"));
+    assert!(refused(&vernport(&["explain", "--world", world])).contains("--bundle"));
 }
-
-const TRUCK: &str = r#"
-format = 1
-
-[[asset]]
-name = "truck"
-since = "-30d"
-plate = { country = "NO", number = "AB12345" }
-
-[[event]]
-time = "-10d"
-kind = "notice-served"
-notice = "westrum-1"
-language = "nb"
-"#;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn central_is_asked_by_plate_and_answers_without_it() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let setting = Setting {
-        bundles: vernport::shipped::bundles(None).expect("shipped"),
-        bus: "virtual:{name}".into(),
-        file_time: false,
-        clock: Arc::new(SystemClock),
-        brokers: false,
-    };
-    let stage = Stage::set_up(&folder.path().join("dev"), setting).await.expect("central serves");
-    let (dev, world) = (folder.path().join("dev"), folder.path().join("world.toml"));
-    fs::write(&world, TRUCK).expect("a file");
-    let dev = dev.to_str().expect("UTF-8").to_owned();
-    let world = world.to_str().expect("UTF-8").to_owned();
-
-    let told = tokio::task::spawn_blocking(move || {
-        let at = ["--dev", &dev, "--controller", "westrum"];
-        let typed = |before: &[&str], after: &[&str]| vernport(&[before, &at[..], after].concat());
-        stdout(&typed(&["ledger", "record"], &["--world", &world]));
+    let told = at_westrum(|typed| {
         let order = ["--plate", "NO", "AB12345", "--station", "bay-1", "--reference", "1017"];
-        stdout(&typed(&["order", "open"], &order));
+        done(&typed(&["order", "open"], &order));
         let asked = ["--plate", "no", "ab 123-45", "--signal", "Vehicle.TraveledDistance"];
-        let text = stdout(&typed(&["explain"], &asked));
-        let json = stdout(&typed(&["explain"], &[&asked[..], &["--json"]].concat()));
-        let recipient = stdout(&typed(&["explain"], &[&asked[..], &["--audience", "recipient"]].concat()));
-        let unknown = stderr(&typed(&["explain"], &["--plate", "NO", "ZZ99999"]));
-        let unnamed = stderr(&typed(&["explain"], &[]));
+        let text = done(&typed(&["explain"], &asked));
+        let json = done(&typed(&["explain"], &[&asked[..], &["--json"]].concat()));
+        let recipient = done(&typed(&["explain"], &[&asked[..], &["--audience", "recipient"]].concat()));
+        let unknown = refused(&typed(&["explain"], &["--plate", "NO", "ZZ99999"]));
+        let unnamed = refused(&typed(&["explain"], &[]));
         (text, json, recipient, unknown, unnamed)
     });
-    let (text, json, recipient, unknown, unnamed) = told.await.expect("typed");
+    let (text, json, recipient, unknown, unnamed) = told.await;
     assert!(text.contains("released,") && text.contains("order-opened, recorded"), "{text}");
     let schema: Json = serde_json::from_str(vernport::explain::SCHEMA).expect("JSON");
     assert!(jsonschema::is_valid(&schema, &serde_json::from_str(&json).expect("JSON")), "{json}");
@@ -264,5 +203,4 @@ async fn central_is_asked_by_plate_and_answers_without_it() {
     }
     assert!(unknown.contains("no vehicle of this controller's registry"), "{unknown}");
     assert!(unnamed.contains("name the vehicle"), "{unnamed}");
-    stage.stop().await;
 }

@@ -2,11 +2,12 @@
 //! receipt, a second driver, a withdrawal on the telephone, a wrong plate, the line
 //! down and an order at the station, a hand-back that nobody recorded.
 
+use crate::program::{done, program, shipped, stderr, stdout};
 use serde_json::Value;
 use std::{
     fs,
     path::PathBuf,
-    process::{Command, Output},
+    process::Output,
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
@@ -58,16 +59,13 @@ impl Counter {
     fn typed(&self, words: &[&str], rest: &[&str]) -> Output {
         let dev = self.dev.to_str().expect("UTF-8");
         let at = ["--dev", dev, "--controller", self.controller];
-        Command::new(env!("CARGO_BIN_EXE_vernport"))
-            .args([words, &at, rest].concat())
-            .output()
-            .expect("the program starts")
+        program().args([words, &at, rest].concat()).output().expect("the program starts")
     }
 
     fn says(&self, words: &[&str], rest: &[&str]) -> String {
         let output = self.typed(words, rest);
-        assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8_lossy(&output.stdout).into_owned()
+        assert!(output.status.success(), "{words:?}: {}", stderr(&output));
+        stdout(&output)
     }
 
     /// Why a signal of a vehicle is withheld from a flow now; "released" if it is not.
@@ -96,7 +94,7 @@ async fn day(folder: &std::path::Path, clock: Arc<Forward>) -> (Stage, Counter, 
         ("example-fleet".to_owned(), text("example-fleet")),
         ("cars-software".to_owned(), cars.replace(flow, &format!("{flow}offline = true\n"))),
     ];
-    let setting = Setting { bundles, bus: "virtual:{name}".into(), file_time: false, clock, brokers: false };
+    let setting = Setting { bundles, clock, ..shipped() };
     let dev = folder.join("dev");
     let mut stage = Stage::set_up(&dev, setting).await.expect("central serves");
     for controller in stage.dev.controller.clone() {
@@ -138,7 +136,7 @@ async fn a_day_at_the_counter() {
     assert_ne!(first, second);
     assert_eq!(fleet.outcome(&TRUCK, SPEED, "eco-coaching"), "released");
     let unsaid = fleet.typed(&["consent", "give"], &[&TRUCK[..], &form, &how].concat());
-    assert!(String::from_utf8_lossy(&unsaid.stderr).contains("2 people are driver of this vehicle"));
+    assert!(stderr(&unsaid).contains("2 people are driver of this vehicle"));
 
     // Noon, on the telephone: the code is all it takes, and the answer says what it did.
     let said = fleet.says(&["consent", "withdraw"], &["--receipt", &second, "--recorded-by", "kari"]);
@@ -171,12 +169,11 @@ async fn a_day_at_the_counter() {
     let socket = socket.to_str().expect("UTF-8").to_owned();
     let car = ["--plate", "NO", "CD45678"];
     let station = |words: &[&str]| {
-        let output = Command::new(env!("CARGO_BIN_EXE_vernport"))
+        let output = program()
             .args([&["station", "--socket", &socket], words, &car].concat())
             .output()
             .expect("the program starts");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8_lossy(&output.stdout).into_owned()
+        done(&output)
     };
     let told = station(&["order", "open"]);
     assert!(told.contains("open now: service-delivery"), "{told}");

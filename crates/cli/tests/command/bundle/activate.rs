@@ -1,6 +1,6 @@
 //! What is active, and how it came to be.
 
-use crate::*;
+use super::*;
 
 /// A controller's folder of active rules, and the key that signs for it.
 struct Active {

@@ -1,6 +1,6 @@
 //! What is wrong with a bundle, what it says, and what a new version permits.
 
-use crate::*;
+use super::*;
 
 #[test]
 fn a_bundle_without_findings_ends_with_0_and_counts_its_clauses() {

@@ -3,12 +3,13 @@
 mod activate;
 mod check;
 
+use crate::program::{program, stderr, stdout};
 use serde_json::Value as Json;
 use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::Output,
 };
 use vernport_crypto::SigningKey;
 
@@ -148,19 +149,13 @@ impl Folder {
 }
 
 pub(crate) fn bundle(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_vernport"))
-        .arg("bundle")
-        .args(args)
-        .env_remove("VERNPORT_LOG")
-        .output()
-        .expect("the program starts")
+    program().arg("bundle").args(args).output().expect("the program starts")
 }
 
 /// How it ended, what it answered, what it complained about.
 pub(crate) fn ran(args: &[&str]) -> (i32, String, String) {
     let output = bundle(args);
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("text");
-    (output.status.code().expect("an end"), text(&output.stdout), text(&output.stderr))
+    (output.status.code().expect("an end"), stdout(&output), stderr(&output))
 }
 
 pub(crate) fn check(folder: &Folder) -> (i32, String, String) {

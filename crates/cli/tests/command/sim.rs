@@ -1,10 +1,8 @@
 //! `vernport sim`: a vehicle on a bus that others can join.
 
+use crate::program::{stderr, stdout, vernport};
 use clap::Parser as _;
-use std::{
-    process::{Command, Output},
-    sync::Arc,
-};
+use std::sync::Arc;
 use tokio::sync::oneshot;
 use vernport::{
     args::{self, Cli},
@@ -13,22 +11,6 @@ use vernport::{
 use vernport_canbus::{VirtualBuses, VirtualNode};
 use vernport_gateway::SystemClock;
 use vernport_types::{CanFrame, CanId};
-
-fn vernport(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_vernport"))
-        .args(args)
-        .env_remove("VERNPORT_LOG")
-        .output()
-        .expect("the program starts")
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
 
 /// What was typed, for running inside this process.
 fn typed(line: &str) -> args::Sim {

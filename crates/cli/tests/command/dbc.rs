@@ -1,10 +1,8 @@
 //! `vernport dbc check`, as a person types it.
 
+use crate::program::{program, stderr, stdout};
 use serde_json::Value as Json;
-use std::{
-    fs,
-    process::{Command, Output},
-};
+use std::{fs, process::Output};
 
 const GOOD: &str = "VERSION \"\"\nBU_: A\n\nBO_ 1072 Cluster: 8 A\n SG_ Odometer : 15|24@0+ (1,0) [0|0] \"km\" A\n \
                     SG_ OdoTrip : 39|24@0+ (1,0) [0|0] \"km\" A\n";
@@ -14,17 +12,13 @@ fn check(files: &[(&str, &str)], more: &[&str]) -> Output {
     for (name, text) in files {
         fs::write(folder.path().join(name), text).expect("a file");
     }
-    Command::new(env!("CARGO_BIN_EXE_vernport"))
+    program()
         .current_dir(folder.path())
         .args(["dbc", "check"])
         .args(files.iter().map(|(name, _)| name).filter(|name| name.ends_with(".dbc")))
         .args(more)
         .output()
         .expect("the program starts")
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 #[test]
@@ -56,7 +50,7 @@ fn an_error_ends_with_1_and_has_its_line() {
 fn a_file_that_is_none_ends_with_2_and_the_others_are_checked() {
     let output = check(&[("a.dbc", "\x7FELF"), ("car.dbc", GOOD)], &[]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("a.dbc: no statement of a DBC file is in it"));
+    assert!(stderr(&output).contains("a.dbc: no statement of a DBC file is in it"));
     assert!(stdout(&output).contains("Vehicle.TraveledDistance"));
 }
 
@@ -75,7 +69,5 @@ fn a_mapping_of_ones_own_comes_first_and_its_paths_have_to_be() {
     assert!(text.contains("the path comes from another signal already"), "{text}");
     let output = check(&[("car.dbc", GOOD), ("own.toml", &map("Vehicle.Nowhere"))], &["--map", "own.toml"]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(
-        String::from_utf8_lossy(&output.stderr).contains("Vehicle.Nowhere is not in the signal catalogue")
-    );
+    assert!(stderr(&output).contains("Vehicle.Nowhere is not in the signal catalogue"));
 }

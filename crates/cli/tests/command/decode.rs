@@ -1,10 +1,8 @@
 //! `vernport decode`, as a person types it.
 
+use crate::program::{program, stderr, stdout};
 use serde_json::Value as Json;
-use std::{
-    fs,
-    process::{Command, Output},
-};
+use std::{fs, process::Output};
 use tempfile::TempDir;
 
 /// A truck: 57 088 920 m, 81.6 % fuel, one trouble code; on another bus a car without odometer.
@@ -15,17 +13,8 @@ const LOG: &str = "\
 (1619180563.428100) can1 7E8#03410D32
 ";
 
-fn vernport(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_vernport"))
-        .arg("decode")
-        .args(args)
-        .env_remove("VERNPORT_LOG")
-        .output()
-        .expect("the program starts")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
+fn decode(args: &[&str]) -> Output {
+    program().arg("decode").args(args).output().expect("the program starts")
 }
 
 fn files(files: &[(&str, &str)]) -> (TempDir, Vec<String>) {
@@ -42,15 +31,15 @@ fn files(files: &[(&str, &str)]) -> (TempDir, Vec<String>) {
 #[test]
 fn a_capture_is_shown_as_tables_and_as_json() {
     let (_folder, names) = files(&[("a.log", LOG)]);
-    let output = vernport(&[&names[0]]);
-    assert!(output.status.success(), "{}", text(&output.stderr));
-    let shown = text(&output.stdout);
+    let output = decode(&[&names[0]]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let shown = stdout(&output);
     for part in
         ["candump log, 4 frames, 4 ids, 2 channels", "Vehicle.TraveledDistance", "57088920", "SPN 91 FMI 3"]
     {
         assert!(shown.contains(part), "{part} is missing in:\n{shown}");
     }
-    let output = vernport(&[&names[0], "--json"]);
+    let output = decode(&[&names[0], "--json"]);
     let json: Json = serde_json::from_slice(&output.stdout).expect("one object");
     let schema: Json = serde_json::from_str(vernport::decode::SCHEMA).expect("JSON");
     assert!(jsonschema::is_valid(&schema, &json), "{json}");
@@ -72,10 +61,10 @@ fn a_capture_is_shown_as_tables_and_as_json() {
 #[test]
 fn several_files_give_a_line_each_with_their_names() {
     let (_folder, names) = files(&[("a.log", LOG), ("b.csv", "ID,Data Bytes\n7E8,03 41 0D 32\n")]);
-    let output = vernport(&[&names[0], &names[1], "--json"]);
-    assert!(output.status.success(), "{}", text(&output.stderr));
+    let output = decode(&[&names[0], &names[1], "--json"]);
+    assert!(output.status.success(), "{}", stderr(&output));
     let lines: Vec<Json> =
-        text(&output.stdout).lines().map(|line| serde_json::from_str(line).expect("an object")).collect();
+        stdout(&output).lines().map(|line| serde_json::from_str(line).expect("an object")).collect();
     assert_eq!(lines.len(), 2);
     assert_eq!((lines[0]["file"].as_str(), lines[1]["file"].as_str()), (Some(&*names[0]), Some(&*names[1])));
     assert_eq!((&lines[0]["frames"], &lines[1]["frames"]), (&4.into(), &1.into()));
@@ -85,31 +74,31 @@ fn several_files_give_a_line_each_with_their_names() {
 fn what_cannot_be_read_is_told_and_costs_nothing_else() {
     let torn = LOG.replace("#03410D32", "#03410D3");
     let (_folder, names) = files(&[("torn.log", &torn), ("no.log", "hello\n"), ("empty.log", "")]);
-    let output = vernport(&[&names[0], "--json"]);
+    let output = decode(&[&names[0], "--json"]);
     assert!(output.status.success());
     let json: Json = serde_json::from_slice(&output.stdout).expect("one object alone");
     assert_eq!(json["frames"], 3);
-    let said = text(&output.stderr);
+    let said = stderr(&output);
     assert!(said.contains("torn.log: line 4: column") && !said.contains("0D3"), "{said}");
 
-    let output = vernport(&[&names[1], &names[0], &names[2]]);
+    let output = decode(&[&names[1], &names[0], &names[2]]);
     assert!(output.status.success(), "one of them was read");
-    let said = text(&output.stderr);
+    let said = stderr(&output);
     assert!(said.contains("no.log") && said.contains("Vector ASC") && said.contains("candump -l"), "{said}");
     assert!(said.contains("empty.log: the file is empty"), "{said}");
 
     for args in [&[&*names[1]][..], &[&names[2], "--json"], &["does-not-exist.log"], &[&names[1], &names[2]]]
     {
-        let output = vernport(args);
+        let output = decode(args);
         assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{args:?}");
-        assert!(text(&output.stderr).starts_with("vernport: "), "{}", text(&output.stderr));
+        assert!(stderr(&output).starts_with("vernport: "), "{}", stderr(&output));
     }
-    assert_eq!(vernport(&[]).status.code(), Some(2), "no file is a wrong use");
+    assert_eq!(decode(&[]).status.code(), Some(2), "no file is a wrong use");
 }
 
 #[test]
 fn help_says_that_values_and_vins_are_printed() {
-    let help = text(&vernport(&["--help"]).stdout);
+    let help = stdout(&decode(&["--help"]));
     assert!(help.contains("VIN") && help.contains("--json") && help.contains("of your own"), "{help}");
 }
 
@@ -118,15 +107,15 @@ fn a_dbc_file_adds_its_signals_by_their_names_there() {
     let dbc = "VERSION \"\"\nBU_: A\nBO_ 1072 Cluster: 8 A\n SG_ OdometerMasterValue : 7|24@0+ (1,0) [0|16777214] \"km\" A\n";
     let log = "(1.0) can0 430#0100590000000000\n";
     let (_folder, names) = files(&[("a.log", log), ("a.dbc", dbc), ("b.dbc", "hello\n")]);
-    let output = vernport(&[&names[0], "--dbc", &names[1], "--json"]);
-    assert!(output.status.success(), "{}", text(&output.stderr));
+    let output = decode(&[&names[0], "--dbc", &names[1], "--json"]);
+    assert!(output.status.success(), "{}", stderr(&output));
     let json: Json = serde_json::from_slice(&output.stdout).expect("one object");
     let expected = serde_json::json!([{
         "path": "Vehicle.TraveledDistance", "source": "dbc:Cluster.OdometerMasterValue", "unit": "m", "n": 1,
         "first": 65_625_000, "last": 65_625_000
     }]);
     assert_eq!(json["signals"], expected);
-    let output = vernport(&[&names[0], "--dbc", &names[2]]);
+    let output = decode(&[&names[0], "--dbc", &names[2]]);
     assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0));
-    assert!(text(&output.stderr).contains("b.dbc"), "{}", text(&output.stderr));
+    assert!(stderr(&output).contains("b.dbc"), "{}", stderr(&output));
 }

@@ -1,0 +1,14 @@
+//! The command as a person types it: one program for all of its tests, since
+//! linking it takes longer than most of them.
+
+mod bundle;
+mod bundle_test;
+mod counter_day;
+mod dbc;
+mod decode;
+mod demo;
+mod explain;
+mod ledger;
+mod others;
+mod program;
+mod sim;
