@@ -64,6 +64,10 @@ impl Store {
     ) -> Result<Vec<Answer>, CommitError> {
         match self.try_commit(controller, gateway, items, now).await {
             Err(CommitError::Store(error)) if error.is_busy() => Ok(vec![Answer::Retry; items.len()]),
+            Err(CommitError::Store(error)) if error.lacks_partition() => {
+                self.months().clear();
+                Ok(vec![Answer::Retry; items.len()])
+            }
             answers => answers,
         }
     }

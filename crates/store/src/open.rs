@@ -96,11 +96,17 @@ impl Database {
         // A migration may take longer than any statement of a request, and waits for that of another process.
         let mut migrating = PgConnection::connect_with(&options).await.map_err(|error| self.broken(error))?;
         self.postgres.run(&mut migrating).await.map_err(|error| self.broken(error))?;
+        let (commits,): (String,) = sqlx::query_as("SHOW synchronous_commit")
+            .fetch_one(&mut migrating)
+            .await
+            .map_err(|error| self.broken(error))?;
         migrating.close().await.map_err(|error| self.broken(error))?;
+        // What was answered has to be on disk, whatever the server's default is.
+        let durable = (commits == "off").then_some(("synchronous_commit", "on"));
         let pool = PgPoolOptions::new()
             .max_connections(POSTGRES_CONNECTIONS)
             .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_with(options.options(SERVER_LIMITS))
+            .connect_with(options.options(SERVER_LIMITS).options(durable))
             .await
             .map_err(|error| self.broken(error))?;
         Ok(Pool::Postgres(pool))
@@ -128,6 +134,27 @@ fn with_tls(options: PgConnectOptions) -> PgConnectOptions {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn commits_are_durable_and_waits_bounded_whatever_the_servers_defaults_are() {
+        let name = "commits_are_durable_and_waits_bounded_whatever_the_servers_defaults_are";
+        let Some(cluster) = vernport_testkit::postgres::shared(name) else { return };
+        let urls = [cluster.database(), cluster.database()];
+        let mut look = PgConnection::connect(&urls[0]).await.expect("connects");
+        let lax = "ALTER DATABASE test_0 SET synchronous_commit = off";
+        sqlx::query(lax).execute(&mut look).await.expect("the owner may");
+        let opened = Opened::open(&urls[0], &urls[1]).await.expect("opens");
+        for (setting, expected) in
+            [("synchronous_commit", "on"), ("statement_timeout", "10s"), ("lock_timeout", "2s")]
+        {
+            let (is,): (String,) = crate::sql::sql("SELECT current_setting($1)")
+                .bind(setting)
+                .fetch_one(&opened.main)
+                .await
+                .expect("a setting");
+            assert_eq!(is, expected, "{setting}");
+        }
+    }
 
     #[test]
     fn a_server_elsewhere_has_to_show_a_certificate() {

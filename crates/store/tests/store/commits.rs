@@ -18,6 +18,7 @@ on_both! {
     a_request_with_one_refused_item_leaves_nothing_but_an_unused_erasure_key,
     a_grant_that_waits_opens_again_under_its_id,
     batches_of_many_months_come_from_two_processes_at_once,
+    a_month_whose_partition_was_dropped_gets_another_one,
     a_reader_that_goes_on_behind_its_last_position_misses_nothing_that_is_committed_meanwhile,
 }
 
@@ -163,6 +164,18 @@ async fn batches_of_many_months_come_from_two_processes_at_once(bed: Bed) {
         let (partitions,): (i64,) = bed.look().await.one(inherited).await;
         assert_eq!(partitions, 13);
     }
+}
+
+async fn a_month_whose_partition_was_dropped_gets_another_one(bed: Bed) {
+    let (store, id) = bed.with_grant().await;
+    assert_eq!(commit(&store, &[batch(id)]).await.expect("no failure"), [Answer::Committed]);
+    let item = batch(id);
+    if let Bed::Postgres { .. } = bed {
+        bed.look().await.run("DROP TABLE batch_202611").await;
+        let answers = commit(&store, std::slice::from_ref(&item)).await.expect("no failure");
+        assert_eq!(answers, [Answer::Retry]);
+    }
+    assert_eq!(commit(&store, &[item]).await.expect("no failure"), [Answer::Committed]);
 }
 
 async fn a_reader_that_goes_on_behind_its_last_position_misses_nothing_that_is_committed_meanwhile(bed: Bed) {
