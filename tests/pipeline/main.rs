@@ -8,9 +8,7 @@
 
 mod asking;
 mod captures;
-mod daemons;
 mod faults;
-mod kill;
 mod opened;
 mod rights;
 mod room;

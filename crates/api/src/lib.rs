@@ -24,7 +24,7 @@ mod segment;
 pub use answer::{Answer, BatchAnswer, BatchAnswers};
 pub use blob::Blob;
 pub use consents::{Consented, ConsentsAnswer, ConsentsRequest, Person};
-pub use feed::{Feed, FeedNonce, FeedRequest, MAX_WAIT_MS};
+pub use feed::{Feed, FeedNonce, FeedRequest, MAX_WAIT_MS, ServedNotice};
 pub use ledger::{
     EntryResult, GatewayEffect, GoesOn, LedgerAnswer, LedgerEffect, LedgerRequest, MAX_ENTRIES, Stopped,
 };

@@ -69,8 +69,11 @@ fn the_feed_is_asked_like_this() {
         nonce: FeedNonce([0x0F; 16]),
         known: Some([0xAB; 32]),
         wait_ms: 5_000,
+        notices: false,
     };
     frozen(include_str!("../golden/feed-request.json"), &request);
+    let reads = FeedRequest { notices: true, ..request.clone() };
+    assert_eq!(serde_json::to_value(&reads).expect("plain data")["notices"], true);
     let first = FeedRequest { known: None, ..request };
     let written = serde_json::to_value(&first).expect("plain data");
     assert_eq!(written["known"], serde_json::Value::Null);

@@ -12,10 +12,11 @@ use std::{
     time::Duration,
 };
 use tokio::time::{Instant, timeout_at};
-use vernport_api::{Feed, FeedRequest, GatewayEffect, MAX_WAIT_MS, Stopped};
-use vernport_policy::{Believe, FlowGrant, GrantId, Head, Merged, Snapshot};
+use vernport_api::{Feed, FeedRequest, GatewayEffect, MAX_WAIT_MS, ServedNotice, Stopped};
+use vernport_policy::{Believe, FlowGrant, GrantId, Head, Merged, Rules, Snapshot};
+use vernport_registry::Facts;
 use vernport_store::{Revision, StoreError, Told};
-use vernport_types::{Slug, UtcMicros};
+use vernport_types::{EntryHash, Slug, UtcMicros};
 
 /// The era of the registry: raised by an operator after a restore from a backup.
 const ERA: u32 = 1;
@@ -167,7 +168,10 @@ impl Controller {
             Merged { gateway, tip: *tip, snapshot_hash: watch.hash }.sign(&self.head_key)
         });
         let snapshot = with_snapshot.then(|| watch.snapshot.clone());
-        Ok(Some(Feed { head: head.sign(&self.head_key), snapshot, merged }))
+        let shown = snapshot.as_ref().filter(|_| asked.notices);
+        let notices =
+            shown.map(|snapshot| notices(&self.rules, &state.facts, snapshot, now)).unwrap_or_default();
+        Ok(Some(Feed { head: head.sign(&self.head_key), snapshot, merged, notices }))
     }
 
     /// Fills in by when at the latest each gateway stops, now that what stops is recorded.
@@ -230,4 +234,24 @@ impl Controller {
             }
         }
     }
+}
+
+/// The notices that were published, and those that a snapshot rests on.
+fn notices(rules: &Rules, facts: &Facts, snapshot: &Snapshot, now: UtcMicros) -> Vec<ServedNotice> {
+    let published = rules.notices().iter().filter_map(|notice| {
+        let entry = facts.notice_served(notice.version.as_str(), now)?;
+        Some((entry, (notice.version.clone(), true)))
+    });
+    let mut served: BTreeMap<EntryHash, (Slug, bool)> = published.collect();
+    let flows = snapshot.grants.iter().flat_map(|grant| &grant.flows);
+    for entry in flows.flat_map(|flow| &flow.rests_on) {
+        let version = facts.notice_of(entry).and_then(|notice| notice.as_str().parse().ok());
+        if let Some(version) = version {
+            served.entry(*entry).or_insert((version, false));
+        }
+    }
+    served
+        .into_iter()
+        .map(|(entry, (version, published))| ServedNotice { entry, version, published })
+        .collect()
 }

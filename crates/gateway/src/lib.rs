@@ -21,6 +21,7 @@ mod feed;
 mod gather;
 mod holds;
 mod last;
+mod notices;
 mod pipeline;
 mod publish;
 mod resume;

@@ -103,8 +103,15 @@ impl Store {
     pub async fn load(&self, controller: &ControllerId, behind: Revision) -> Result<Loaded, StoreError> {
         let mut reading = self.main.reading().await?;
         let Current { revision, rules } = reading.current(controller).await?;
-        let mut entries = Vec::new();
-        for (hash, sealed) in reading.load_entries(controller, behind).await? {
+        let sealed = reading.load_entries(controller, behind).await?;
+        let grants = reading.load_grants(controller, behind).await?;
+        let aliases = reading.load_aliases(controller, behind).await?;
+        let tips = reading.load_tips(controller, behind).await?;
+        let keys = reading.load_keys(controller).await?;
+        // Nobody waits for this transaction while entries are opened.
+        drop(reading);
+        let mut entries = Vec::with_capacity(sealed.len());
+        for (hash, sealed) in sealed {
             let entry = EntryHash::from_bytes(bytes("entry", &hash)?);
             let json = self
                 .master
@@ -112,15 +119,7 @@ impl Store {
                 .map_err(|_| StoreError::Row { table: "entry" })?;
             entries.push(RecordedEntry { entry, json: json.to_vec() });
         }
-        Ok(Loaded {
-            revision,
-            rules,
-            entries,
-            grants: reading.load_grants(controller, behind).await?,
-            aliases: reading.load_aliases(controller, behind).await?,
-            tips: reading.load_tips(controller, behind).await?,
-            keys: reading.load_keys(controller).await?,
-        })
+        Ok(Loaded { revision, rules, entries, grants, aliases, tips, keys })
     }
 
     /// The kind of an entry and when it was recorded; none if the ledger does not hold it.

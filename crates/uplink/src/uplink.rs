@@ -131,7 +131,7 @@ impl Uplink {
     ) -> Result<Feed, FeedError> {
         let wait_ms = u32::try_from(wait.as_millis()).unwrap_or(u32::MAX).min(MAX_WAIT_MS);
         let nonce = FeedNonce(nonce);
-        let question = FeedRequest { gateway: self.gateway.clone(), nonce, known, wait_ms };
+        let question = FeedRequest { gateway: self.gateway.clone(), nonce, known, wait_ms, notices: true };
         let patience = Duration::from_millis(wait_ms.into());
         let feed = self.http.post(PATH_FEED, &question, patience, MAX_FEED_BYTES).await?;
         guard.check(&feed, &self.gateway, nonce, known)?;

@@ -148,7 +148,13 @@ async fn follow(mut caller: Caller, key: vernport_crypto::VerifyingKey, mut unti
     let mut last: Option<Head> = None;
     while until.goes_on() {
         let known = last.as_ref().map(|head| head.snapshot_hash);
-        let asked = FeedRequest { gateway: slug(GATEWAY), nonce: FeedNonce([9; 16]), known, wait_ms: 50 };
+        let asked = FeedRequest {
+            gateway: slug(GATEWAY),
+            nonce: FeedNonce([9; 16]),
+            known,
+            wait_ms: 50,
+            notices: false,
+        };
         let feed: Feed = caller.call(PATH_FEED, serde_json::to_vec(&asked).expect("plain data")).await;
         last =
             Some(feed.head.verify(&key, &[9; 16], last.as_ref()).expect("signed, and later than the last"));
