@@ -2,6 +2,7 @@
 //! never be given twice: positions and head sequences.
 
 use crate::{Revision, Store, StoreError, Write, listen::APPLIED, sql::sql};
+use std::ops::Range;
 use vernport_types::{ControllerId, Slug, UtcMicros};
 
 /// A gateway and where it stands.
@@ -160,11 +161,22 @@ impl Write {
 
     /// Takes the next position of a controller. Positions order everything that it records.
     pub(crate) async fn next_position(&mut self, controller: &ControllerId) -> Result<i64, StoreError> {
-        let (next,): (i64,) = sql("UPDATE controller SET next_position = next_position + 1
+        Ok(self.next_positions(controller, 1).await?.start)
+    }
+
+    /// Takes the next `count` positions of a controller.
+    pub(crate) async fn next_positions(
+        &mut self,
+        controller: &ControllerId,
+        count: usize,
+    ) -> Result<Range<i64>, StoreError> {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        let (next,): (i64,) = sql("UPDATE controller SET next_position = next_position + $2
              WHERE controller = $1 RETURNING next_position")
         .bind(controller.as_str())
+        .bind(count)
         .fetch_one(&mut self.transaction)
         .await?;
-        Ok(next - 1)
+        Ok(next - count..next)
     }
 }
