@@ -61,4 +61,12 @@ pub struct Status {
     pub software: String,
     /// Batches in the store that the caller's controller owns.
     pub batches: u64,
+    /// Evidence logs of gateways, or views of central's, that do not fit what was seen before.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub log_alarms: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }

@@ -5,6 +5,7 @@
 //! POST /v1/ledger  → facts → grants ─┬→ snapshots, signed heads → POST /v1/feed
 //!                                    └→ standing of each batch ← POST /v1/batches → store
 //! POST /v1/segments → checked link by link, then as the ledger
+//! POST /v1/audit/witness → each side's evidence log against what the other saw of it
 //! POST /v1/reads   → log entry → envelopes with their wraps
 //! ```
 //!
@@ -33,6 +34,7 @@ mod routes;
 mod segment;
 mod server;
 mod tls;
+mod witness;
 
 pub use config::{Config, ConfigError, Controller, Databases, Gateway, KeyFiles, Listen, Tls};
 pub use deps::{ControllerDeps, Deps, LoadError};

@@ -1,10 +1,12 @@
 //! What can be typed after `vernport`.
 
+mod audit;
 mod counter;
 mod dbc;
 mod explain;
 mod station;
 
+pub use audit::{Audit, AuditExport, AuditFsck, AuditProve, AuditVerify, LogPlace};
 pub use counter::{Consent, Consented, Ledger, Order, Registrar, Vehicle};
 pub use dbc::Dbc;
 pub use explain::{Explain, ExplainAudience, ReadFrom, Recognised};
@@ -54,6 +56,9 @@ pub enum Command {
     Ledger(Ledger),
     /// Say why a signal of a vehicle passes or does not: rule, clause, ledger entry
     Explain(Explain),
+    /// Check, prove and mend evidence logs
+    #[command(subcommand)]
+    Audit(Audit),
     /// Work on rules
     #[command(subcommand)]
     Bundle(Bundle),

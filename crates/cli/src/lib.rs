@@ -2,6 +2,7 @@
 //! set and commands as a person at the keyboard.
 
 pub mod args;
+pub mod audit;
 pub mod bundle;
 pub mod consent;
 pub mod dbc;
@@ -40,6 +41,7 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Consent(args) => consent::run(args).await,
         Command::Ledger(args) => ledger::run(args).await,
         Command::Explain(args) => explain::run(&args).await,
+        Command::Audit(args) => audit::run(&args).await,
         Command::Bundle(args) => bundle::run(&args),
         Command::Dbc(args) => dbc::run(&args),
         Command::Init(args) => init::run(&args),

@@ -9,7 +9,6 @@ use std::{
     sync::Arc,
 };
 use thiserror::Error;
-use vernport_audit::Leaf;
 use vernport_crypto::{SigningKey, StorageKey, WrappingKey, random};
 use vernport_mqtt::{FleetContext, Stream as TopicStream, sealed_message, value_message};
 use vernport_policy::{Flow, FlowGrant, GrantId, Payload, Released, Rules, Standing};
@@ -258,7 +257,6 @@ impl Gather {
                     .sealer
                     .seal(&sealing.device, id, latest_due, context.clone(), batch, &sealing.catalogue)
                     .map_err(error)?;
-                unit.leaves.push(Leaf::for_batch(random(), sealed.as_bytes()));
                 unit.batches.push(QueuedBatch { grant, when_full, sealed });
             }
         }
@@ -377,7 +375,6 @@ impl Fleet<'_> {
         };
         let sealed =
             render(&fleet).map_err(|source| GatherError::Topic { flow: self.flow.slug.clone(), source })?;
-        unit.leaves.push(Leaf::for_message(random(), sealed.as_bytes()));
         let controller = self.sealing.rules.controller().clone();
         let (grant, when_full, stream) = (self.grant, self.when_full, self.stream.clone());
         unit.topics.push(QueuedTopic { controller, grant, when_full, stream, message, expiry, sealed });

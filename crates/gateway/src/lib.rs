@@ -35,6 +35,7 @@ mod status;
 mod tally;
 mod tools;
 mod wants;
+mod witness;
 
 pub use clock::SystemClock;
 pub use config::{Config, ConfigError};
@@ -42,5 +43,6 @@ pub use gather::{Collector, GatherError};
 pub use running::{Deps, Running, StartError, run};
 pub use status::{Asking, BusStatus, Status};
 pub use tally::{Row, Tally};
+pub use witness::{LogAlarms, LogSeen};
 
 use vernport_types::chain;

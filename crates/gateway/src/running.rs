@@ -19,6 +19,7 @@ use crate::{
     station::{self, Chain, ChainError, SocketError, Station},
     status::{Shared, Status},
     tools::Tools,
+    witness::Witness,
 };
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 use thiserror::Error;
@@ -27,6 +28,7 @@ use tokio::{
     task::JoinSet,
 };
 use tokio_util::sync::CancellationToken;
+use vernport_audit::Keeper;
 use vernport_canbus::VirtualBuses;
 use vernport_crypto::{SigningKey, StorageKey, Zeroizing, sha256};
 use vernport_mqtt::{Endpoint, Publisher, PublisherConfig, ToolInbox, ToolLimits, UrlError};
@@ -226,6 +228,7 @@ pub async fn run(config: &Config, deps: Deps, stop: CancellationToken) -> Result
         tracing::warn!(error = chain(&error), "what central said last cannot be used");
     }
     let device = SigningKey::from_seed(*secrets.device.seed());
+    let log_key = SigningKey::from_seed(*secrets.device.seed());
     let shared = Arc::new(Shared::default());
     let sealing = Sealing {
         gateway: config.gateway.name.clone(),
@@ -320,6 +323,18 @@ pub async fn run(config: &Config, deps: Deps, stop: CancellationToken) -> Result
     parts.spawn(station::tell(Arc::clone(&station), uplink.clone(), stop.clone()));
     let (ending, stopped) = (station, stop.clone());
     parts.spawn(async move { ending.end_orders(stopped).await });
+    let (controller, gateway) = (config.gateway.controller.clone(), config.gateway.name.clone());
+    let witness = Witness {
+        uplink: uplink.clone(),
+        spool: spool.clone(),
+        clock: Arc::clone(&deps.clock),
+        shared: Arc::clone(&shared),
+        device: log_key,
+        gateway: Keeper::Gateway { controller: controller.clone(), gateway },
+        central: Keeper::Central { controller },
+        central_key: config.central.head_key,
+    };
+    parts.spawn(witness.run(stop.clone()));
     parts.spawn(resume::watch(uplink.clone(), Arc::clone(&deps.clock), Arc::clone(&shared), stop.clone()));
     let feed = Feed {
         uplink,

@@ -1,7 +1,10 @@
 //! How the gateway is: one place that its parts write to and operators read
 //! from. Holds times, counts and reasons; never a value or an identifier.
 
-use crate::tally::Tally;
+use crate::{
+    tally::Tally,
+    witness::{LogAlarms, LogSeen},
+};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -46,6 +49,7 @@ struct State {
     expected_assets: usize,
     waiting_for_room: bool,
     sources_ended: usize,
+    log: LogSeen,
 }
 
 impl Shared {
@@ -112,6 +116,16 @@ impl Shared {
         self.state().waiting_for_room = waiting;
     }
 
+    /// Changes what is known of the two evidence logs.
+    pub(crate) fn log_seen(&self, change: impl FnOnce(&mut LogSeen)) {
+        change(&mut self.state().log);
+    }
+
+    /// What was found wrong with the evidence logs.
+    pub(crate) fn log_alarms(&self) -> LogAlarms {
+        self.state().log.alarms
+    }
+
     /// How a live bus is now.
     pub(crate) fn bus(&self, place: usize, status: BusStatus) {
         self.buses.lock().unwrap_or_else(PoisonError::into_inner).insert(place, status);
@@ -152,6 +166,7 @@ impl Shared {
             expected_assets: state.expected_assets,
             waiting_for_room: state.waiting_for_room,
             sources_ended: state.sources_ended,
+            log: state.log,
             buses: self.buses.lock().unwrap_or_else(PoisonError::into_inner).values().copied().collect(),
         }
     }
@@ -186,6 +201,8 @@ pub struct Status {
     pub waiting_for_room: bool,
     /// Sources that have ended (logs).
     pub sources_ended: usize,
+    /// How far the evidence logs of this gateway and of central were seen by the other side, and what was wrong.
+    pub log: LogSeen,
     /// The live buses, in the order of the configuration.
     pub buses: Vec<BusStatus>,
 }

@@ -4,6 +4,7 @@ use crate::{
     Config, Item,
     change::{Change, fixed},
     gauges::Gauges,
+    log,
 };
 use futures_util::TryStreamExt as _;
 use sqlx::{Row as _, SqliteConnection, sqlite::SqliteRow};
@@ -114,7 +115,7 @@ pub struct SpoolStatus {
     pub batches_dropped: u64,
     /// Fleet messages that gave way.
     pub topics_dropped: u64,
-    /// Audit leaves.
+    /// Leaves of the evidence log.
     pub leaves: u64,
     /// Readings withheld since the spool was made.
     pub withheld: u64,
@@ -341,13 +342,13 @@ pub(crate) async fn status(connection: &mut SqliteConnection, gauges: &Gauges) -
                 (SELECT count(*) FROM note) AS notes,
                 (SELECT coalesce(sum(count), 0) FROM dropped WHERE kind = 0) AS batches_dropped,
                 (SELECT coalesce(sum(count), 0) FROM dropped WHERE kind = 1) AS topics_dropped,
-                (SELECT count(*) FROM leaf) AS leaves,
                 (SELECT coalesce(sum(count), 0) FROM withheld) AS withheld,
                 (SELECT min(queued_at) FROM (SELECT queued_at FROM batch UNION ALL SELECT queued_at FROM topic))
                     AS oldest_at",
     )
-    .fetch_one(connection)
+    .fetch_one(&mut *connection)
     .await?;
+    let leaves = log::size(connection).await?.unsigned_abs();
     let queued = gauges.queued();
     Ok(SpoolStatus {
         batches_queued: number(&row, "batches_queued")?,
@@ -358,7 +359,7 @@ pub(crate) async fn status(connection: &mut SqliteConnection, gauges: &Gauges) -
         notes: number(&row, "notes")?,
         batches_dropped: number(&row, "batches_dropped")?,
         topics_dropped: number(&row, "topics_dropped")?,
-        leaves: number(&row, "leaves")?,
+        leaves,
         withheld: number(&row, "withheld")?,
         used_bytes: queued.used_bytes,
         max_bytes: queued.max_bytes,

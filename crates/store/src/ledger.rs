@@ -8,6 +8,7 @@ use crate::{
     text,
 };
 use thiserror::Error;
+use vernport_audit::LeafKind;
 use vernport_types::{AssetId, ControllerId, EntryHash, IdentifierKind, KeyId, UtcMicros, VehicleAlias};
 
 /// Why a change was not recorded.
@@ -249,6 +250,7 @@ impl Write {
                 .execute(&mut self.transaction)
                 .await?;
         }
+        self.evidence(LeafKind::Entry, position, &new.entry.as_bytes()[..]);
         Ok(added == 1)
     }
 

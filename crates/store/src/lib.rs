@@ -9,6 +9,7 @@
 //! - A withdrawal that committed before wins: whether a grant stands is asked
 //!   in the transaction that commits the batch.
 //! - A read is in the log, durably, before an envelope is handed out.
+//! - No evidence, no record: the leaf of an entry, a commit or a read stands in its own transaction.
 //! - Identifiers of vehicles and ledger entries arrive here sealed.
 //! - What was computed from a state that others changed meanwhile is not recorded.
 //!
@@ -21,30 +22,37 @@ mod batch;
 mod change;
 mod erasure;
 mod error;
+mod evidence;
 mod grant;
 mod ledger;
 mod link;
 mod listen;
+mod look;
 mod open;
 mod partition;
 mod places;
 mod read;
 mod revision;
 mod sql;
+mod witnessed;
 
 pub use batch::{CommitError, Incoming};
 pub use change::{
     AliasRow, Change, GrantRow, IdentifierRow, Loaded, NewEntry, RecipientKeyRow, RecordedEntry,
 };
 pub use error::StoreError;
+pub use evidence::LogHead;
 pub use ledger::RecordError;
 pub use link::LinkRow;
 pub use listen::{Heard, Listener};
+pub use look::{Look, Recorded, Things};
 pub use open::Opened;
 pub use places::{Place, Told};
 pub use read::{Page, ReadQuery, Released};
 pub use revision::{Current, Revision, Turn};
+pub use witnessed::Witnessed;
 
+use evidence::Pending;
 use sql::{Pool, Transaction, sql};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -138,7 +146,8 @@ impl Store {
             Some(turn) => Some(turn.lock_owned().await),
             None => None,
         };
-        Ok(Write { transaction: self.main.writing().await?, _turn: turn })
+        let (controller, evidence) = (controller.cloned(), Pending::default());
+        Ok(Write { transaction: self.main.writing().await?, controller, evidence, _turn: turn })
     }
 
     fn next(&self, controller: Option<&ControllerId>) -> Arc<tokio::sync::Mutex<()>> {
@@ -154,11 +163,16 @@ impl Store {
 /// A write transaction and the turn to write; rolled back when dropped.
 struct Write {
     transaction: Transaction,
+    controller: Option<ControllerId>,
+    evidence: Pending,
     _turn: Option<OwnedMutexGuard<()>>,
 }
 
 impl Write {
-    async fn commit(self) -> Result<(), StoreError> {
+    async fn commit(mut self) -> Result<(), StoreError> {
+        if let Some(controller) = self.controller.take() {
+            self.append_evidence(&controller).await?;
+        }
         self.transaction.commit().await
     }
 }

@@ -79,6 +79,8 @@ impl Store {
         }
         let place = self.recording.clone().acquire_owned().await.expect("the semaphore is never closed");
         let mut write = self.write_aside(None).await?;
+        // Whose evidence its commit appends.
+        write.controller = Some(controller.clone());
         // Another lock than that of the commits: they go on while grants are computed.
         sql("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))")
             .bind(controller.as_str())

@@ -5,7 +5,7 @@ use std::time::Duration;
 use thiserror::Error;
 use vernport_api::{
     BatchAnswer, BatchAnswers, Feed, FeedNonce, FeedRequest, MAX_WAIT_MS, PATH_BATCHES, PATH_FEED,
-    PATH_SEGMENTS, SegmentAnswer, SegmentRequest,
+    PATH_SEGMENTS, PATH_WITNESS, SegmentAnswer, SegmentRequest, WitnessAnswer, WitnessRequest,
     batch::{self, EncodeError},
 };
 
@@ -114,6 +114,14 @@ impl Uplink {
     /// [`CallError`]; nothing of it took effect then, or it did and the answer was lost.
     pub async fn merge(&self, request: &SegmentRequest) -> Result<SegmentAnswer, CallError> {
         self.http.post(PATH_SEGMENTS, request, Duration::ZERO, MAX_ANSWERS_BYTES).await
+    }
+
+    /// Shows the head of this gateway's log, and is shown central's. Nothing in the answer is checked here.
+    ///
+    /// # Errors
+    /// [`CallError`]; showing it again is harmless.
+    pub async fn witness(&self, request: &WitnessRequest) -> Result<WitnessAnswer, CallError> {
+        self.http.post(PATH_WITNESS, request, Duration::ZERO, MAX_ANSWERS_BYTES).await
     }
 
     /// Asks for the state of central and checks it. `nonce` is drawn anew for each call; `known` is the hash of the

@@ -3,6 +3,7 @@
 
 mod bed;
 mod commits;
+mod evidence;
 mod reads;
 mod records;
 mod revisions;
