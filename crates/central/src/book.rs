@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use vernport_crypto::random;
 use vernport_policy::{ClosedGrant, GrantId, Opening, Rules, Tables, closing_reason};
 use vernport_registry::Facts;
-use vernport_store::{AliasRow, GrantRow, Loaded};
+use vernport_store::{AliasRow, GrantRow};
 use vernport_types::{AssetId, Fate, Reason, Slug, UtcMicros, VehicleAlias};
 
 /// For how long a gateway is told that a grant is over, in days: longer than it
@@ -63,16 +63,15 @@ pub(crate) struct Changes {
 }
 
 impl Book {
-    /// The book as it is stored; none if an opening cannot be read.
-    pub(crate) fn from_stored(loaded: Loaded) -> Option<Self> {
-        let mut book = Self::default();
-        for row in loaded.aliases {
-            book.aliases.insert((row.asset, row.recipient, row.purpose, row.year), row.alias);
+    /// Takes over what is stored; none if an opening cannot be read.
+    pub(crate) fn take_over(&mut self, grants: Vec<GrantRow>, aliases: Vec<AliasRow>) -> Option<()> {
+        for row in aliases {
+            self.aliases.insert((row.asset, row.recipient, row.purpose, row.year), row.alias);
         }
-        for row in loaded.grants {
-            book.enter(row)?;
+        for row in grants {
+            self.enter(row)?;
         }
-        Some(book)
+        Some(())
     }
 
     /// Enters what a station opened by itself, before anything is computed with it.
@@ -92,8 +91,11 @@ impl Book {
         let opening: Opening = serde_json::from_str(&row.opening).ok()?;
         let (opened_at, closed, gateways) = (row.opened_at, row.closed, row.gateways.into_iter().collect());
         let known = Known { opening, opened_at, closed, gateways };
+        let key = known.opening.key();
         if known.can_open() {
-            self.by_opening.insert(known.opening.key(), row.id);
+            self.by_opening.insert(key, row.id);
+        } else if self.by_opening.get(&key) == Some(&row.id) {
+            self.by_opening.remove(&key);
         }
         self.by_asset.entry(known.opening.asset).or_default().insert(row.id);
         self.grants.insert(row.id, known);

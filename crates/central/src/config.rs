@@ -138,7 +138,7 @@ pub struct Tls {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Databases {
-    /// URL of the main database, `sqlite://PATH`.
+    /// URL of the main database, `sqlite://PATH` or `postgres://USER@HOST/DATABASE`.
     pub main: String,
     /// URL of the database of the erasure keys: on other storage, with short backups.
     pub erasure: String,

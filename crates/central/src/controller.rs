@@ -4,6 +4,7 @@
 use crate::{
     StartError,
     book::Book,
+    cache::{ATTEMPTS, LoadError, NotAdopted, overtaken},
     chain,
     compute::{Computed, compute},
     deps::ControllerDeps,
@@ -14,14 +15,15 @@ use crate::{
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
+    time::Instant,
 };
-use tokio::sync::{Mutex, MutexGuard, watch};
+use tokio::sync::{Mutex, Notify, watch};
 use tokio_util::sync::CancellationToken;
 use vernport_api::{Answer, Code, LedgerRequest};
 use vernport_crypto::{IdentityKey, SigningKey, VerifyingKey, WrappingKey};
 use vernport_policy::{Agenda, Rules, Tip};
 use vernport_registry::{Applied, Entry, Event, Facts, GatewayEnrolled, Touched};
-use vernport_store::{Change, CommitError, Incoming, RecordError, Store, StoreError};
+use vernport_store::{Change, CommitError, Incoming, RecordError, Revision, Store, Turn};
 use vernport_types::{Catalogue, Clock, ControllerId, KeyId, Slug, UtcMicros};
 
 /// The controllers that this central serves.
@@ -41,6 +43,9 @@ impl Controllers {
         for deps in controllers {
             let id = deps.rules.controller().clone();
             store.add_controller(&id).await?;
+            if store.current(&id).await?.rules != Some(deps.rules.hash()) {
+                store.claim_rules(&id, &deps.rules.hash()).await?;
+            }
             let controller = Controller {
                 id: id.clone(),
                 rules: deps.rules,
@@ -53,10 +58,13 @@ impl Controllers {
                 state: Mutex::new(State::empty(id.clone())),
                 shutdown: shutdown.clone(),
                 changed: watch::Sender::new(()),
+                applied: watch::Sender::new(()),
+                recorded: Notify::new(),
             };
             let state = controller.locked().await.map_err(|error| match error {
                 LoadError::Store(error) => StartError::Store(error),
                 LoadError::Entry => StartError::Ledger { controller: id.clone() },
+                LoadError::OtherRules => StartError::OtherRules { controller: id.clone() },
             })?;
             let news = controller.enrolments(&state, &deps.gateways);
             drop(state);
@@ -70,6 +78,18 @@ impl Controllers {
             loaded.insert(id, controller);
         }
         Ok(Self(loaded))
+    }
+
+    pub(crate) fn ids(&self) -> Vec<ControllerId> {
+        self.0.keys().cloned().collect()
+    }
+
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Controller> {
+        self.0.values()
+    }
+
+    pub(crate) fn find(&self, id: &ControllerId) -> Option<&Controller> {
+        self.0.get(id)
     }
 
     /// The controller of a peer's certificate.
@@ -93,11 +113,15 @@ pub(crate) struct Controller {
     pub(crate) head_key: Arc<SigningKey>,
     pub(crate) store: Arc<Store>,
     pub(crate) clock: Arc<dyn Clock>,
-    state: Mutex<State>,
+    pub(crate) state: Mutex<State>,
     /// Cancelled when central stops: nobody waits any longer.
     pub(crate) shutdown: CancellationToken,
-    /// Whenever a snapshot changed or a gateway told that it applied one.
+    /// Whenever a snapshot changed.
     pub(crate) changed: watch::Sender<()>,
+    /// Whenever a gateway told that it applied one, here or at another process.
+    pub(crate) applied: watch::Sender<()>,
+    /// Whenever another process recorded something.
+    pub(crate) recorded: Notify,
 }
 
 pub(crate) struct State {
@@ -111,11 +135,15 @@ pub(crate) struct State {
     /// How much of what was said at each station the facts know.
     pub(crate) segments: BTreeMap<Slug, Tip>,
     /// No time before this counts any more: a clock set back reopens nothing.
-    floor: UtcMicros,
+    pub(crate) floor: UtcMicros,
     /// Where what was said begins to count or ends, later than the last computation.
     agenda: Agenda,
     /// Whose grants may have changed since the last computation.
     pub(crate) touched: Touched,
+    /// What of the store this is.
+    pub(crate) revision: Revision,
+    /// When the store was last asked for its revision.
+    pub(crate) looked_at: Instant,
     /// INVARIANT: false while memory may differ from the store; whoever finds
     /// it false loads again. So a request that breaks off in between harms nobody.
     pub(crate) is_stored: bool,
@@ -133,6 +161,8 @@ impl State {
             floor: UtcMicros(i64::MIN),
             agenda: Agenda::default(),
             touched: Touched::All,
+            revision: Revision::NONE,
+            looked_at: Instant::now(),
             is_stored: false,
         }
     }
@@ -174,36 +204,14 @@ impl State {
         let mut changed = false;
         for (gateway, snapshot) in computed.snapshots {
             match self.watches.get_mut(&gateway) {
-                Some(watch) => changed |= watch.hold(snapshot),
+                Some(watch) => changed |= watch.hold(snapshot, self.revision),
                 None => {
-                    self.watches.insert(gateway, Watch::new(snapshot));
+                    self.watches.insert(gateway, Watch::new(snapshot, self.revision));
                     changed = true;
                 }
             }
         }
         changed
-    }
-}
-
-/// Why a ledger is not in memory.
-#[derive(Debug)]
-pub(crate) enum LoadError {
-    Store(StoreError),
-    Entry,
-}
-
-impl From<StoreError> for LoadError {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
-
-impl From<LoadError> for Refusal {
-    fn from(error: LoadError) -> Self {
-        match error {
-            LoadError::Store(error) => error.into(),
-            LoadError::Entry => Self::new(Code::Internal, "the ledger cannot be read; update central"),
-        }
     }
 }
 
@@ -216,39 +224,25 @@ impl Controller {
         &self.store
     }
 
-    /// The state, read from the store first where it has to be.
-    pub(crate) async fn locked(&self) -> Result<MutexGuard<'_, State>, LoadError> {
-        let mut state = self.state.lock().await;
-        if !state.is_stored {
-            let loaded = self.store.load(&self.id).await?;
-            let mut fresh = State::empty(self.id.clone());
-            for row in &loaded.entries {
-                let entry: Entry = serde_json::from_slice(&row.json).map_err(|_| LoadError::Entry)?;
-                let applied = fresh.facts.replay(&entry).map_err(|_| LoadError::Entry)?;
-                fresh.note(&self.rules, &entry, applied);
-            }
-            for tip in &loaded.tips {
-                let at = Tip { segment: tip.segment, sequence: tip.sequence, link: tip.link };
-                fresh.segments.insert(tip.gateway.clone(), at);
-            }
-            fresh.book = Book::from_stored(loaded).ok_or(LoadError::Entry)?;
-            fresh.watches = std::mem::take(&mut state.watches);
-            fresh.floor = state.floor;
-            fresh.is_stored = true;
-            *state = fresh;
-        }
-        Ok(state)
-    }
-
     /// Brings grants and snapshots up to `now`: what was touched since they were
     /// computed, and what began or ended by itself.
     pub(crate) async fn refresh(&self, state: &mut State, now: UtcMicros) -> Result<(), Refusal> {
-        state.pass(&self.rules, now);
-        if state.touched.is_empty() {
-            return Ok(());
+        for _ in 0..ATTEMPTS {
+            state.pass(&self.rules, now);
+            if state.touched.is_empty() {
+                return Ok(());
+            }
+            let computed = self.compute(state, now);
+            let adopted = self.adopt(state, None, computed, Change::default(), now).await;
+            // Nothing in memory rests on what was not recorded.
+            state.is_stored = true;
+            match adopted {
+                Ok(()) => return Ok(()),
+                Err(NotAdopted::Stale) => self.catch_up(state).await?,
+                Err(NotAdopted::Refused(refusal)) => return Err(refusal),
+            }
         }
-        let computed = self.compute(state, now);
-        self.adopt(state, computed, Change::default(), now).await
+        Err(overtaken())
     }
 
     /// Computes what holds now.
@@ -261,10 +255,11 @@ impl Controller {
     pub(crate) async fn adopt(
         &self,
         state: &mut State,
+        turn: Option<Turn>,
         computed: Computed,
         mut change: Change,
         now: UtcMicros,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), NotAdopted> {
         let Computed { changes, keys, .. } = &computed;
         change.opened.clone_from(&changes.opened);
         change.closed.clone_from(&changes.closed);
@@ -282,9 +277,14 @@ impl Controller {
         change.revoked_keys.extend(state.keys.keys().filter(|key| !keys.contains_key(key)));
         if !change.is_empty() {
             state.is_stored = false;
-            self.store.record(&self.id, &change, now).await.map_err(|error| match error {
+            let recorded = match turn {
+                Some(turn) => self.store.record_in(turn, &self.id, state.revision, &change, now).await,
+                None => self.store.record(&self.id, state.revision, &change, now).await,
+            };
+            state.revision = recorded.map_err(|error| match error {
+                RecordError::Stale => NotAdopted::Stale,
                 RecordError::ReferenceReused { item } => {
-                    Refusal::new(Code::ExternalRefReused, "choose a new external_ref").at_item(item)
+                    Refusal::new(Code::ExternalRefReused, "choose a new external_ref").at_item(item).into()
                 }
                 RecordError::Store(error) => {
                     tracing::error!(error = chain(&error), "a change could not be recorded");

@@ -2,10 +2,11 @@
 //! answer says what stopped where and what goes on.
 
 use crate::{
+    cache::{ATTEMPTS, NotAdopted, overtaken},
     compute::Computed,
     config::Gateway,
     controller::{Controller, State},
-    feed::Awaited,
+    feed::{Awaited, Believed},
     refusal::Refusal,
 };
 use std::{collections::BTreeMap, time::Duration};
@@ -26,12 +27,33 @@ impl Controller {
     /// Records entries, all or none of them.
     pub(crate) async fn record(&self, asked: LedgerRequest) -> Result<LedgerAnswer, Refusal> {
         let sealed = self.seal_identifiers(&asked)?;
+        let wait = Duration::from_millis(asked.wait_ms.min(MAX_WAIT_MS).into());
+        for _ in 0..ATTEMPTS {
+            match self.try_record(&asked, &sealed).await {
+                Ok((results, effect, awaited)) => {
+                    let effect = self.in_effect(effect, &awaited, wait).await;
+                    return Ok(LedgerAnswer { results, effect });
+                }
+                Err(NotAdopted::Stale) => {}
+                Err(NotAdopted::Refused(refusal)) => return Err(refusal),
+            }
+        }
+        Err(overtaken())
+    }
+
+    async fn try_record(
+        &self,
+        asked: &LedgerRequest,
+        sealed: &Sealed,
+    ) -> Result<(Vec<EntryResult>, LedgerEffect, Vec<Awaited>), NotAdopted> {
         let mut state = self.locked().await?;
         let now = state.now(&*self.clock);
         self.refresh(&mut state, now).await?;
+        let turn = self.turn(&mut state).await?;
+        let now = state.now(&*self.clock);
         // What counts is when it stood in this ledger, whatever the sender wrote.
-        let entries: Vec<Entry> =
-            asked.entries.into_iter().map(|entry| Entry { recorded_at: now, ..entry }).collect();
+        let entries = asked.entries.iter().map(|entry| Entry { recorded_at: now, ..entry.clone() });
+        let entries: Vec<Entry> = entries.collect();
         admit(&self.rules, &state, &entries)?;
 
         let mut change = Change::default();
@@ -45,17 +67,16 @@ impl Controller {
                 duplicate: applied.duplicate,
             });
             if !applied.duplicate {
-                note(&mut change, entry, applied.entry, &sealed);
+                note(&mut change, entry, applied.entry, sealed);
                 state.note(&self.rules, entry, applied);
             }
         }
         let computed = self.compute(&state, now);
-        let effect = self.effect(&state, &computed, now);
-        self.adopt(&mut state, computed, change, now).await?;
+        let (mut effect, believed) = self.effect(&state, &computed, now);
+        self.adopt(&mut state, Some(turn), computed, change, now).await?;
+        self.bound(&mut state, &believed, &mut effect.stopped).await;
         let awaited = awaited(&state, &effect);
-        drop(state);
-        let wait = Duration::from_millis(asked.wait_ms.min(MAX_WAIT_MS).into());
-        Ok(LedgerAnswer { results, effect: self.in_effect(effect, &awaited, wait).await? })
+        Ok((results, effect, awaited))
     }
 
     /// Entries that enrol gateways of the configuration, for those that the
@@ -103,14 +124,16 @@ impl Controller {
     }
 
     /// What stops and what goes on, held against what the gateways knew before.
-    fn effect(&self, state: &State, computed: &Computed, now: UtcMicros) -> LedgerEffect {
+    fn effect(&self, state: &State, computed: &Computed, now: UtcMicros) -> (LedgerEffect, Believed) {
+        let mut believed = Believed::new();
         let stopped = computed.changes.closed.iter().filter_map(|(id, reason)| {
             let known = state.book.get(*id)?;
             let opening = &known.opening;
             let gateways = known.gateways.iter().map(|gateway| {
-                let watch = state.watches.get(gateway);
-                let believed = watch.and_then(|watch| Some(watch.believes_until(watch.open(*id)?, now)));
-                GatewayEffect { gateway: gateway.clone(), took_effect_at: None, at_the_latest: believed }
+                if let Some(open) = state.watches.get(gateway).and_then(|watch| watch.open(*id)) {
+                    believed.insert((*id, gateway.clone()), open.believe);
+                }
+                GatewayEffect { gateway: gateway.clone(), took_effect_at: None, at_the_latest: None }
             });
             let gateways = gateways.collect();
             Some(Stopped {
@@ -125,18 +148,13 @@ impl Controller {
         let stopped: Vec<Stopped> = stopped.collect();
         let assets: Vec<AssetId> = stopped.iter().map(|stopped| stopped.asset).collect();
         let goes_on = goes_on(&self.rules, computed.snapshots.iter().map(|(_, snapshot)| snapshot), &assets);
-        LedgerEffect { stopped, opened: computed.changes.newly_open.clone(), goes_on }
+        (LedgerEffect { stopped, opened: computed.changes.newly_open.clone(), goes_on }, believed)
     }
 
-    async fn in_effect(
-        &self,
-        mut effect: LedgerEffect,
-        awaited: &[Awaited],
-        wait: Duration,
-    ) -> Result<LedgerEffect, Refusal> {
+    async fn in_effect(&self, mut effect: LedgerEffect, awaited: &[Awaited], wait: Duration) -> LedgerEffect {
         let mut told: Vec<_> = effect.stopped.iter_mut().flat_map(|stopped| &mut stopped.gateways).collect();
-        self.await_effect(awaited, &mut told, wait).await?;
-        Ok(effect)
+        self.await_effect(awaited, &mut told, wait).await;
+        effect
     }
 }
 
@@ -255,7 +273,7 @@ fn awaited(state: &State, effect: &LedgerEffect) -> Vec<Awaited> {
     gateways.sort();
     gateways.dedup();
     let awaited = gateways.into_iter().filter_map(|gateway| {
-        Some(Awaited { gateway: gateway.clone(), version: state.watches.get(gateway)?.version() })
+        Some(Awaited { gateway: gateway.clone(), since: state.watches.get(gateway)?.since })
     });
     awaited.collect()
 }

@@ -20,6 +20,7 @@
 
 pub mod authority;
 mod book;
+mod cache;
 mod compute;
 mod config;
 mod controller;
@@ -46,15 +47,27 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 use thiserror::Error;
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{
+    net::TcpListener,
+    task::JoinHandle,
+    time::{Instant, sleep},
+};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use vernport_crypto::{MasterKey, Zeroizing};
 use vernport_registry::Entry;
-use vernport_store::{Rewrapped, Store, StoreError};
+use vernport_store::{Opened, Rewrapped, Store, StoreError};
 use vernport_types::{ControllerId, chain};
+
+/// For how long a database that cannot be reached is waited for at the start.
+const CONNECT_WITHIN: Duration = Duration::from_secs(60);
+/// The pause after the first attempt; it doubles …
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// … up to this one.
+const LAST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Why central did not start.
 #[derive(Debug, Error)]
@@ -74,6 +87,12 @@ pub enum StartError {
     #[error("the ledger of {controller} holds an entry that this version cannot read; update central")]
     Ledger {
         /// Whose ledger.
+        controller: ControllerId,
+    },
+    /// Another process took over with another bundle.
+    #[error("another process of central serves {controller} with another bundle; give both the same one")]
+    OtherRules {
+        /// Whose bundle.
         controller: ControllerId,
     },
     /// A gateway of the configuration cannot be enrolled.
@@ -130,6 +149,27 @@ pub async fn rewrap_master(
     done
 }
 
+/// Opens the databases; waits for those that cannot be reached yet.
+async fn open(databases: &Databases, shutdown: &CancellationToken) -> Result<Opened, StoreError> {
+    let until = Instant::now() + CONNECT_WITHIN;
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let error = match Opened::open(&databases.main, &databases.erasure).await {
+            Err(error) if error.is_unavailable() || error.is_busy() => error,
+            opened => return opened,
+        };
+        if Instant::now() + pause > until {
+            return Err(error);
+        }
+        tracing::warn!(error = chain(&error), "a database cannot be reached yet");
+        tokio::select! {
+            () = sleep(pause) => {}
+            () = shutdown.cancelled() => return Err(error),
+        }
+        pause = LAST_PAUSE.min(pause * 2);
+    }
+}
+
 /// Starts central; returns when it listens and has read its ledgers.
 ///
 /// # Errors
@@ -140,20 +180,22 @@ pub async fn run(
     deps: Deps,
     shutdown: CancellationToken,
 ) -> Result<Running, StartError> {
-    let store = Store::open(&databases.main, &databases.erasure, deps.master_key).await?;
-    let store = Arc::new(store);
+    let store = Arc::new(Store::over(open(databases, &shutdown).await?, deps.master_key));
     let controllers =
         Controllers::load(&store, deps.head_key, deps.clock, deps.controllers, &shutdown).await?;
+    let controllers = Arc::new(controllers);
     let address = listen.address;
     let broken = |source| StartError::Listen { address, source };
     let listener = TcpListener::bind(address).await.map_err(broken)?;
     let addr = listener.local_addr().map_err(broken)?;
     let acceptor = TlsAcceptor::from(Arc::new(deps.tls));
-    let router = routes::router(Arc::new(controllers), listen.request_timeout());
+    let router = routes::router(Arc::clone(&controllers), listen.request_timeout());
+    let hearing = tokio::spawn(cache::listen(Arc::clone(&store), controllers, shutdown.clone()));
     let turns = Arc::new(AtomicU64::new(0));
     let counted = Arc::clone(&turns);
     let task = tokio::spawn(async move {
         server::serve(listener, acceptor, router, (listen, &counted), shutdown).await;
+        let _ = hearing.await;
         store.close().await;
     });
     tracing::info!(%addr, "central serves");

@@ -2,13 +2,19 @@
 
 use axum::{
     body::Body,
-    http::{StatusCode, header::CONTENT_TYPE},
+    http::{
+        HeaderValue, StatusCode,
+        header::{CONTENT_TYPE, RETRY_AFTER},
+    },
     response::{IntoResponse, Response},
 };
 use http_body_util::LengthLimitError;
 use serde::de::DeserializeOwned;
 use std::error::Error as _;
 use vernport_api::{Code, PROBLEM_JSON, Problem};
+
+/// When to ask again whoever was told that central is busy.
+const RETRY_AFTER_SECONDS: u16 = 2;
 
 /// A refusal on its way out.
 #[derive(Debug)]
@@ -29,6 +35,10 @@ impl From<vernport_store::StoreError> for Refusal {
         if error.is_busy() {
             return Self::new(Code::Busy, "the database is busy, ask again later");
         }
+        if error.is_unavailable() {
+            tracing::warn!(error = vernport_types::chain(&error), "the database cannot be reached");
+            return Self::new(Code::Busy, "the database cannot be reached; ask again later");
+        }
         tracing::error!(error = vernport_types::chain(&error), "the store failed");
         Self::new(Code::Internal, "the store failed; central's log says more")
     }
@@ -38,7 +48,11 @@ impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body = serde_json::to_vec(&self.0).expect("a problem document is plain data");
-        (status, [(CONTENT_TYPE, PROBLEM_JSON)], body).into_response()
+        let mut response = (status, [(CONTENT_TYPE, PROBLEM_JSON)], body).into_response();
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
+        }
+        response
     }
 }
 

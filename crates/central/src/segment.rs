@@ -6,6 +6,7 @@
 //! it is refused, and what it opened at the station is over.
 
 use crate::{
+    cache::{ATTEMPTS, NotAdopted, overtaken},
     chain,
     controller::{Controller, State},
     ledger::{Sealed, note, own_name},
@@ -16,7 +17,7 @@ use vernport_policy::{Judged, Link, LinkError, Opening, StationOpening, Tip, jud
 use vernport_registry::{
     Actor, ActorRole, ENTRY_FORMAT, Effect, Entry, Event, MAX_FUTURE_SECONDS, Merge, OrderOpened, StationRef,
 };
-use vernport_store::{AliasRow, Change, GrantRow, LinkRow};
+use vernport_store::{AliasRow, Change, GrantRow, LinkRow, Turn};
 use vernport_types::{AssetId, EntryHash, Reason, Slug, TimeQuality, UtcMicros};
 
 /// What comes of the links of one request.
@@ -36,7 +37,15 @@ impl Controller {
         gateway: &Slug,
         asked: SegmentRequest,
     ) -> Result<SegmentAnswer, Refusal> {
-        let merged = self.merge_all(gateway, asked).await;
+        let mut merged = Err(overtaken());
+        for _ in 0..ATTEMPTS {
+            merged = match self.merge_all(gateway, &asked).await {
+                Err(NotAdopted::Stale) => continue,
+                Err(NotAdopted::Refused(refusal)) => Err(refusal),
+                Ok(answer) => Ok(answer),
+            };
+            break;
+        }
         if let Err(Refusal(problem)) = &merged {
             let of_chain = matches!(
                 problem.code,
@@ -54,19 +63,21 @@ impl Controller {
         merged
     }
 
-    async fn merge_all(&self, gateway: &Slug, asked: SegmentRequest) -> Result<SegmentAnswer, Refusal> {
+    async fn merge_all(&self, gateway: &Slug, asked: &SegmentRequest) -> Result<SegmentAnswer, NotAdopted> {
         let device_keys = self.device_keys(gateway).await?;
         for (at, signed) in asked.links.iter().enumerate() {
             self.is_of(gateway, &signed.link).map_err(|refusal| refusal.at_item(at))?;
             if !device_keys.iter().any(|key| signed.verify(key).is_ok()) {
                 let detail =
                     "it is not signed by the device key that this gateway was enrolled with, or was changed";
-                return Err(Refusal::new(Code::LinkForged, detail).at_item(at));
+                return Err(Refusal::new(Code::LinkForged, detail).at_item(at).into());
             }
         }
         let mut state = self.locked().await?;
         let now = state.now(&*self.clock);
         self.refresh(&mut state, now).await?;
+        let turn = self.turn(&mut state).await?;
+        let now = state.now(&*self.clock);
         let (known, mut tip) = self.known(gateway, &asked.links[0].link).await?;
         let mut results = Vec::with_capacity(asked.links.len());
         let mut fresh: Vec<&Link> = Vec::new();
@@ -81,7 +92,7 @@ impl Controller {
         }
         if !fresh.is_empty() {
             let station = state.places.get(gateway).map(|place| place.station.clone());
-            let sealed = asked.identifiers.into_iter().map(|row| (row.index, row.sealed.0)).collect();
+            let sealed = asked.identifiers.iter().map(|row| (row.index, row.sealed.0.clone())).collect();
             let mut merging = Merging {
                 station: station.ok_or_else(crate::controller::not_enrolled)?,
                 now,
@@ -94,7 +105,7 @@ impl Controller {
                 let taken = self.take(&mut state, &mut merging, link).await?;
                 results.push(merging.note(link, taken));
             }
-            self.settle(&mut state, merging).await?;
+            self.settle(&mut state, turn, merging).await?;
             state.segments.insert(gateway.clone(), tip);
             self.changed.send_replace(());
         }
@@ -264,7 +275,7 @@ impl Controller {
     }
 
     /// Computes what holds with all of it, and makes it durable.
-    async fn settle(&self, state: &mut State, merging: Merging) -> Result<(), Refusal> {
+    async fn settle(&self, state: &mut State, turn: Turn, merging: Merging) -> Result<(), NotAdopted> {
         let Merging { now, change, opened, .. } = merging;
         let mut computed = self.compute(state, now);
         for (row, alias) in opened {
@@ -274,7 +285,7 @@ impl Controller {
             computed.changes.aliases.extend(alias);
             computed.changes.opened.push(row);
         }
-        self.adopt(state, computed, change, now).await
+        self.adopt(state, Some(turn), computed, change, now).await
     }
 }
 

@@ -1,6 +1,7 @@
 //! The commit of sealed batches: the moment that counts.
 
 use crate::{Store, StoreError, Write, erasure::Keys, partition::month, sql::sql};
+use std::{collections::HashMap, ops::Range};
 use thiserror::Error;
 use vernport_api::Answer;
 use vernport_audit::LeafKind;
@@ -65,6 +66,10 @@ impl Store {
     ) -> Result<Vec<Answer>, CommitError> {
         match self.try_commit(controller, gateway, items, now).await {
             Err(CommitError::Store(error)) if error.is_busy() => Ok(vec![Answer::Retry; items.len()]),
+            Err(CommitError::Store(error)) if error.lacks_partition() => {
+                self.months().clear();
+                Ok(vec![Answer::Retry; items.len()])
+            }
             answers => answers,
         }
     }
@@ -78,11 +83,12 @@ impl Store {
     ) -> Result<Vec<Answer>, CommitError> {
         let keys = self.make_erasure_keys(controller, items.iter().map(|item| item.epoch), now).await?;
         self.make_partitions(items, now).await?;
-        let mut commit =
-            Commit { write: self.write(controller).await?, controller, gateway, keys: &keys, now };
+        let write = self.write(controller).await?;
+        let (grants, epochs, positions) = (HashMap::new(), HashMap::new(), 0..0);
+        let mut commit = Commit { write, controller, gateway, keys: &keys, now, grants, epochs, positions };
         let mut answers = Vec::with_capacity(items.len());
         for (at, item) in items.iter().enumerate() {
-            answers.push(commit.one(at, item).await?);
+            answers.push(commit.one(at, items.len() - at, item).await?);
         }
         commit.write.commit().await?;
         Ok(answers)
@@ -107,10 +113,19 @@ struct Commit<'a> {
     gateway: &'a Slug,
     keys: &'a Keys,
     now: UtcMicros,
+    /// What was asked once holds to the end: nobody else writes for this controller meanwhile.
+    grants: HashMap<GrantId, Option<Standing>>,
+    /// Of each epoch that was entered or found, its grant and gateway.
+    epochs: HashMap<EpochId, (Vec<u8>, String)>,
+    /// Positions for the items that are left.
+    positions: Range<i64>,
 }
 
+/// The flow of a grant, and why it is closed if it is.
+type Standing = (Slug, Option<Reason>);
+
 impl Commit<'_> {
-    async fn one(&mut self, at: usize, item: &Incoming) -> Result<Answer, CommitError> {
+    async fn one(&mut self, at: usize, left: usize, item: &Incoming) -> Result<Answer, CommitError> {
         if let Some(hash) = self.seen(item.batch).await? {
             let same = hash == item.envelope_hash;
             return if same { Ok(Answer::Duplicate) } else { Err(CommitError::IdReused { item: at }) };
@@ -132,7 +147,8 @@ impl Commit<'_> {
             return Err(CommitError::NotOfGrant { item: at });
         }
         let wraps = key.seal(&wraps_place(self.controller, item.batch), &item.wraps);
-        self.insert(item, &wraps).await?;
+        let position = self.position(left).await?;
+        self.insert(item, position, &wraps).await?;
         Ok(Answer::Committed)
     }
 
@@ -146,8 +162,16 @@ impl Commit<'_> {
         Ok(row.map(|(hash,)| hash))
     }
 
-    /// The flow of a grant, and why it is closed if it is.
-    async fn grant(&mut self, grant: GrantId) -> Result<Option<(Slug, Option<Reason>)>, StoreError> {
+    async fn grant(&mut self, grant: GrantId) -> Result<Option<Standing>, StoreError> {
+        if let Some(known) = self.grants.get(&grant) {
+            return Ok(known.clone());
+        }
+        let standing = self.ask_grant(grant).await?;
+        self.grants.insert(grant, standing.clone());
+        Ok(standing)
+    }
+
+    async fn ask_grant(&mut self, grant: GrantId) -> Result<Option<Standing>, StoreError> {
         let row: Option<(String, Option<String>)> =
             sql("SELECT flow, reason FROM flow_grant WHERE controller = $1 AND grant_id = $2")
                 .bind(self.controller.as_str())
@@ -166,6 +190,15 @@ impl Commit<'_> {
 
     /// Enters the epoch at its first batch; false if it belongs to another grant or gateway.
     async fn enter_epoch(&mut self, item: &Incoming) -> Result<bool, StoreError> {
+        if !self.epochs.contains_key(&item.epoch) {
+            let epoch = self.ask_epoch(item).await?;
+            self.epochs.insert(item.epoch, epoch);
+        }
+        let (grant, gateway) = &self.epochs[&item.epoch];
+        Ok(*grant == item.grant.as_bytes() && gateway == self.gateway.as_str())
+    }
+
+    async fn ask_epoch(&mut self, item: &Incoming) -> Result<(Vec<u8>, String), StoreError> {
         sql("INSERT INTO epoch (controller, epoch, grant_id, gateway, first_at) VALUES ($1, $2, $3, $4, $5)
              ON CONFLICT DO NOTHING")
         .bind(self.controller.as_str())
@@ -175,17 +208,24 @@ impl Commit<'_> {
         .bind(self.now.0)
         .execute(&mut self.write.transaction)
         .await?;
-        let (grant, gateway): (Vec<u8>, String) =
-            sql("SELECT grant_id, gateway FROM epoch WHERE controller = $1 AND epoch = $2")
-                .bind(self.controller.as_str())
-                .bind(&item.epoch.as_bytes()[..])
-                .fetch_one(&mut self.write.transaction)
-                .await?;
-        Ok(grant == item.grant.as_bytes() && gateway == self.gateway.as_str())
+        sql("SELECT grant_id, gateway FROM epoch WHERE controller = $1 AND epoch = $2")
+            .bind(self.controller.as_str())
+            .bind(&item.epoch.as_bytes()[..])
+            .fetch_one(&mut self.write.transaction)
+            .await
     }
 
-    async fn insert(&mut self, item: &Incoming, wraps: &[u8]) -> Result<(), StoreError> {
-        let position = self.write.next_position(self.controller).await?;
+    /// The next position, of those taken for all items that were `left`; what is not used stays so.
+    async fn position(&mut self, left: usize) -> Result<i64, StoreError> {
+        if let Some(position) = self.positions.next() {
+            return Ok(position);
+        }
+        let taken = self.write.next_positions(self.controller, left).await?;
+        self.positions = taken.start + 1..taken.end;
+        Ok(taken.start)
+    }
+
+    async fn insert(&mut self, item: &Incoming, position: i64, wraps: &[u8]) -> Result<(), StoreError> {
         self.write.evidence(LeafKind::Commit, position, &commit_subject(item.batch, &item.envelope_hash));
         sql("INSERT INTO batch_seen (controller, batch, envelope_hash) VALUES ($1, $2, $3)")
             .bind(self.controller.as_str())

@@ -1,6 +1,6 @@
 //! What is recorded together: rows as plain values.
 
-use crate::{LinkRow, Place};
+use crate::{LinkRow, Place, Revision};
 use vernport_crypto::BlindIndex;
 use vernport_types::{
     AssetId, EntryHash, GrantId, IdentifierKind, KeyId, Reason, Slug, SubjectId, UtcMicros, VehicleAlias,
@@ -141,15 +141,20 @@ impl Change {
     }
 }
 
-/// Everything of one controller that decides on grants.
-#[derive(Default)]
+/// What of one controller decides on grants: everything, or what is new.
 pub struct Loaded {
-    /// All entries, in the order of recording.
+    /// The revision that it is of.
+    pub revision: Revision,
+    /// Hash of the rules by which grants are computed, if anybody claimed that.
+    pub rules: Option<[u8; 32]>,
+    /// Entries that were added, in the order of recording.
     pub entries: Vec<RecordedEntry>,
-    /// All grants.
+    /// Grants that were added or changed, as they stand.
     pub grants: Vec<GrantRow>,
-    /// All aliases.
+    /// Aliases that were added.
     pub aliases: Vec<AliasRow>,
-    /// Of each gateway the link that was merged last.
+    /// Of each gateway that brought links, the one that was merged last.
     pub tips: Vec<LinkRow>,
+    /// All recipient keys that are active.
+    pub keys: Vec<RecipientKeyRow>,
 }

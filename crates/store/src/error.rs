@@ -71,6 +71,14 @@ impl StoreError {
         }
     }
 
+    /// Whether a row had no partition to lie in: somebody dropped it after it was made.
+    pub(crate) fn lacks_partition(&self) -> bool {
+        let Some(Error::Database(error)) = self.cause() else { return false };
+        let error = error.try_downcast_ref::<PgDatabaseError>();
+        // A check violation, of which there is no other kind here.
+        error.is_some_and(|error| error.code() == "23514")
+    }
+
     fn cause(&self) -> Option<&Error> {
         match self {
             Self::Statement(error)

@@ -2,7 +2,7 @@
 //! and which gateways were told of it.
 
 use crate::{
-    GrantRow, StoreError, Write, bytes,
+    GrantRow, Revision, StoreError, Write, bytes,
     sql::{Transaction, sql},
     text,
 };
@@ -17,20 +17,28 @@ impl Transaction {
     pub(crate) async fn load_grants(
         &mut self,
         controller: &ControllerId,
+        behind: Revision,
     ) -> Result<Vec<GrantRow>, StoreError> {
         let rows: Vec<Columns> = sql("SELECT grant_id, asset, flow, opening, opened_at, closed_at, reason
-             FROM flow_grant WHERE controller = $1")
+             FROM flow_grant WHERE controller = $1 AND revision > $2")
         .bind(controller.as_str())
+        .bind(behind.0)
         .fetch_all(&mut *self)
         .await?;
         let subjects: Vec<(Vec<u8>, Vec<u8>)> =
-            sql("SELECT grant_id, subject FROM flow_grant_subject WHERE controller = $1")
+            sql("SELECT about.grant_id, about.subject FROM flow_grant_subject AS about
+             JOIN flow_grant ON flow_grant.controller = about.controller AND flow_grant.grant_id = about.grant_id
+             WHERE about.controller = $1 AND flow_grant.revision > $2")
                 .bind(controller.as_str())
+                .bind(behind.0)
                 .fetch_all(&mut *self)
                 .await?;
         let gateways: Vec<(Vec<u8>, String)> =
-            sql("SELECT grant_id, gateway FROM flow_grant_gateway WHERE controller = $1")
+            sql("SELECT told.grant_id, told.gateway FROM flow_grant_gateway AS told
+             JOIN flow_grant ON flow_grant.controller = told.controller AND flow_grant.grant_id = told.grant_id
+             WHERE told.controller = $1 AND flow_grant.revision > $2")
                 .bind(controller.as_str())
+                .bind(behind.0)
                 .fetch_all(&mut *self)
                 .await?;
         let mut grants: HashMap<Vec<u8>, GrantRow> = HashMap::with_capacity(rows.len());
@@ -75,17 +83,20 @@ impl Write {
     pub(crate) async fn open_grant(
         &mut self,
         controller: &ControllerId,
+        revision: Revision,
         grant: &GrantRow,
     ) -> Result<(), StoreError> {
-        sql("INSERT INTO flow_grant (controller, grant_id, asset, flow, opening, opened_at)
-             VALUES ($1, $2, $3, $4, $5, $6)
-             ON CONFLICT (controller, grant_id) DO UPDATE SET closed_at = NULL, reason = NULL")
+        sql("INSERT INTO flow_grant (controller, grant_id, asset, flow, opening, opened_at, revision)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)
+             ON CONFLICT (controller, grant_id)
+             DO UPDATE SET closed_at = NULL, reason = NULL, revision = excluded.revision")
         .bind(controller.as_str())
         .bind(&grant.id.as_bytes()[..])
         .bind(&grant.asset.as_bytes()[..])
         .bind(grant.flow.as_str())
         .bind(&grant.opening)
         .bind(grant.opened_at.0)
+        .bind(revision.0)
         .execute(&mut self.transaction)
         .await?;
         for subject in &grant.subjects {

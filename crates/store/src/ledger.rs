@@ -2,12 +2,15 @@
 //! aliases and recipient keys, changed together or not at all.
 
 use crate::{
-    AliasRow, Change, Loaded, NewEntry, RecordedEntry, Store, StoreError, Write, bytes, sql::sql, text,
+    AliasRow, Change, Current, Loaded, NewEntry, RecipientKeyRow, RecordedEntry, Revision, Store, StoreError,
+    Turn, Write, bytes,
+    sql::{Transaction, sql},
+    text,
 };
 use thiserror::Error;
 use vernport_audit::LeafKind;
 use vernport_crypto::MasterKey;
-use vernport_types::{AssetId, ControllerId, EntryHash, IdentifierKind, UtcMicros, VehicleAlias};
+use vernport_types::{AssetId, ControllerId, EntryHash, IdentifierKind, KeyId, UtcMicros, VehicleAlias};
 
 /// Why a change was not recorded.
 #[derive(Debug, Error)]
@@ -18,6 +21,10 @@ pub enum RecordError {
         /// Which entry of the change, from 0.
         item: usize,
     },
+    /// Others recorded something since the state that the change was computed from: load what is new,
+    /// and compute again.
+    #[error("another change was recorded in between")]
+    Stale,
     /// The store failed.
     #[error("the store failed while it recorded")]
     Store(#[from] StoreError),
@@ -26,85 +33,95 @@ pub enum RecordError {
 type AliasColumns = (Vec<u8>, String, String, i64, Vec<u8>);
 
 impl Store {
-    /// Records a change. When this returns, it is durable, and no later commit
+    /// Records a change that was computed from the revision `based_on`; gives
+    /// the new one. When this returns, it is durable, and no later commit
     /// rests on a grant that it closed.
     ///
     /// # Errors
-    /// [`RecordError`]; then nothing was recorded.
+    /// [`RecordError`]; then nothing was recorded. Only after a
+    /// [`Store`](RecordError::Store) that lost its connection at the very end it may have been: the
+    /// revision tells.
     pub async fn record(
         &self,
         controller: &ControllerId,
+        based_on: Revision,
         change: &Change,
         now: UtcMicros,
-    ) -> Result<(), RecordError> {
-        let mut write = self.write(controller).await?;
+    ) -> Result<Revision, RecordError> {
+        self.record_in(self.turn(controller).await?, controller, based_on, change, now).await
+    }
+
+    /// As [`record`](Self::record), in a turn that was taken before.
+    ///
+    /// # Errors
+    /// As [`record`](Self::record).
+    pub async fn record_in(
+        &self,
+        turn: Turn,
+        controller: &ControllerId,
+        based_on: Revision,
+        change: &Change,
+        now: UtcMicros,
+    ) -> Result<Revision, RecordError> {
+        let mut write = self.write_in(turn, controller).await?;
+        let revision = write.raise(controller, based_on).await?;
         for (item, entry) in change.entries.iter().enumerate() {
             let reference = self.reference(controller, &entry.external_ref);
             let sealed = self.master.seal(&entry_place(controller, entry.entry), &entry.json);
-            if !write.entry(controller, entry, reference, sealed).await? {
+            if !write.entry(controller, revision, entry, reference, &sealed).await? {
                 return Err(RecordError::ReferenceReused { item });
             }
         }
         for place in &change.places {
             write.place(controller, place).await?;
         }
-        write.registry(controller, change, now).await?;
+        write.registry(controller, revision, change, now).await?;
         for grant in &change.opened {
-            write.open_grant(controller, grant).await?;
+            write.open_grant(controller, revision, grant).await?;
         }
         for (grant, reason) in &change.closed {
-            sql("UPDATE flow_grant SET closed_at = COALESCE(closed_at, $3), reason = $4
+            sql("UPDATE flow_grant SET closed_at = COALESCE(closed_at, $3), reason = $4, revision = $5
                  WHERE controller = $1 AND grant_id = $2")
             .bind(controller.as_str())
             .bind(&grant.as_bytes()[..])
             .bind(now.0)
             .bind(reason.code())
+            .bind(revision.0)
             .execute(&mut write.transaction)
             .await?;
         }
         for link in &change.links {
-            write.enter_link(controller, link, now).await?;
+            write.enter_link(controller, revision, link, now).await?;
         }
-        Ok(write.commit().await?)
+        write.commit().await?;
+        Ok(revision)
     }
 
-    /// Loads a controller's entries, grants and aliases, all as of one moment.
+    /// Loads what was recorded for a controller behind a revision, everything
+    /// behind [`Revision::NONE`]; all as of one moment.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn load(&self, controller: &ControllerId) -> Result<Loaded, StoreError> {
+    pub async fn load(&self, controller: &ControllerId, behind: Revision) -> Result<Loaded, StoreError> {
         let mut reading = self.main.reading().await?;
-        let mut loaded = Loaded::default();
-        let rows: Vec<(Vec<u8>, Vec<u8>)> =
-            sql("SELECT entry, sealed FROM entry WHERE controller = $1 ORDER BY position")
-                .bind(controller.as_str())
-                .fetch_all(&mut reading)
-                .await?;
-        for (hash, sealed) in rows {
+        let Current { revision, rules } = reading.current(controller).await?;
+        let sealed = reading.load_entries(controller, behind).await?;
+        let grants = reading.load_grants(controller, behind).await?;
+        let aliases = reading.load_aliases(controller, behind).await?;
+        let tips = reading.load_tips(controller, behind).await?;
+        let keys = reading.load_keys(controller).await?;
+        // Nobody waits for this transaction while entries are opened.
+        drop(reading);
+        let mut entries = Vec::with_capacity(sealed.len());
+        for (hash, sealed) in sealed {
             let entry = EntryHash::from_bytes(bytes("entry", &hash)?);
             let json = self
                 .master
                 .open(&entry_place(controller, entry), &sealed)
                 .map_err(|_| StoreError::Row { table: "entry" })?;
-            loaded.entries.push(RecordedEntry { entry, json: json.to_vec() });
+            entries.push(RecordedEntry { entry, json: json.to_vec() });
         }
-        loaded.grants = reading.load_grants(controller).await?;
-        loaded.tips = reading.load_tips(controller).await?;
-        let rows: Vec<AliasColumns> =
-            sql("SELECT asset, recipient, purpose, year, alias FROM alias WHERE controller = $1")
-                .bind(controller.as_str())
-                .fetch_all(&mut reading)
-                .await?;
-        for (asset, recipient, purpose, year, alias) in rows {
-            loaded.aliases.push(AliasRow {
-                asset: AssetId::from_bytes(bytes("alias", &asset)?),
-                recipient: text("alias", &recipient)?,
-                purpose: text("alias", &purpose)?,
-                year: i16::try_from(year).map_err(|_| StoreError::Row { table: "alias" })?,
-                alias: VehicleAlias::from_bytes(bytes("alias", &alias)?),
-            });
-        }
-        Ok(loaded)
+        Ok(Loaded { revision, rules, entries, grants, aliases, tips, keys })
     }
 
     /// The kind of an entry and when it was recorded; none if the ledger does not hold it.
@@ -148,19 +165,76 @@ pub(crate) fn entry_place(controller: &ControllerId, entry: EntryHash) -> Vec<u8
     [b"entry\0", controller.as_str().as_bytes(), b"\0", entry.as_bytes()].concat()
 }
 
+impl Transaction {
+    async fn load_entries(
+        &mut self,
+        controller: &ControllerId,
+        behind: Revision,
+    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+        sql("SELECT entry, sealed FROM entry WHERE controller = $1 AND revision > $2 ORDER BY position")
+            .bind(controller.as_str())
+            .bind(behind.0)
+            .fetch_all(self)
+            .await
+    }
+
+    async fn load_aliases(
+        &mut self,
+        controller: &ControllerId,
+        behind: Revision,
+    ) -> Result<Vec<AliasRow>, StoreError> {
+        let rows: Vec<AliasColumns> = sql("SELECT asset, recipient, purpose, year, alias FROM alias
+             WHERE controller = $1 AND revision > $2")
+        .bind(controller.as_str())
+        .bind(behind.0)
+        .fetch_all(self)
+        .await?;
+        let alias = |(asset, recipient, purpose, year, alias): AliasColumns| {
+            Ok(AliasRow {
+                asset: AssetId::from_bytes(bytes("alias", &asset)?),
+                recipient: text("alias", &recipient)?,
+                purpose: text("alias", &purpose)?,
+                year: i16::try_from(year).map_err(|_| StoreError::Row { table: "alias" })?,
+                alias: VehicleAlias::from_bytes(bytes("alias", &alias)?),
+            })
+        };
+        rows.into_iter().map(alias).collect()
+    }
+
+    async fn load_keys(&mut self, controller: &ControllerId) -> Result<Vec<RecipientKeyRow>, StoreError> {
+        let rows: Vec<(Vec<u8>, String, String, i64)> =
+            sql("SELECT key_id, recipient, purpose, active_from FROM recipient_key
+             WHERE controller = $1 AND revoked_at IS NULL")
+            .bind(controller.as_str())
+            .fetch_all(self)
+            .await?;
+        let key = |(key_id, recipient, purpose, active_from): (Vec<u8>, String, String, i64)| {
+            Ok(RecipientKeyRow {
+                key_id: KeyId::from_bytes(bytes("recipient_key", &key_id)?),
+                recipient: text("recipient_key", &recipient)?,
+                purpose: text("recipient_key", &purpose)?,
+                active_from: UtcMicros(active_from),
+            })
+        };
+        rows.into_iter().map(key).collect()
+    }
+}
+
 impl Write {
     /// False if the reference, or the same entry, is there already.
     async fn entry(
         &mut self,
         controller: &ControllerId,
+        revision: Revision,
         new: &NewEntry,
         reference: [u8; 32],
-        sealed: Vec<u8>,
+        sealed: &[u8],
     ) -> Result<bool, StoreError> {
         let position = self.next_position(controller).await?;
         let added = sql(
-            "INSERT INTO entry (controller, position, entry, kind, source, reference, recorded_at, sealed)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
+            "INSERT INTO entry (controller, position, entry, kind, source, reference, recorded_at, sealed,
+                                revision)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING",
         )
         .bind(controller.as_str())
         .bind(position)
@@ -169,7 +243,8 @@ impl Write {
         .bind(new.source.as_str())
         .bind(&reference[..])
         .bind(new.recorded_at.0)
-        .bind(&sealed)
+        .bind(sealed)
+        .bind(revision.0)
         .execute(&mut self.transaction)
         .await?;
         if let Some(voided) = new.voids {
@@ -188,6 +263,7 @@ impl Write {
     async fn registry(
         &mut self,
         controller: &ControllerId,
+        revision: Revision,
         change: &Change,
         now: UtcMicros,
     ) -> Result<(), StoreError> {
@@ -222,14 +298,15 @@ impl Write {
             .await?;
         }
         for row in &change.aliases {
-            sql("INSERT INTO alias (controller, asset, recipient, purpose, year, alias)
-                 VALUES ($1, $2, $3, $4, $5, $6)")
+            sql("INSERT INTO alias (controller, asset, recipient, purpose, year, alias, revision)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7)")
             .bind(controller.as_str())
             .bind(&row.asset.as_bytes()[..])
             .bind(row.recipient.as_str())
             .bind(row.purpose.as_str())
             .bind(i64::from(row.year))
             .bind(&row.alias.as_bytes()[..])
+            .bind(revision.0)
             .execute(&mut self.transaction)
             .await?;
         }

@@ -11,6 +11,7 @@
 //! - A read is in the log, durably, before an envelope is handed out.
 //! - No evidence, no record: the leaf of an entry, a commit or a read stands in its own transaction.
 //! - Identifiers of vehicles and ledger entries arrive here sealed.
+//! - What was computed from a state that others changed meanwhile is not recorded.
 //!
 //! The databases are SQLite files or databases of PostgreSQL, chosen by their
 //! URLs. Any number of processes may have one and the same PostgreSQL open.
@@ -25,11 +26,13 @@ mod evidence;
 mod grant;
 mod ledger;
 mod link;
+mod listen;
 mod look;
 mod open;
 mod partition;
 mod places;
 mod read;
+mod revision;
 mod rewrap;
 mod sql;
 mod witnessed;
@@ -42,25 +45,29 @@ pub use error::StoreError;
 pub use evidence::LogHead;
 pub use ledger::RecordError;
 pub use link::LinkRow;
+pub use listen::{Heard, Listener};
 pub use look::{Look, Recorded, Things};
-pub use places::Place;
+pub use open::Opened;
+pub use places::{Place, Told};
 pub use read::{Page, ReadQuery, Released};
+pub use revision::{Current, Revision, Turn};
 pub use rewrap::Rewrapped;
 pub use witnessed::Witnessed;
 
 use evidence::Pending;
-use open::Database;
 use sql::{Pool, Transaction, sql};
-use sqlx::sqlite::SqliteJournalMode;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
     str::FromStr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
-use tokio::sync::OwnedMutexGuard;
+use tokio::sync::{OwnedMutexGuard, Semaphore};
 use vernport_crypto::MasterKey;
 use vernport_types::ControllerId;
+
+/// How many turns to record a process may hold at a time, of its connections.
+const MAX_TURNS: usize = open::POSTGRES_CONNECTIONS as usize / 2;
 
 /// Central's two databases.
 pub struct Store {
@@ -70,6 +77,9 @@ pub struct Store {
     /// Who writes next, of those in this process: waiting here is fair, needs no
     /// polling and no connection. SQLite has one writer, PostgreSQL one for each controller.
     turns: Mutex<BTreeMap<Option<ControllerId>, Arc<tokio::sync::Mutex<()>>>>,
+    /// How many turns to record may be taken at a time: each holds a connection
+    /// while its owner needs others.
+    recording: Arc<Semaphore>,
     /// Partitions that are known to be there.
     months: Mutex<BTreeSet<i64>>,
 }
@@ -85,31 +95,16 @@ impl Store {
     /// wraps the erasure keys.
     ///
     /// # Errors
-    /// [`StoreError::Url`], [`StoreError::SameDatabase`] and [`StoreError::Open`].
+    /// As [`Opened::open`].
     pub async fn open(main_url: &str, erasure_url: &str, master: MasterKey) -> Result<Self, StoreError> {
-        if main_url == erasure_url && main_url.starts_with("postgres") {
-            return Err(StoreError::SameDatabase);
-        }
-        let main = Database {
-            name: "main",
-            sqlite: sqlx::migrate!("migrations/main"),
-            sqlite_journal: SqliteJournalMode::Wal,
-            postgres: sqlx::migrate!("migrations/postgres/main"),
-        };
-        let erasure = Database {
-            name: "erasure",
-            sqlite: sqlx::migrate!("migrations/erasure"),
-            // A WAL would keep copies of deleted keys until its next checkpoint.
-            sqlite_journal: SqliteJournalMode::Truncate,
-            postgres: sqlx::migrate!("migrations/postgres/erasure"),
-        };
-        Ok(Self {
-            main: main.open(main_url).await?,
-            erasure: erasure.open(erasure_url).await?,
-            master,
-            turns: Mutex::default(),
-            months: Mutex::default(),
-        })
+        Ok(Self::over(Opened::open(main_url, erasure_url).await?, master))
+    }
+
+    /// The store over databases that were opened. `master` wraps the erasure keys.
+    pub fn over(opened: Opened, master: MasterKey) -> Self {
+        let Opened { main, erasure } = opened;
+        let recording = Arc::new(Semaphore::new(MAX_TURNS));
+        Self { main, erasure, master, turns: Mutex::default(), recording, months: Mutex::default() }
     }
 
     /// Waits for running statements and closes both databases.
@@ -145,8 +140,8 @@ impl Store {
     /// A transaction on the main database that writes beside others: it rests on nothing that they write.
     async fn write_aside(&self, controller: Option<&ControllerId>) -> Result<Write, StoreError> {
         let turn = match (&self.main, controller) {
-            (Pool::Sqlite(_), _) => Some(self.turn(None)),
-            (Pool::Postgres(_), Some(controller)) => Some(self.turn(Some(controller))),
+            (Pool::Sqlite(_), _) => Some(self.next(None)),
+            (Pool::Postgres(_), Some(controller)) => Some(self.next(Some(controller))),
             (Pool::Postgres(_), None) => None,
         };
         let turn = match turn {
@@ -157,7 +152,7 @@ impl Store {
         Ok(Write { transaction: self.main.writing().await?, controller, evidence, _turn: turn })
     }
 
-    fn turn(&self, controller: Option<&ControllerId>) -> Arc<tokio::sync::Mutex<()>> {
+    fn next(&self, controller: Option<&ControllerId>) -> Arc<tokio::sync::Mutex<()>> {
         let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(turns.entry(controller.cloned()).or_default())
     }

@@ -1,7 +1,7 @@
 //! Links of stations' segments: each place of each chain once.
 
 use crate::{
-    Store, StoreError, Write, bytes,
+    Revision, Store, StoreError, Write, bytes,
     sql::{Transaction, sql},
     text,
 };
@@ -111,11 +111,16 @@ impl Store {
 
 impl Transaction {
     /// Of each gateway the link that was merged last.
-    pub(crate) async fn load_tips(&mut self, controller: &ControllerId) -> Result<Vec<LinkRow>, StoreError> {
+    pub(crate) async fn load_tips(
+        &mut self,
+        controller: &ControllerId,
+        behind: Revision,
+    ) -> Result<Vec<LinkRow>, StoreError> {
         let rows: Vec<Columns> = sql("SELECT gateway, segment, sequence, link, entry, refused FROM link
              WHERE controller = $1 AND position IN
-                 (SELECT MAX(position) FROM link WHERE controller = $1 GROUP BY gateway)")
+                 (SELECT MAX(position) FROM link WHERE controller = $1 AND revision > $2 GROUP BY gateway)")
         .bind(controller.as_str())
+        .bind(behind.0)
         .fetch_all(self)
         .await?;
         rows.into_iter().map(read).collect()
@@ -145,13 +150,15 @@ impl Write {
     pub(crate) async fn enter_link(
         &mut self,
         controller: &ControllerId,
+        revision: Revision,
         row: &LinkRow,
         now: UtcMicros,
     ) -> Result<(), StoreError> {
         let position = self.next_position(controller).await?;
         sql(
-            "INSERT INTO link (controller, gateway, segment, sequence, link, entry, refused, position, merged_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            "INSERT INTO link (controller, gateway, segment, sequence, link, entry, refused, position, merged_at,
+                               revision)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         )
         .bind(controller.as_str())
         .bind(row.gateway.as_str())
@@ -162,6 +169,7 @@ impl Write {
         .bind(row.refused.as_deref())
         .bind(position)
         .bind(now.0)
+        .bind(revision.0)
         .execute(&mut self.transaction)
         .await?;
         Ok(())

@@ -13,8 +13,8 @@ use std::{str::FromStr as _, time::Duration};
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 /// Connections to a SQLite database; one of them writes.
 const SQLITE_CONNECTIONS: u32 = 4;
-/// Connections to a PostgreSQL database. One more listens.
-const POSTGRES_CONNECTIONS: u32 = 8;
+/// Connections to a PostgreSQL database; one of them listens.
+pub(crate) const POSTGRES_CONNECTIONS: u32 = 9;
 /// How long a statement waits for a free connection, or for one to be made.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 /// What the server ends by itself, so that neither a slow statement nor a
@@ -22,17 +22,49 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 const SERVER_LIMITS: [(&str, &str); 3] =
     [("statement_timeout", "10s"), ("lock_timeout", "2s"), ("idle_in_transaction_session_timeout", "10s")];
 
+/// Both databases, open and in the form that this program knows.
+pub struct Opened {
+    pub(crate) main: Pool,
+    pub(crate) erasure: Pool,
+}
+
+impl Opened {
+    /// Opens both databases, making and migrating them where needed.
+    ///
+    /// # Errors
+    /// [`StoreError::Url`], [`StoreError::SameDatabase`] and [`StoreError::Open`].
+    pub async fn open(main_url: &str, erasure_url: &str) -> Result<Self, StoreError> {
+        if main_url == erasure_url && main_url.starts_with("postgres") {
+            return Err(StoreError::SameDatabase);
+        }
+        let main = Database {
+            name: "main",
+            sqlite: sqlx::migrate!("migrations/main"),
+            sqlite_journal: SqliteJournalMode::Wal,
+            postgres: sqlx::migrate!("migrations/postgres/main"),
+        };
+        let erasure = Database {
+            name: "erasure",
+            sqlite: sqlx::migrate!("migrations/erasure"),
+            // A WAL would keep copies of deleted keys until its next checkpoint.
+            sqlite_journal: SqliteJournalMode::Truncate,
+            postgres: sqlx::migrate!("migrations/postgres/erasure"),
+        };
+        Ok(Self { main: main.open(main_url).await?, erasure: erasure.open(erasure_url).await? })
+    }
+}
+
 /// One of central's databases, before it is opened.
-pub(crate) struct Database {
+struct Database {
     /// `main` or `erasure`.
-    pub(crate) name: &'static str,
-    pub(crate) sqlite: Migrator,
-    pub(crate) sqlite_journal: SqliteJournalMode,
-    pub(crate) postgres: Migrator,
+    name: &'static str,
+    sqlite: Migrator,
+    sqlite_journal: SqliteJournalMode,
+    postgres: Migrator,
 }
 
 impl Database {
-    pub(crate) async fn open(self, url: &str) -> Result<Pool, StoreError> {
+    async fn open(self, url: &str) -> Result<Pool, StoreError> {
         match url.split_once(':') {
             Some(("sqlite", _)) => self.open_sqlite(url).await,
             Some(("postgres" | "postgresql", _)) => self.open_postgres(url).await,
@@ -64,11 +96,17 @@ impl Database {
         // A migration may take longer than any statement of a request, and waits for that of another process.
         let mut migrating = PgConnection::connect_with(&options).await.map_err(|error| self.broken(error))?;
         self.postgres.run(&mut migrating).await.map_err(|error| self.broken(error))?;
+        let (commits,): (String,) = sqlx::query_as("SHOW synchronous_commit")
+            .fetch_one(&mut migrating)
+            .await
+            .map_err(|error| self.broken(error))?;
         migrating.close().await.map_err(|error| self.broken(error))?;
+        // What was answered has to be on disk, whatever the server's default is.
+        let durable = (commits == "off").then_some(("synchronous_commit", "on"));
         let pool = PgPoolOptions::new()
             .max_connections(POSTGRES_CONNECTIONS)
             .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_with(options.options(SERVER_LIMITS))
+            .connect_with(options.options(SERVER_LIMITS).options(durable))
             .await
             .map_err(|error| self.broken(error))?;
         Ok(Pool::Postgres(pool))
@@ -115,6 +153,27 @@ fn with_tls(options: PgConnectOptions) -> PgConnectOptions {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn commits_are_durable_and_waits_bounded_whatever_the_servers_defaults_are() {
+        let name = "commits_are_durable_and_waits_bounded_whatever_the_servers_defaults_are";
+        let Some(cluster) = vernport_testkit::postgres::shared(name) else { return };
+        let urls = [cluster.database(), cluster.database()];
+        let mut look = PgConnection::connect(&urls[0]).await.expect("connects");
+        let lax = "ALTER DATABASE test_0 SET synchronous_commit = off";
+        sqlx::query(lax).execute(&mut look).await.expect("the owner may");
+        let opened = Opened::open(&urls[0], &urls[1]).await.expect("opens");
+        for (setting, expected) in
+            [("synchronous_commit", "on"), ("statement_timeout", "10s"), ("lock_timeout", "2s")]
+        {
+            let (is,): (String,) = crate::sql::sql("SELECT current_setting($1)")
+                .bind(setting)
+                .fetch_one(&opened.main)
+                .await
+                .expect("a setting");
+            assert_eq!(is, expected, "{setting}");
+        }
+    }
 
     #[test]
     fn a_server_elsewhere_has_to_show_a_certificate() {

@@ -25,7 +25,10 @@ impl Pool {
             Self::Sqlite(pool) => Transaction::Sqlite(pool.begin().await?),
             Self::Postgres(pool) => {
                 let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-                Transaction::Postgres(pool.begin_with(begin).await?)
+                let mut transaction = pool.begin_with(begin).await?;
+                // A whole ledger may take longer than what a request asks for.
+                sqlx::query("SET LOCAL statement_timeout = '120s'").execute(&mut *transaction).await?;
+                Transaction::Postgres(transaction)
             }
         })
     }

@@ -75,11 +75,11 @@ impl World {
             self.in_part.1 += computed.changes.closed.len();
         }
         let told: BTreeSet<Slug> = computed.snapshots.iter().map(|(gateway, _)| gateway.clone()).collect();
-        let before = state.watches.iter().map(|(gateway, watch)| (gateway.clone(), watch.version()));
-        let before: Vec<(Slug, u64)> = before.collect();
+        let before = state.watches.iter().map(|(gateway, watch)| (gateway.clone(), watch.snapshot.hash()));
+        let before: Vec<(Slug, [u8; 32])> = before.collect();
         state.take(computed, *now);
-        for (gateway, version) in before {
-            prop_assert!(told.contains(&gateway) || state.watches[&gateway].version() == version);
+        for (gateway, hash) in before {
+            prop_assert!(told.contains(&gateway) || state.watches[&gateway].snapshot.hash() == hash);
         }
 
         state.touched = Touched::All;

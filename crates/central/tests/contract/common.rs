@@ -6,12 +6,14 @@ use rustls::pki_types::{CertificateDer, pem::PemObject};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::{
+    fs,
     net::SocketAddr,
-    path::Path,
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicI64, AtomicU64, Ordering},
     },
+    time::{SystemTime, UNIX_EPOCH},
 };
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -26,7 +28,10 @@ use vernport_crypto::{
 use vernport_policy::{Bundle, FlowGrant, Rules, Snapshot};
 use vernport_seal::EnvelopeHeader;
 use vernport_store::Store;
-use vernport_testkit::pki::{DevCa, Identity, Role};
+use vernport_testkit::{
+    pki::{DevCa, Identity, Role},
+    postgres::Cluster,
+};
 use vernport_types::{
     BatchId, BootMicros, Catalogue, ControllerId, EpochId, GrantId, Identifier, Slug, Stamp, TimeQuality,
     UtcMicros,
@@ -67,20 +72,35 @@ pub(crate) struct World {
     identity: [u8; 32],
     clock_micros: Arc<AtomicI64>,
     references: AtomicU64,
+    databases: Databases,
 }
 
 pub(crate) struct Central {
-    pub(crate) world: World,
+    pub(crate) world: Arc<World>,
     pub(crate) addr: SocketAddr,
-    running: Running,
+    /// None if it is a program of its own.
+    running: Option<Running>,
     shutdown: CancellationToken,
 }
 
 impl World {
-    pub(crate) fn new() -> Self {
-        Self {
+    pub(crate) fn new() -> Arc<Self> {
+        let folder = TempDir::new().expect("a temporary folder");
+        let url = |name: &str| format!("sqlite://{}", folder.path().join(name).display());
+        let databases = Databases { main: url("main.db"), erasure: url("erasure.db") };
+        Self::over(databases, folder)
+    }
+
+    /// Over databases of a PostgreSQL.
+    pub(crate) fn over_postgres(cluster: &Cluster) -> Arc<Self> {
+        let databases = Databases { main: cluster.database(), erasure: cluster.database() };
+        Self::over(databases, TempDir::new().expect("a temporary folder"))
+    }
+
+    fn over(databases: Databases, folder: TempDir) -> Arc<Self> {
+        Arc::new(Self {
             ca: DevCa::new(),
-            folder: TempDir::new().expect("a temporary folder"),
+            folder,
             device: SigningKey::generate(),
             workshop: OpeningKey::generate(),
             coach: OpeningKey::generate(),
@@ -90,31 +110,96 @@ impl World {
             identity: random(),
             clock_micros: Arc::new(AtomicI64::new(START_MICROS)),
             references: AtomicU64::new(0),
-        }
+            databases,
+        })
     }
 
-    pub(crate) async fn start(self) -> Central {
+    pub(crate) async fn start(self: Arc<Self>) -> Central {
         self.start_within(|_| {}).await
     }
 
     /// Starts central with other bounds than the default.
-    pub(crate) async fn start_within(self, bounds: impl FnOnce(&mut Listen)) -> Central {
+    pub(crate) async fn start_within(self: Arc<Self>, bounds: impl FnOnce(&mut Listen)) -> Central {
         self.start_with(bounds, &[]).await
     }
 
     /// Starts central with gateways in its configuration.
-    pub(crate) async fn start_with(self, bounds: impl FnOnce(&mut Listen), gateways: &[Gateway]) -> Central {
+    pub(crate) async fn start_with(
+        self: Arc<Self>,
+        bounds: impl FnOnce(&mut Listen),
+        gateways: &[Gateway],
+    ) -> Central {
+        let mut deps = self.deps();
+        deps.controllers[0].gateways = gateways.to_vec();
+        self.start_as(bounds, deps).await
+    }
+
+    /// Starts central with other things than it has by default.
+    pub(crate) async fn start_as(self: Arc<Self>, bounds: impl FnOnce(&mut Listen), deps: Deps) -> Central {
         let mut listen = Listen::at(SocketAddr::from(([127, 0, 0, 1], 0)));
         bounds(&mut listen);
         let shutdown = CancellationToken::new();
-        let databases = databases(self.folder.path());
-        let mut deps = self.deps();
-        deps.controllers[0].gateways = gateways.to_vec();
-        let running = run(listen, &databases, deps, shutdown.clone()).await.expect("starts");
-        Central { addr: running.addr, running, shutdown, world: self }
+        let running = run(listen, &self.databases, deps, shutdown.clone()).await.expect("starts");
+        Central { addr: running.addr, running: Some(running), shutdown, world: self }
     }
 
-    fn deps(&self) -> Deps {
+    /// From now on the clock here shows what the machine's shows.
+    pub(crate) fn go_to_real_time(&self) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_micros();
+        self.clock_micros.store(i64::try_from(now).expect("before the year 292278"), Ordering::SeqCst);
+    }
+
+    /// Writes all that the program reads, in the folder of this world; gives the configuration file.
+    pub(crate) fn configure(&self) -> PathBuf {
+        let folder = self.folder.path();
+        let write = |name: &str, text: &str| {
+            let file = folder.join(name);
+            fs::create_dir_all(file.parent().expect("it is in the folder")).expect("writable");
+            fs::write(file, text).expect("writable");
+        };
+        let (server, bundle_key) = (self.ca.server(), SigningKey::from_seed([1; 32]));
+        let bundle = include_str!("bundle.toml");
+        write("signals/signals.toml", include_str!("signals.toml"));
+        write("bundle/bundle.toml", bundle);
+        write("bundle/bundle.sig", &vernport_policy::sign_bundle(&bundle_key, bundle).to_string());
+        write("central.pem", server.certificate_pem());
+        write("central.key", server.key_pem());
+        write("ca.pem", &self.ca.certificate_pem());
+        write("head.key", &hex::encode(self.head_seed));
+        write("master.key", &hex::encode(self.master));
+        write("identity.key", &hex::encode(self.identity));
+        let Databases { main, erasure } = &self.databases;
+        let (bundle_key, recovery_key) = (bundle_key.verifying_key(), self.recovery.wrapping_key());
+        let recovery_key = serde_json::to_value(recovery_key).expect("plain data");
+        write(
+            "central.toml",
+            &format!(
+                r#"
+format = 1
+signals = "signals"
+region = "NO"
+listen = {{ address = "127.0.0.1:0" }}
+tls = {{ certificate = "central.pem", key = "central.key", client_authority = "ca.pem" }}
+store = {{ main = "{main}", erasure = "{erasure}" }}
+keys = {{ head = "head.key", master = "master.key" }}
+[[controller]]
+id = "{CONTROLLER}"
+bundle = "bundle"
+bundle_key = "{bundle_key}"
+identity_key = "identity.key"
+recovery_key = {recovery_key}
+"#
+            ),
+        );
+        folder.join("central.toml")
+    }
+
+    /// The clients' side of a program that listens somewhere.
+    pub(crate) fn at(self: Arc<Self>, addr: SocketAddr) -> Central {
+        Central { addr, running: None, shutdown: CancellationToken::new(), world: self }
+    }
+
+    pub(crate) fn deps(&self) -> Deps {
         let server = self.ca.server();
         let ca = CertificateDer::from_pem_slice(self.ca.certificate_pem().as_bytes()).expect("PEM");
         let clock_micros = Arc::clone(&self.clock_micros);
@@ -140,8 +225,8 @@ impl World {
 
     /// How often links of a gateway were refused, by code. Central must have stopped.
     pub(crate) async fn link_refusals(&self, gateway: &str) -> Vec<(String, u64)> {
-        let Databases { main, erasure } = databases(self.folder.path());
-        let store = Store::open(&main, &erasure, MasterKey::from_bytes(self.master)).await.expect("opens");
+        let Databases { main, erasure } = &self.databases;
+        let store = Store::open(main, erasure, MasterKey::from_bytes(self.master)).await.expect("opens");
         store.link_refusals(&controller(CONTROLLER), &slug(gateway)).await.expect("reads")
     }
 
@@ -267,11 +352,6 @@ fn catalogue() -> Catalogue {
     Catalogue::from_toml([("signals.toml", include_str!("signals.toml"))]).expect("a catalogue")
 }
 
-fn databases(folder: &Path) -> Databases {
-    let url = |name: &str| format!("sqlite://{}", folder.join(name).display());
-    Databases { main: url("main.db"), erasure: url("erasure.db") }
-}
-
 /// A client with a certificate of the authority.
 pub(crate) fn client(ca: &DevCa, name: &str, role: Role, of: &str) -> Client {
     connect(ca, Some(&ca.client(&slug(name), role, &controller(of))))
@@ -296,14 +376,21 @@ impl Central {
         client(&self.world.ca, "dms", Role::Registrar, CONTROLLER)
     }
 
+    /// Another process beside this one, over the same databases.
+    pub(crate) async fn beside(&self) -> Self {
+        Arc::clone(&self.world).start().await
+    }
+
     /// Stops and starts again on the same databases.
     pub(crate) async fn restart(self) -> Self {
         self.stop().await.start().await
     }
 
-    pub(crate) async fn stop(self) -> World {
+    pub(crate) async fn stop(self) -> Arc<World> {
         self.shutdown.cancel();
-        self.running.stopped().await;
+        if let Some(running) = self.running {
+            running.stopped().await;
+        }
         self.world
     }
 

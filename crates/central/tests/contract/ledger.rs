@@ -128,18 +128,19 @@ async fn a_withdrawal_says_where_it_took_effect_or_by_when_and_what_goes_on() {
 }
 
 #[tokio::test]
-async fn a_silent_gateway_is_not_waited_for_and_after_a_restart_counts_as_just_heard_of() {
+async fn a_silent_gateway_is_not_waited_for_and_a_restart_does_not_forget_when_it_was_heard_of() {
     let central = with_visit().await;
     central.snapshot().await;
+    let heard_at = central.world.now();
     central.world.advance_seconds(3_600);
     let central = central.restart().await;
     let answer = central.say(withdrawal()).await;
-    let gateways = &answer.effect.stopped[0].gateways;
-    assert_eq!(gateways.len(), 2);
-    for gateway in gateways {
-        let expected = (None, Some(central.world.now().plus_seconds(300)));
-        assert_eq!((gateway.took_effect_at, gateway.at_the_latest), expected);
-    }
+    let [told, never_heard_of] = &answer.effect.stopped[0].gateways[..] else { panic!("both were told") };
+    assert_eq!((told.gateway.as_str(), told.took_effect_at), (GATEWAY, None));
+    // Heads are noted for 15 seconds at a time.
+    assert_eq!(told.at_the_latest, Some(heard_at.plus_seconds(15 + 300)));
+    assert_eq!((never_heard_of.gateway.as_str(), never_heard_of.took_effect_at), ("bay-1-spare", None));
+    assert_eq!(never_heard_of.at_the_latest, Some(central.world.now().plus_seconds(300)));
 }
 
 #[tokio::test]

@@ -8,6 +8,8 @@ mod connections;
 mod consents;
 mod explain;
 mod feed;
+mod killed;
 mod ledger;
+mod processes;
 mod reads;
 mod segments;

@@ -1,6 +1,6 @@
 //! Commits: once, and never behind a withdrawal.
 
-use crate::bed::{Bed, NOW, batch, commit, controller, grant, on_both, read, read_behind};
+use crate::bed::{Bed, NOW, batch, commit, controller, grant, on_both, read, read_behind, record};
 use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},
@@ -18,6 +18,7 @@ on_both! {
     a_request_with_one_refused_item_leaves_nothing_but_an_unused_erasure_key,
     a_grant_that_waits_opens_again_under_its_id,
     batches_of_many_months_come_from_two_processes_at_once,
+    a_month_whose_partition_was_dropped_gets_another_one,
     a_reader_that_goes_on_behind_its_last_position_misses_nothing_that_is_committed_meanwhile,
 }
 
@@ -37,7 +38,7 @@ async fn no_commit_succeeds_once_a_withdrawal_is_recorded(bed: Bed) {
     for round in 0..10_u8 {
         let id = GrantId::from_bytes([round; 16]);
         let opening = Change { opened: vec![grant(id)], ..Change::default() };
-        stores[0].record(&controller(), &opening, NOW).await.expect("recorded");
+        record(&stores[0], &opening).await.expect("recorded");
         let withdrawn = Arc::new(AtomicBool::new(false));
         let mut commits = JoinSet::new();
         for n in 0..16 {
@@ -49,7 +50,7 @@ async fn no_commit_succeeds_once_a_withdrawal_is_recorded(bed: Bed) {
             });
         }
         let closing = Change { closed: vec![(id, Reason::ConsentWithdrawn)], ..Change::default() };
-        stores[0].record(&controller(), &closing, NOW).await.expect("recorded");
+        record(&stores[0], &closing).await.expect("recorded");
         withdrawn.store(true, Ordering::SeqCst);
         let at_withdrawal = count(&stores[1]).await;
         assert_eq!(commit(&stores[1], &[batch(id)]).await.expect("no failure"), [Answer::RefusedWithdrawn]);
@@ -124,15 +125,15 @@ async fn a_grant_that_waits_opens_again_under_its_id(bed: Bed) {
     let (store, id) = bed.with_grant().await;
     let item = batch(id);
     let close = |reason| Change { closed: vec![(id, reason)], ..Change::default() };
-    store.record(&controller(), &close(Reason::Restricted), NOW).await.expect("recorded");
+    record(&store, &close(Reason::Restricted)).await.expect("recorded");
     assert_eq!(
         commit(&store, std::slice::from_ref(&item)).await.expect("no failure"),
         [Answer::ParkedRestricted]
     );
     let open = Change { opened: vec![grant(id)], ..Change::default() };
-    store.record(&controller(), &open, NOW).await.expect("recorded");
+    record(&store, &open).await.expect("recorded");
     assert_eq!(commit(&store, &[item]).await.expect("no failure"), [Answer::Committed]);
-    store.record(&controller(), &close(Reason::OrderNotOpen), NOW).await.expect("recorded");
+    record(&store, &close(Reason::OrderNotOpen)).await.expect("recorded");
     assert_eq!(commit(&store, &[batch(id)]).await.expect("no failure"), [Answer::Committed]);
 }
 
@@ -163,6 +164,18 @@ async fn batches_of_many_months_come_from_two_processes_at_once(bed: Bed) {
         let (partitions,): (i64,) = bed.look().await.one(inherited).await;
         assert_eq!(partitions, 13);
     }
+}
+
+async fn a_month_whose_partition_was_dropped_gets_another_one(bed: Bed) {
+    let (store, id) = bed.with_grant().await;
+    assert_eq!(commit(&store, &[batch(id)]).await.expect("no failure"), [Answer::Committed]);
+    let item = batch(id);
+    if let Bed::Postgres { .. } = bed {
+        bed.look().await.run("DROP TABLE batch_202611").await;
+        let answers = commit(&store, std::slice::from_ref(&item)).await.expect("no failure");
+        assert_eq!(answers, [Answer::Retry]);
+    }
+    assert_eq!(commit(&store, &[item]).await.expect("no failure"), [Answer::Committed]);
 }
 
 async fn a_reader_that_goes_on_behind_its_last_position_misses_nothing_that_is_committed_meanwhile(bed: Bed) {

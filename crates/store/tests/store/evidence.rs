@@ -26,7 +26,7 @@ fn entry(byte: u8, external_ref: &str) -> NewEntry {
 }
 
 async fn record(store: &Store, entries: Vec<NewEntry>) -> bool {
-    store.record(&controller(), &Change { entries, ..Change::default() }, NOW).await.is_ok()
+    crate::bed::record(store, &Change { entries, ..Change::default() }).await.is_ok()
 }
 
 async fn kinds(look: &mut Look) -> Vec<LeafKind> {

@@ -6,3 +6,4 @@ mod commits;
 mod evidence;
 mod reads;
 mod records;
+mod revisions;

@@ -1,6 +1,6 @@
 //! Reads: logged first, and nothing without the erasure key.
 
-use crate::bed::{Bed, KEY, NOW, WRAPS, batch, commit, controller, on_both, read};
+use crate::bed::{Bed, KEY, NOW, WRAPS, batch, commit, on_both, read, record};
 use vernport_api::Answer;
 use vernport_store::{Change, Incoming, StoreError};
 
@@ -46,6 +46,6 @@ async fn a_key_that_was_revoked_or_is_anothers_reads_nothing_and_leaves_no_log(b
     let (store, id) = bed.with_grant().await;
     commit(&store, &[batch(id)]).await.expect("no failure");
     let revoke = Change { revoked_keys: vec![KEY], ..Change::default() };
-    store.record(&controller(), &revoke, NOW).await.expect("recorded");
+    record(&store, &revoke).await.expect("recorded");
     assert_eq!(read(&store).await.expect("no failure"), None);
 }

@@ -1,11 +1,11 @@
 //! What is recorded: whole, sealed, and numbers that are given once.
 
-use crate::bed::{Bed, NOW, WRAPS, batch, commit, controller, grant, on_both, read, slug};
+use crate::bed::{Bed, NOW, WRAPS, batch, commit, controller, grant, on_both, read, record, slug};
 use std::sync::Arc;
 use tokio::task::JoinSet;
 use vernport_api::Answer;
 use vernport_crypto::{MasterKey, Zeroizing};
-use vernport_store::{Change, NewEntry, RecordError, Rewrapped, Store, StoreError};
+use vernport_store::{Change, NewEntry, RecordError, Revision, Rewrapped, Store, StoreError};
 use vernport_types::{EntryHash, Reason};
 
 on_both! {
@@ -21,20 +21,20 @@ async fn no_head_sequence_is_given_twice_also_after_a_restart(bed: Bed) {
     let mut takers = JoinSet::new();
     for _ in 0..8 {
         let (store, gateway) = (Arc::clone(&store), gateway.clone());
-        takers.spawn(
-            async move { store.take_head_sequences(&controller(), &gateway, 10).await.expect("taken") },
-        );
+        takers.spawn(async move {
+            store.take_head_sequences(&controller(), &gateway, 10, NOW).await.expect("taken")
+        });
     }
     let mut firsts = takers.join_all().await;
     firsts.sort_unstable();
     assert_eq!(firsts, [0, 10, 20, 30, 40, 50, 60, 70]);
     store.close().await;
     let again = bed.open().await;
-    assert_eq!(again.take_head_sequences(&controller(), &gateway, 1).await.expect("taken"), 80);
-    assert!(again.take_head_sequences(&controller(), &slug("nobody"), 1).await.is_err());
+    assert_eq!(again.take_head_sequences(&controller(), &gateway, 1, NOW).await.expect("taken"), 80);
+    assert!(again.take_head_sequences(&controller(), &slug("nobody"), 1, NOW).await.is_err());
 }
 
-fn entry(byte: u8, external_ref: &str) -> NewEntry {
+pub(crate) fn entry(byte: u8, external_ref: &str) -> NewEntry {
     NewEntry {
         entry: EntryHash::from_bytes([byte; 32]),
         kind: "order-closed".into(),
@@ -49,16 +49,16 @@ fn entry(byte: u8, external_ref: &str) -> NewEntry {
 async fn a_change_is_recorded_whole_or_not_at_all_and_its_entries_are_sealed(bed: Bed) {
     let (store, id) = bed.with_grant().await;
     let good = Change { entries: vec![entry(1, "order of AB12345")], ..Change::default() };
-    store.record(&controller(), &good, NOW).await.expect("recorded");
+    record(&store, &good).await.expect("recorded");
     let bad = Change {
         entries: vec![entry(2, "another"), entry(3, "order of AB12345")],
         closed: vec![(id, Reason::OrderNotOpen)],
         ..Change::default()
     };
-    let refused = store.record(&controller(), &bad, NOW).await;
+    let refused = record(&store, &bad).await;
     assert!(matches!(refused, Err(RecordError::ReferenceReused { item: 1 })));
 
-    let loaded = store.load(&controller()).await.expect("loaded");
+    let loaded = store.load(&controller(), Revision::NONE).await.expect("loaded");
     let texts: Vec<&[u8]> = loaded.entries.iter().map(|entry| &entry.json[..]).collect();
     assert_eq!(texts, [b"{\"about\":\"order of AB12345\"}"]);
     assert_eq!(loaded.grants, [grant(id)]);
@@ -66,7 +66,10 @@ async fn a_change_is_recorded_whole_or_not_at_all_and_its_entries_are_sealed(bed
     assert!(!bed.any_file_holds(b"AB12345").await);
     assert!(bed.any_file_holds(b"order-closed").await, "the search finds what is there");
     let stranger = bed.open_as([8; 32]).await;
-    assert!(matches!(stranger.load(&controller()).await, Err(StoreError::Row { table: "entry" })));
+    assert!(matches!(
+        stranger.load(&controller(), Revision::NONE).await,
+        Err(StoreError::Row { table: "entry" })
+    ));
 }
 
 async fn under_another_master_key_everything_is_as_before_and_under_the_one_before_nothing_opens(bed: Bed) {
@@ -81,9 +84,9 @@ async fn under_another_master_key_everything_is_as_before_and_under_the_one_befo
     };
     // More than one page of them.
     let change = Change { entries: (0..316).map(made).collect(), ..Change::default() };
-    store.record(&controller(), &change, NOW).await.expect("recorded");
+    record(&store, &change).await.expect("recorded");
     assert_eq!(commit(&store, &[batch(id), batch(id)]).await.expect("commits"), [Answer::Committed; 2]);
-    let before = store.load(&controller()).await.expect("loads");
+    let before = store.load(&controller(), Revision::NONE).await.expect("loads");
 
     let new = MasterKey::from_bytes([8; 32]);
     let plain_reference = |json: &[u8]| String::from_utf8(json.to_vec()).ok().map(Into::into);
@@ -96,10 +99,10 @@ async fn under_another_master_key_everything_is_as_before_and_under_the_one_befo
     store.close().await;
 
     let old = bed.open().await;
-    assert!(matches!(old.load(&controller()).await, Err(StoreError::Row { table: "entry" })));
+    assert!(matches!(old.load(&controller(), Revision::NONE).await, Err(StoreError::Row { table: "entry" })));
     old.close().await;
     let store = bed.open_as([8; 32]).await;
-    let after = store.load(&controller()).await.expect("loads");
+    let after = store.load(&controller(), Revision::NONE).await.expect("loads");
     let json = |loaded: &vernport_store::Loaded| {
         loaded.entries.iter().map(|entry| (entry.entry, entry.json.clone())).collect::<Vec<_>>()
     };
@@ -108,7 +111,7 @@ async fn under_another_master_key_everything_is_as_before_and_under_the_one_befo
     assert_eq!(page.batches.len(), 2);
     assert!(page.batches.iter().all(|batch| batch.wraps == WRAPS));
     let again = Change { entries: vec![made(7)], ..Change::default() };
-    let refused = store.record(&controller(), &again, NOW).await;
+    let refused = record(&store, &again).await;
     assert!(matches!(refused, Err(RecordError::ReferenceReused { item: 0 })), "references count as before");
 }
 
