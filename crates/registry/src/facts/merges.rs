@@ -29,6 +29,16 @@ impl<Id: Copy + Ord + Hash> Merges<Id> {
 
     /// All ids of the thing, the asked one first.
     pub(crate) fn members(&self, id: Id, voids: &Voids) -> Vec<Id> {
+        self.reached(id, |entry| voids.at(entry).is_none())
+    }
+
+    /// All ids that the thing has or was ever said to have: what was opened before a merge was
+    /// voided still names the other.
+    pub(crate) fn ever(&self, id: Id) -> Vec<Id> {
+        self.reached(id, |_| true)
+    }
+
+    fn reached(&self, id: Id, counts: impl Fn(&EntryHash) -> bool) -> Vec<Id> {
         let mut members = vec![id];
         let mut next = 0;
         while next < members.len() {
@@ -36,7 +46,7 @@ impl<Id: Copy + Ord + Hash> Merges<Id> {
             next += 1;
             let (up, down) = (self.into.get(&here), self.from.get(&here));
             for (other, entry) in up.into_iter().chain(down).flatten() {
-                if voids.at(entry).is_none() && !members.contains(other) {
+                if counts(entry) && !members.contains(other) {
                     members.push(*other);
                 }
             }

@@ -11,7 +11,7 @@ use vernport_types::{AssetId, EntryHash, OrderId, SubjectId};
 pub enum Touched {
     /// Every asset of the controller.
     All,
-    /// These, by every id they have or had before a merge.
+    /// These, by every id they have or had, also by a merge that was voided.
     Assets(BTreeSet<AssetId>),
 }
 
@@ -161,7 +161,7 @@ impl Facts {
             },
             Some(About::Order(order)) => self.orders.assets_of(*order).collect(),
         };
-        let all_ids = assets.into_iter().flat_map(|asset| self.assets.members(asset, &self.voids));
+        let all_ids = assets.into_iter().flat_map(|asset| self.assets.ever(asset));
         Touched::Assets(all_ids.collect())
     }
 
@@ -175,12 +175,12 @@ impl Facts {
 
     /// One asset, by every id that it has.
     pub fn touched_asset(&self, asset: AssetId) -> Touched {
-        Touched::Assets(self.assets.members(asset, &self.voids).into_iter().collect())
+        Touched::Assets(self.assets.ever(asset).into_iter().collect())
     }
 
     /// The assets that a person was ever linked to.
     pub(super) fn assets_of(&self, subject: SubjectId) -> Vec<AssetId> {
-        let members = self.subjects.members(subject, &self.voids);
+        let members = self.subjects.ever(subject);
         members.into_iter().flat_map(|subject| self.links.assets_of(subject)).collect()
     }
 }

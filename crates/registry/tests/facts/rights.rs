@@ -175,6 +175,7 @@ fn a_voiding_touches_what_its_entry_touched_and_no_other_asset() {
         method: Method::Web,
         recorded_by: None,
     };
+    let again = raised.clone();
     let raised = apply(Event::ObjectionRaised(raised), "raised");
     let outcome = ObjectionOutcome {
         objection: raised.entry,
@@ -182,13 +183,16 @@ fn a_voiding_touches_what_its_entry_touched_and_no_other_asset() {
         decided_by: slug("lead-1"),
     };
     let upheld = apply(Event::ObjectionUpheld(outcome), "upheld");
-    let merged = apply(Event::SubjectMerged(Merge { from: bo, into: anna }), "merged");
     let void = |entry| Event::Voided(Voided { entry, reason: VoidReason::WrongSubject });
-    let unmerged = apply(void(merged.entry), "unmerged");
     let void_outcome = apply(void(upheld.entry), "void outcome");
+    let merged = apply(Event::SubjectMerged(Merge { from: bo, into: anna }), "merged");
+    let unmerged = apply(void(merged.entry), "unmerged");
+    let again = apply(Event::ObjectionRaised(again), "again");
     assert_eq!(against(&raised.touched), (true, false));
     assert_eq!(against(&upheld.touched), (true, false));
+    assert_eq!(against(&void_outcome.touched), (true, false));
     assert_eq!(against(&merged.touched), (true, true));
     assert_eq!(against(&unmerged.touched), (true, true));
-    assert_eq!(against(&void_outcome.touched), (true, false));
+    // What was opened while the two were one names both, and is asked about again.
+    assert_eq!(against(&again.touched), (true, true));
 }
