@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use std::{
     fs,
     net::SocketAddr,
+    os::unix::fs::PermissionsExt as _,
     path::PathBuf,
     sync::{
         Arc,
@@ -155,7 +156,8 @@ impl World {
         let write = |name: &str, text: &str| {
             let file = folder.join(name);
             fs::create_dir_all(file.parent().expect("it is in the folder")).expect("writable");
-            fs::write(file, text).expect("writable");
+            fs::write(&file, text).expect("writable");
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("our own file");
         };
         let (server, bundle_key) = (self.ca.server(), SigningKey::from_seed([1; 32]));
         let bundle = include_str!("bundle.toml");
