@@ -14,6 +14,7 @@ mod answer;
 pub mod batch;
 mod blob;
 mod consents;
+mod erasure;
 pub mod explain;
 mod feed;
 mod ledger;
@@ -24,6 +25,11 @@ mod segment;
 pub use answer::{Answer, BatchAnswer, BatchAnswers};
 pub use blob::Blob;
 pub use consents::{Consented, ConsentsAnswer, ConsentsRequest, Person};
+pub use erasure::{
+    Certificate, CertificateError, ConfirmAnswer, ConfirmRequest, Deletion, DeletionState, DeletionsAnswer,
+    DeletionsRequest, ErasureAnswer, ErasureRequest, ErasureState, Kept, KeptBy, MAX_DELETIONS,
+    MAX_LISTED_EPOCHS, NotReached, ReadBefore, SignedCertificate,
+};
 pub use feed::{Feed, FeedNonce, FeedRequest, MAX_WAIT_MS};
 pub use ledger::{
     EntryResult, GatewayEffect, GoesOn, LedgerAnswer, LedgerEffect, LedgerRequest, MAX_ENTRIES, Stopped,
@@ -52,5 +58,11 @@ pub const PATH_CONSENTS: &str = "/v1/consents";
 /// Where a registrar asks why something passes or does not: [`explain::ExplainRequest`] in,
 /// [`explain::ExplainAnswer`] out.
 pub const PATH_EXPLAIN: &str = "/v1/explain";
+/// Where a registrar asks what became of an order to erase: [`ErasureRequest`] in, [`ErasureAnswer`] out.
+pub const PATH_ERASURES: &str = "/v1/erasures";
+/// Where a recipient asks what it has to delete: [`DeletionsRequest`] in, [`DeletionsAnswer`] out.
+pub const PATH_DELETIONS: &str = "/v1/deletions";
+/// Where a recipient says that it deleted: [`ConfirmRequest`] in, [`ConfirmAnswer`] out.
+pub const PATH_CONFIRM_DELETIONS: &str = "/v1/deletions/confirm";
 /// Whether central serves: [`Status`] out.
 pub const PATH_STATUS: &str = "/v1/status";

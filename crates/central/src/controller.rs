@@ -15,11 +15,11 @@ use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
 };
-use tokio::sync::{Mutex, MutexGuard, watch};
+use tokio::sync::{Mutex, MutexGuard, Notify, watch};
 use tokio_util::sync::CancellationToken;
 use vernport_api::{Answer, Code, LedgerRequest};
 use vernport_crypto::{IdentityKey, SigningKey, VerifyingKey, WrappingKey};
-use vernport_policy::{Agenda, Rules, Tip};
+use vernport_policy::{Agenda, Era, Rules, SignedEra, Tip};
 use vernport_registry::{Applied, Entry, Event, Facts, GatewayEnrolled, Touched};
 use vernport_store::{Change, CommitError, Incoming, RecordError, Store, StoreError};
 use vernport_types::{Catalogue, Clock, ControllerId, KeyId, Slug, UtcMicros};
@@ -53,6 +53,8 @@ impl Controllers {
                 state: Mutex::new(State::empty(id.clone())),
                 shutdown: shutdown.clone(),
                 changed: watch::Sender::new(()),
+                duties: Notify::new(),
+                era: era(store, &id).await?,
             };
             let state = controller.locked().await.map_err(|error| match error {
                 LoadError::Store(error) => StartError::Store(error),
@@ -70,6 +72,15 @@ impl Controllers {
             loaded.insert(id, controller);
         }
         Ok(Self(loaded))
+    }
+
+    /// Their ids.
+    pub(crate) fn ids(&self) -> Vec<ControllerId> {
+        self.0.keys().cloned().collect()
+    }
+
+    pub(crate) fn get(&self, id: &ControllerId) -> Option<&Controller> {
+        self.0.get(id)
     }
 
     /// The controller of a peer's certificate.
@@ -98,6 +109,10 @@ pub(crate) struct Controller {
     pub(crate) shutdown: CancellationToken,
     /// Whenever a snapshot changed or a gateway told that it applied one.
     pub(crate) changed: watch::Sender<()>,
+    /// Rung when there may be something to erase.
+    pub(crate) duties: Notify,
+    /// The era of the registry, and what the controller signed to begin it.
+    pub(crate) era: (u32, Option<SignedEra>),
 }
 
 pub(crate) struct State {
@@ -280,6 +295,8 @@ impl Controller {
             }
         }
         change.revoked_keys.extend(state.keys.keys().filter(|key| !keys.contains_key(key)));
+        // What an earlier attempt recorded and could not put into the journal.
+        self.store.settle_journal().await?;
         if !change.is_empty() {
             state.is_stored = false;
             self.store.record(&self.id, &change, now).await.map_err(|error| match error {
@@ -291,6 +308,9 @@ impl Controller {
                     error.into()
                 }
             })?;
+        }
+        if !change.entries.is_empty() {
+            self.duties.notify_one();
         }
         state.is_stored = true;
         if state.take(computed, now) {
@@ -317,6 +337,17 @@ impl Controller {
         self.refresh(&mut state, now).await?;
         drop(state);
         Ok(self.store.commit(&self.id, gateway, incoming, now).await)
+    }
+}
+
+/// The era of a controller's registry.
+async fn era(store: &Store, id: &ControllerId) -> Result<(u32, Option<SignedEra>), StoreError> {
+    match store.era(id).await? {
+        None => Ok((Era::FIRST, None)),
+        Some((era, document)) => {
+            let document = crate::restored::decode(&document).ok_or(StoreError::Row { table: "era" })?;
+            Ok((era, Some(document)))
+        }
     }
 }
 

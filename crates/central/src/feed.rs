@@ -11,8 +11,6 @@ use vernport_api::{Feed, FeedRequest, GatewayEffect, MAX_WAIT_MS};
 use vernport_policy::{FlowGrant, GrantId, Head, Merged, Snapshot};
 use vernport_types::{Slug, UtcMicros};
 
-/// The era of the registry: raised by an operator after a restore from a backup.
-const ERA: u32 = 1;
 /// How many head sequences are taken from the store at a time.
 const SEQUENCES: u32 = 1_000;
 /// While it waits, a poll looks at least this often whether time has closed something.
@@ -118,14 +116,15 @@ impl Controller {
             watch.sequences = first..first + u64::from(SEQUENCES);
         }
         let sequence = watch.sequences.next().unwrap_or_default();
-        let head = Head { era: ERA, sequence, at: now, nonce: asked.nonce.0, snapshot_hash: watch.hash };
+        let head =
+            Head { era: self.era.0, sequence, at: now, nonce: asked.nonce.0, snapshot_hash: watch.hash };
         watch.head_at = Some(now);
         let merged = state.segments.get(&asked.gateway).map(|tip| {
             let gateway = asked.gateway.clone();
             Merged { gateway, tip: *tip, snapshot_hash: watch.hash }.sign(&self.head_key)
         });
         let snapshot = with_snapshot.then(|| watch.snapshot.clone());
-        Ok(Feed { head: head.sign(&self.head_key), snapshot, merged })
+        Ok(Feed { head: head.sign(&self.head_key), snapshot, merged, era: self.era.1.clone() })
     }
 
     /// Waits until the awaited gateways that listen have told that they applied

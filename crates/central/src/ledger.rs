@@ -50,7 +50,10 @@ impl Controller {
             }
         }
         let computed = self.compute(&state, now);
-        let effect = self.effect(&state, &computed, now);
+        let mut effect = self.effect(&state, &computed, now);
+        let orders = entries.iter().zip(&results);
+        let orders = orders.filter(|(entry, _)| matches!(entry.event, Event::ErasureOrdered(_)));
+        effect.erasures = orders.map(|(_, result)| result.entry).collect();
         self.adopt(&mut state, computed, change, now).await?;
         let awaited = awaited(&state, &effect);
         drop(state);
@@ -125,7 +128,7 @@ impl Controller {
         let stopped: Vec<Stopped> = stopped.collect();
         let assets: Vec<AssetId> = stopped.iter().map(|stopped| stopped.asset).collect();
         let goes_on = goes_on(&self.rules, computed.snapshots.iter().map(|(_, snapshot)| snapshot), &assets);
-        LedgerEffect { stopped, opened: computed.changes.newly_open.clone(), goes_on }
+        LedgerEffect { stopped, opened: computed.changes.newly_open.clone(), goes_on, erasures: Vec::new() }
     }
 
     async fn in_effect(

@@ -2,10 +2,14 @@
 //! aliases and recipient keys, changed together or not at all.
 
 use crate::{
-    AliasRow, Change, Loaded, NewEntry, RecordedEntry, Store, StoreError, Write, bytes, sql::sql, text,
+    AliasRow, Change, Loaded, NewEntry, RecordedEntry, Store, StoreError, Write, bytes, journal::Row,
+    sql::sql, text,
 };
 use thiserror::Error;
 use vernport_types::{AssetId, ControllerId, EntryHash, IdentifierKind, UtcMicros, VehicleAlias};
+
+/// The kind of an entry that orders an erasure.
+const ERASURE_KIND: &str = "erasure-ordered";
 
 /// Why a change was not recorded.
 #[derive(Debug, Error)]
@@ -24,21 +28,24 @@ pub enum RecordError {
 type AliasColumns = (Vec<u8>, String, String, i64, Vec<u8>);
 
 impl Store {
-    /// Records a change. When this returns, it is durable, and no later commit
-    /// rests on a grant that it closed.
+    /// Records a change. When this returns, it is durable, in the journal, too, and no
+    /// later commit rests on a grant that it closed.
     ///
     /// # Errors
-    /// [`RecordError`]; then nothing was recorded.
+    /// [`RecordError`]; then nothing was recorded, but after [`StoreError::Journal`] it may be.
     pub async fn record(
         &self,
         controller: &ControllerId,
         change: &Change,
         now: UtcMicros,
     ) -> Result<(), RecordError> {
+        self.settle_journal().await?;
         let mut write = self.write(controller).await?;
+        let mut rows = Vec::new();
         for (item, entry) in change.entries.iter().enumerate() {
             let reference = self.reference(controller, &entry.external_ref);
             let sealed = self.master.seal(&entry_place(controller, entry.entry), &entry.json);
+            rows.push(Row::entry(controller.clone(), entry.entry, now, sealed.clone()).encode());
             if !write.entry(controller, entry, reference, sealed).await? {
                 return Err(RecordError::ReferenceReused { item });
             }
@@ -63,7 +70,8 @@ impl Store {
         for link in &change.links {
             write.enter_link(controller, link, now).await?;
         }
-        Ok(write.commit().await?)
+        write.commit().await?;
+        Ok(self.journal(rows).await?)
     }
 
     /// Loads a controller's entries, grants and aliases, all as of one moment.
@@ -138,7 +146,7 @@ fn kind(kind: IdentifierKind) -> &'static str {
     }
 }
 
-fn entry_place(controller: &ControllerId, entry: EntryHash) -> Vec<u8> {
+pub(crate) fn entry_place(controller: &ControllerId, entry: EntryHash) -> Vec<u8> {
     [b"entry\0", controller.as_str().as_bytes(), b"\0", entry.as_bytes()].concat()
 }
 
@@ -166,6 +174,15 @@ impl Write {
         .bind(&sealed)
         .execute(&mut self.transaction)
         .await?;
+        if new.kind == ERASURE_KIND {
+            sql("INSERT INTO erasure_order (controller, entry, recorded_at) VALUES ($1, $2, $3)
+                 ON CONFLICT DO NOTHING")
+            .bind(controller.as_str())
+            .bind(&new.entry.as_bytes()[..])
+            .bind(new.recorded_at.0)
+            .execute(&mut self.transaction)
+            .await?;
+        }
         if let Some(voided) = new.voids {
             sql("UPDATE entry SET voided_by = $3 WHERE controller = $1 AND entry = $2")
                 .bind(controller.as_str())

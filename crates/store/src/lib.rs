@@ -18,9 +18,14 @@
 
 mod batch;
 mod change;
+mod deletion;
+mod era;
+mod erase;
 mod erasure;
 mod error;
 mod grant;
+mod journal;
+mod journaled;
 mod ledger;
 mod link;
 mod open;
@@ -33,7 +38,10 @@ pub use batch::{CommitError, Incoming};
 pub use change::{
     AliasRow, Change, GrantRow, IdentifierRow, Loaded, NewEntry, RecipientKeyRow, RecordedEntry,
 };
+pub use deletion::DeletionRow;
+pub use erase::{CertificateRow, Erased, Fence};
 pub use error::StoreError;
+pub use journal::{Journal, JournalError, MAX_ROW_BYTES, Row, RowKind};
 pub use ledger::RecordError;
 pub use link::LinkRow;
 pub use places::Place;
@@ -60,6 +68,8 @@ pub struct Store {
     /// Who writes next, of those in this process: waiting here is fair, needs no
     /// polling and no connection. SQLite has one writer, PostgreSQL one for each controller.
     turns: Mutex<BTreeMap<Option<ControllerId>, Arc<tokio::sync::Mutex<()>>>>,
+    /// Where every entry and fence is written once more.
+    journal: Option<Journal>,
     /// Partitions that are known to be there.
     months: Mutex<BTreeSet<i64>>,
 }
@@ -97,6 +107,7 @@ impl Store {
             main: main.open(main_url).await?,
             erasure: erasure.open(erasure_url).await?,
             master,
+            journal: None,
             turns: Mutex::default(),
             months: Mutex::default(),
         })

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::{
     net::SocketAddr,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicI64, AtomicU64, Ordering},
@@ -65,6 +65,7 @@ pub(crate) struct World {
     head_seed: [u8; 32],
     master: [u8; 32],
     identity: [u8; 32],
+    pub(crate) journal: Option<PathBuf>,
     clock_micros: Arc<AtomicI64>,
     references: AtomicU64,
 }
@@ -88,6 +89,7 @@ impl World {
             head_seed: random(),
             master: random(),
             identity: random(),
+            journal: None,
             clock_micros: Arc::new(AtomicI64::new(START_MICROS)),
             references: AtomicU64::new(0),
         }
@@ -130,6 +132,7 @@ impl World {
             head_key: SigningKey::from_seed(self.head_seed),
             master_key: MasterKey::from_bytes(self.master),
             controllers: controllers.into(),
+            journal: self.journal.clone(),
             clock: Arc::new(move || Stamp {
                 wall: UtcMicros(clock_micros.load(Ordering::SeqCst)),
                 boot: BootMicros(0),

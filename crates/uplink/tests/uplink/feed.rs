@@ -34,7 +34,7 @@ fn head(era: u32, sequence: u64, snapshot: &Snapshot) -> Head {
 }
 
 fn feed(head: Head, snapshot: Option<Snapshot>) -> Feed {
-    Feed { head: head.sign(&central()), snapshot, merged: None }
+    Feed { head: head.sign(&central()), snapshot, merged: None, era: None }
 }
 
 /// A guard that has seen head (1, 10).
@@ -76,6 +76,7 @@ fn a_head_of_another_signer_or_with_one_bit_changed_is_not_believed() {
         head: head(1, 11, &new).sign(&SigningKey::from_seed([9; 32])),
         snapshot: Some(new.clone()),
         merged: None,
+        era: None,
     };
     assert!(matches!(refused(&forged, None), StateError::Head(HeadError::Signature(_))));
     let mut changed = feed(head(1, 11, &new), Some(new));
