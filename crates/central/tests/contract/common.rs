@@ -116,7 +116,11 @@ impl World {
         Central { addr: running.addr, running, shutdown, world: self }
     }
 
-    fn deps(&self) -> Deps {
+    pub(crate) fn master(&self) -> [u8; 32] {
+        self.master
+    }
+
+    pub(crate) fn deps(&self) -> Deps {
         let server = self.ca.server();
         let ca = CertificateDer::from_pem_slice(self.ca.certificate_pem().as_bytes()).expect("PEM");
         let clock_micros = Arc::clone(&self.clock_micros);
@@ -270,7 +274,7 @@ fn catalogue() -> Catalogue {
     Catalogue::from_toml([("signals.toml", include_str!("signals.toml"))]).expect("a catalogue")
 }
 
-fn databases(folder: &Path) -> Databases {
+pub(crate) fn databases(folder: &Path) -> Databases {
     let url = |name: &str| format!("sqlite://{}", folder.join(name).display());
     Databases { main: url("main.db"), erasure: url("erasure.db") }
 }
@@ -360,6 +364,15 @@ impl Central {
         let response = self.registrar().get(self.url(vernport_api::PATH_STATUS)).send().await;
         taken::<vernport_api::Status>(response.expect("an answer")).await.batches
     }
+}
+
+/// The same with a journal.
+pub(crate) async fn with_journal() -> Central {
+    let mut world = World::new();
+    world.journal = Some(world.folder.path().join("central.journal"));
+    let central = world.start().await;
+    central.ledger(central.world.visit()).await;
+    central
 }
 
 /// A central with a visit going on.
