@@ -276,6 +276,22 @@ pub struct ConfirmAnswer {
     pub confirmed: u64,
 }
 
+/// A registrar says what time it is: central does not delete by a clock that went far ahead.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClockRequest {
+    /// The time by another clock than central's.
+    pub now: UtcMicros,
+}
+
+/// Whether central believes its clock now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClockAnswer {
+    /// Whether the two clocks agree.
+    pub believed: bool,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

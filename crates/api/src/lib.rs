@@ -26,9 +26,9 @@ pub use answer::{Answer, BatchAnswer, BatchAnswers};
 pub use blob::Blob;
 pub use consents::{Consented, ConsentsAnswer, ConsentsRequest, Person};
 pub use erasure::{
-    Certificate, CertificateError, ConfirmAnswer, ConfirmRequest, Deletion, DeletionState, DeletionsAnswer,
-    DeletionsRequest, ErasureAnswer, ErasureRequest, ErasureState, Kept, KeptBy, MAX_DELETIONS,
-    MAX_LISTED_EPOCHS, NotReached, ReadBefore, SignedCertificate,
+    Certificate, CertificateError, ClockAnswer, ClockRequest, ConfirmAnswer, ConfirmRequest, Deletion,
+    DeletionState, DeletionsAnswer, DeletionsRequest, ErasureAnswer, ErasureRequest, ErasureState, Kept,
+    KeptBy, MAX_DELETIONS, MAX_LISTED_EPOCHS, NotReached, ReadBefore, SignedCertificate,
 };
 pub use feed::{Feed, FeedNonce, FeedRequest, MAX_WAIT_MS};
 pub use ledger::{
@@ -64,5 +64,7 @@ pub const PATH_ERASURES: &str = "/v1/erasures";
 pub const PATH_DELETIONS: &str = "/v1/deletions";
 /// Where a recipient says that it deleted: [`ConfirmRequest`] in, [`ConfirmAnswer`] out.
 pub const PATH_CONFIRM_DELETIONS: &str = "/v1/deletions/confirm";
+/// Where a registrar confirms central's clock: [`ClockRequest`] in, [`ClockAnswer`] out.
+pub const PATH_CLOCK: &str = "/v1/clock";
 /// Whether central serves: [`Status`] out.
 pub const PATH_STATUS: &str = "/v1/status";

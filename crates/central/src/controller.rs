@@ -24,6 +24,9 @@ use vernport_registry::{Applied, Entry, Event, Facts, GatewayEnrolled, Touched};
 use vernport_store::{Change, CommitError, Incoming, RecordError, Store, StoreError};
 use vernport_types::{Catalogue, Clock, ControllerId, KeyId, Slug, UtcMicros};
 
+/// Kinds of entries after which something may have to be erased.
+const DUTIES: [&str; 4] = ["erasure-ordered", "hold-lifted", "restriction-lifted", "voided"];
+
 /// The controllers that this central serves.
 pub(crate) struct Controllers(BTreeMap<ControllerId, Controller>);
 
@@ -309,7 +312,7 @@ impl Controller {
                 }
             })?;
         }
-        if !change.entries.is_empty() {
+        if change.entries.iter().any(|entry| DUTIES.contains(&&*entry.kind)) {
             self.duties.notify_one();
         }
         state.is_stored = true;

@@ -35,6 +35,7 @@ mod restored;
 mod routes;
 mod segment;
 mod server;
+mod sweeping;
 mod tls;
 
 pub use config::{Config, ConfigError, Controller, Databases, Gateway, KeyFiles, Listen, Tls};

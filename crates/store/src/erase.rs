@@ -262,17 +262,22 @@ impl Store {
         .bind(BATCHES_A_STEP)
         .execute(&mut write.transaction)
         .await?;
-        let is_done = deleted < BATCHES_A_STEP.unsigned_abs();
+        // Another process may be at the same rows.
+        let (left,): (i64,) = sql("SELECT COUNT(*) FROM batch WHERE controller = $1 AND epoch = $2")
+            .bind(controller.as_str())
+            .bind(&epoch.as_bytes()[..])
+            .fetch_one(&mut write.transaction)
+            .await?;
         sql("UPDATE epoch SET erased_batches = COALESCE(erased_batches, 0) + $3, erased_at = $4
              WHERE controller = $1 AND epoch = $2 AND fenced_by IS NOT NULL")
         .bind(controller.as_str())
         .bind(&epoch.as_bytes()[..])
         .bind(i64::try_from(deleted).unwrap_or(i64::MAX))
-        .bind(is_done.then_some(now.0))
+        .bind((left == 0).then_some(now.0))
         .execute(&mut write.transaction)
         .await?;
         write.commit().await?;
-        Ok(is_done)
+        Ok(left == 0)
     }
 
     /// What was erased for an order.

@@ -33,6 +33,7 @@ mod partition;
 mod places;
 mod read;
 mod sql;
+mod sweep;
 
 pub use batch::{CommitError, Incoming};
 pub use change::{
@@ -46,6 +47,7 @@ pub use ledger::RecordError;
 pub use link::LinkRow;
 pub use places::Place;
 pub use read::{Page, ReadQuery, Released};
+pub use sweep::{KeptBatch, LookAt};
 
 use open::Database;
 use sql::{Pool, Transaction, sql};

@@ -1,6 +1,7 @@
 //! `POST /v1/erasures`: a registrar asks what became of an order to erase;
 //! `POST /v1/deletions` and `/v1/deletions/confirm`: a recipient hears what it
-//! has to delete, and says that it did.
+//! has to delete, and says that it did;
+//! `POST /v1/clock`: a registrar confirms central's clock.
 
 use super::{MAX_JSON_BYTES, Served, admit};
 use crate::{
@@ -9,8 +10,8 @@ use crate::{
 };
 use axum::{Extension, Json, body::Body, extract::State};
 use vernport_api::{
-    Code, ConfirmAnswer, ConfirmRequest, Deletion, DeletionState, DeletionsAnswer, DeletionsRequest,
-    ErasureAnswer, ErasureRequest, ErasureState, MAX_DELETIONS, SignedCertificate,
+    ClockAnswer, ClockRequest, Code, ConfirmAnswer, ConfirmRequest, Deletion, DeletionState, DeletionsAnswer,
+    DeletionsRequest, ErasureAnswer, ErasureRequest, ErasureState, MAX_DELETIONS, SignedCertificate,
 };
 use vernport_crypto::Signature;
 use vernport_store::DeletionRow;
@@ -79,6 +80,16 @@ pub(super) async fn confirm(
     let store = controller.store();
     let confirmed = store.confirm_deletions(controller.id(), &peer.name, &asked.deletions, now).await?;
     Ok(Json(ConfirmAnswer { confirmed }))
+}
+
+pub(super) async fn clock(
+    served: State<Served>,
+    Extension(peer): Extension<Peer>,
+    from: Body,
+) -> Result<Json<ClockAnswer>, Refusal> {
+    let controller = admit(&served, &peer, Role::Registrar)?;
+    let ClockRequest { now } = json(from, MAX_JSON_BYTES).await?;
+    Ok(Json(ClockAnswer { believed: controller.confirm_clock(now).await? }))
 }
 
 fn told(row: DeletionRow, now: UtcMicros) -> Deletion {

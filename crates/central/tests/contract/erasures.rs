@@ -168,7 +168,7 @@ async fn a_hold_over_one_flow_keeps_exactly_that_until_its_end_and_then_it_is_er
     let central = with_visit().await;
     keep(&central, "speed").await;
     keep(&central, "odometer").await;
-    let until = central.world.now().plus_seconds(10 * DAY_SECONDS).0;
+    let until = central.world.now().plus_seconds(3 * DAY_SECONDS).0;
     let held = central.say(hold(&json!({"flows": {"flows": ["odometer"]}}), until)).await.results[0].entry;
     let entry = order(&central, json!({"subject": DRIVER})).await;
     let (answer, certificate) = certified(&central, entry, 1).await;
@@ -179,7 +179,7 @@ async fn a_hold_over_one_flow_keeps_exactly_that_until_its_end_and_then_it_is_er
     assert_eq!(central.stored_batches().await, 1, "the odometer is kept …");
     assert_eq!(readable(&central, "workshop").await, Vec::<Vec<u8>>::new(), "… and used for nothing else");
 
-    central.world.advance_seconds(10 * DAY_SECONDS - 1);
+    central.world.advance_seconds(3 * DAY_SECONDS - 1);
     let central = central.restart().await;
     assert_eq!(certified(&central, entry, 1).await.1.number, 1, "nothing new before the end of the hold");
     central.world.advance_seconds(1);

@@ -11,4 +11,5 @@ mod feed;
 mod ledger;
 mod reads;
 mod restores;
+mod retention;
 mod segments;

@@ -10,7 +10,6 @@ use crate::{
 use serde_json::json;
 use std::{fs, net::SocketAddr, path::PathBuf};
 use tokio_util::sync::CancellationToken;
-use vernport_api::Answer;
 use vernport_central::{Listen, Restored, Restoring, StartError, restored, run};
 use vernport_crypto::{MasterKey, SigningKey};
 use vernport_policy::HeadError;
