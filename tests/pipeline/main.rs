@@ -9,6 +9,7 @@
 mod asking;
 mod captures;
 mod daemons;
+mod erased;
 mod faults;
 mod kill;
 mod opened;

@@ -34,13 +34,18 @@ impl Controller {
                 self.store.drop_partitions(now).await?;
                 return Ok(());
             }
+            let mut again = Vec::with_capacity(epochs.len());
             for look in epochs {
-                self.sweep_epoch(&look, now).await?;
+                if let Some(at) = self.sweep_epoch(&look, now).await? {
+                    again.push((look.epoch, at));
+                }
             }
+            self.store.look_again(&self.id, &again).await?;
         }
     }
 
-    async fn sweep_epoch(&self, look: &LookAt, now: UtcMicros) -> Result<(), Refusal> {
+    /// Deletes what is due of an epoch; when to look at it again, unless it is over.
+    async fn sweep_epoch(&self, look: &LookAt, now: UtcMicros) -> Result<Option<UtcMicros>, Refusal> {
         let (mut after, mut next, mut is_empty) = (i64::MIN, now.plus_seconds(AGAIN_SECONDS), true);
         loop {
             let batches = self.store.kept_batches(&self.id, look.epoch, after, BATCHES_A_STEP).await?;
@@ -63,10 +68,9 @@ impl Controller {
         }
         if is_empty && self.can_bring_no_more(look, now).await? {
             self.store.end_epoch(&self.id, look.epoch, now).await?;
-        } else {
-            self.store.look_again(&self.id, look.epoch, next).await?;
+            return Ok(None);
         }
-        Ok(())
+        Ok(Some(next))
     }
 
     /// When a batch has to go by what is known now; none: a restriction suspends its deletion.

@@ -22,6 +22,7 @@ use std::{
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 use thiserror::Error;
 use vernport_crypto::sha256;
@@ -31,6 +32,9 @@ const MAGIC: &[u8; 20] = b"vernport journal v1\n";
 /// The longest row: more than the longest entry or list of fences takes.
 pub const MAX_ROW_BYTES: usize = 1 << 20;
 const HEAD_BYTES: usize = 36;
+/// How often, and with which pause, the lock is asked for.
+const LOCK_TRIES: u32 = 20;
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
 
 /// Why a journal cannot be used.
 #[derive(Debug, Error)]
@@ -167,11 +171,7 @@ impl Journal {
             .mode(0o600)
             .open(path)
             .map_err(broken)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(JournalError::Taken { file: path.to_owned() }),
-            Err(TryLockError::Error(source)) => return Err(broken(source)),
-        }
+        lock(&file, path)?;
         let mut writer =
             Writer { path: path.to_owned(), file, link: sha256(MAGIC), end: 0, waiting: Vec::new() };
         if writer.file.metadata().map_err(broken)?.len() < MAGIC.len() as u64 {
@@ -241,6 +241,20 @@ impl Writer {
         self.waiting.clear();
         Ok(())
     }
+}
+
+/// Takes the journal for this process. One that is just ending is waited for.
+fn lock(file: &File, path: &Path) -> Result<(), JournalError> {
+    for _ in 0..LOCK_TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
+            Err(TryLockError::Error(source)) => {
+                return Err(JournalError::File { file: path.to_owned(), source });
+            }
+        }
+    }
+    Err(JournalError::Taken { file: path.to_owned() })
 }
 
 fn next(link: &[u8; 32], row: &[u8]) -> [u8; 32] {

@@ -193,23 +193,24 @@ impl Store {
         write.commit().await
     }
 
-    /// Looks at an epoch again at a time.
+    /// Looks at epochs again, each at its time.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// [`StoreError`]; then all are looked at as before.
     pub async fn look_again(
         &self,
         controller: &ControllerId,
-        epoch: EpochId,
-        at: UtcMicros,
+        epochs: &[(EpochId, UtcMicros)],
     ) -> Result<(), StoreError> {
         let mut write = self.write_aside(Some(controller)).await?;
-        sql("UPDATE epoch SET look_at = $3 WHERE controller = $1 AND epoch = $2")
-            .bind(controller.as_str())
-            .bind(&epoch.as_bytes()[..])
-            .bind(at.0)
-            .execute(&mut write.transaction)
-            .await?;
+        for (epoch, at) in epochs {
+            sql("UPDATE epoch SET look_at = $3 WHERE controller = $1 AND epoch = $2")
+                .bind(controller.as_str())
+                .bind(&epoch.as_bytes()[..])
+                .bind(at.0)
+                .execute(&mut write.transaction)
+                .await?;
+        }
         write.commit().await
     }
 

@@ -3,5 +3,6 @@
 
 mod bed;
 mod commits;
+mod erase;
 mod reads;
 mod records;
