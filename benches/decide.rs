@@ -8,8 +8,11 @@
 mod harness;
 
 use criterion::{Criterion, Throughput};
-use harness::{ProcessorTime, criterion};
-use std::{collections::HashMap, env, fmt::Write as _, hint::black_box, sync::Arc};
+use harness::{
+    ProcessorTime, criterion,
+    made::{DROPPED, OWN, SHARED, SHARED_BY, bundle, catalogue},
+};
+use std::{env, hint::black_box, sync::Arc};
 use vernport_crypto::{IdentityKey, OpeningKey, random};
 use vernport_policy::{
     Bundle, FlowGrant, Grant, GrantId, Head, Opening, Outcomes, Rules, Sampler, Snapshot, SnapshotFor,
@@ -17,19 +20,12 @@ use vernport_policy::{
 };
 use vernport_registry::world::World;
 use vernport_types::{
-    AssetId, BootMicros, Catalogue, Identification, Reading, SignalId, Slug, Source, Stamp, TimeQuality,
-    UtcMicros, Value, VehicleAlias,
+    AssetId, BootMicros, Identification, Reading, SignalId, Slug, Source, Stamp, TimeQuality, UtcMicros,
+    Value, VehicleAlias,
 };
 
 /// Noon of 20 November 2026, UTC.
 const NOON: UtcMicros = UtcMicros(1_795_176_000_000_000);
-/// A signal that the last flow alone names.
-const OWN: &str = "A.Own";
-/// A signal that eight flows name.
-const SHARED: &str = "B.Shared";
-/// A signal that the first flow names, and drops.
-const DROPPED: &str = "C.Dropped";
-const SHARED_BY: u64 = 8;
 /// Runs of one case for callgrind.
 const COUNTED: u32 = 100_000;
 
@@ -72,6 +68,10 @@ impl Size {
         Self { flows, assets: 1, all_open: true }
     }
 
+    const fn ten(flows: usize) -> Self {
+        Self { flows, assets: 10, all_open: true }
+    }
+
     const fn thousand(flows: usize) -> Self {
         Self { flows, assets: 1_000, all_open: true }
     }
@@ -95,7 +95,7 @@ enum Ask {
 /// Name, size, signal, question, open flows that each question comes to.
 type Case = (&'static str, Size, &'static str, Ask, u64);
 
-const CASES: [Case; 12] = [
+const CASES: [Case; 19] = [
     ("bench_alone", Size::own(64), OWN, Ask::Nothing, 1),
     ("decide_64_flows", Size::own(64), OWN, Ask::OpenFlows, 1),
     ("decide_64_flows_withheld", Size::own(64), DROPPED, Ask::Decide, 1),
@@ -103,11 +103,18 @@ const CASES: [Case; 12] = [
     ("decide_minimise_alias_own_asset", Size::own(64), OWN, Ask::Decide, 1),
     ("decide_minimise_alias_own_asset_128_flows", Size::own(128), OWN, Ask::Decide, 1),
     ("decide_minimise_alias_own_asset_to_8_flows", Size::own(64), SHARED, Ask::Decide, SHARED_BY),
+    ("decide_minimise_alias_10_assets_8_flows", Size::ten(8), OWN, Ask::Decide, 1),
+    ("decide_minimise_alias_10_assets_32_flows", Size::ten(32), OWN, Ask::Decide, 1),
+    ("decide_minimise_alias_10_assets_128_flows", Size::ten(128), OWN, Ask::Decide, 1),
     ("decide_minimise_alias_1000_assets_8_flows", Size::thousand(8), OWN, Ask::Decide, 1),
+    ("decide_minimise_alias_1000_assets_32_flows", Size::thousand(32), OWN, Ask::Decide, 1),
     ("decide_minimise_alias_1000_assets", Size::thousand(64), OWN, Ask::Decide, 1),
     ("decide_minimise_alias_1000_assets_128_flows", Size::thousand(128), OWN, Ask::Decide, 1),
+    ("decide_minimise_alias_1000000_assets_8_flows", Size::million(8), OWN, Ask::Decide, 1),
+    ("decide_minimise_alias_1000000_assets_32_flows", Size::million(32), OWN, Ask::Decide, 1),
     ("decide_64_flows_1000000_assets", Size::million(64), OWN, Ask::OpenFlows, 1),
     ("decide_minimise_alias_1000000_assets", Size::million(64), OWN, Ask::Decide, 1),
+    ("decide_minimise_alias_1000000_assets_128_flows", Size::million(128), OWN, Ask::Decide, 1),
 ];
 
 /// Draws what it is asked for, and remembers nothing: each question comes once.
@@ -121,45 +128,6 @@ impl Tables for Drawing {
     fn alias(&mut self, _: AssetId, _: &Slug, _: &Slug, _: i16) -> VehicleAlias {
         VehicleAlias::from_bytes(random())
     }
-}
-
-fn catalogue() -> Catalogue {
-    let mut text = "format = 1\n".to_owned();
-    for path in [OWN, SHARED, DROPPED, "D.Other"] {
-        writeln!(text, "[[signal]]\npath = \"{path}\"\nkind = \"integer\"\ncategory = \"component-status\"")
-            .expect("a string");
-    }
-    Catalogue::from_toml([("signals.toml", text.as_str())]).expect("a catalogue")
-}
-
-fn bundle(flows: usize) -> String {
-    let mut text = "format = 1\nname = \"bench\"\n[controller]\nid = \"NO-999999999\"\nname = \"Bench\"\n\
-        role = \"controller\"\njurisdiction = \"NO\"\ntime_zone = \"Europe/Oslo\"\nregions = [\"NO\"]\nclauses = [\"1\"]\n\
-        [[notice]]\nversion = \"n\"\nserved_when = \"recorded\"\ncategories = [\"component-status\"]\nclauses = [\"2\"]\n\
-        [[recipient]]\nid = \"r\"\nname = \"R\"\nrole = \"controller\"\nregion = \"NO\"\nclauses = [\"3\"]\n\
-        [[retention]]\nid = \"k\"\nstart = \"reading\"\nperiod = \"P1D\"\nat_most = \"P1D\"\nclauses = [\"4\"]\n\
-        [[purpose]]\nid = \"p\"\niri = \"https://w3id.org/dpv#ServiceProvision\"\nbasis = \"A6-1-b\"\n\
-        necessity = \"a bench\"\nclauses = [\"5\"]\n"
-        .to_owned();
-    for n in 0..flows {
-        write!(
-            text,
-            "[[flow]]\nid = \"flow-{n}\"\npurpose = \"p\"\nrecipient = \"r\"\nretention = \"k\"\n\
-             deliver = {{ store = true }}\nweakest = \"tool\"\nwindow = \"order\"\nclauses = [\"6\"]\n\
-             [flow.signals]\n\"D.Other\" = \"exact\"\n"
-        )
-        .expect("a string");
-        if n + 1 == flows {
-            writeln!(text, "\"{OWN}\" = \"round-1000\"").expect("a string");
-        }
-        if n % flows.div_ceil(8) == 0 {
-            writeln!(text, "\"{SHARED}\" = \"round-1000\"").expect("a string");
-        }
-        if n == 0 {
-            writeln!(text, "\"{DROPPED}\" = \"drop\"").expect("a string");
-        }
-    }
-    text
 }
 
 /// The grant of the truck, from the facts, and the rest of its snapshot.
@@ -281,13 +249,18 @@ fn below(bound: usize) -> usize {
 }
 
 fn measure(criterion: &mut Criterion<ProcessorTime>) {
-    let mut built: HashMap<(usize, usize), Asked> = HashMap::new();
+    // The last one only: with all of them a machine would need many gigabytes.
+    let mut built: Option<((usize, usize), Asked)> = None;
     for (name, size, path, ask, flows) in CASES {
         let mut group = criterion.benchmark_group("decide");
         group.throughput(Throughput::Elements(flows));
         // A filter leaves the closure out, and with it the building of a million assets.
         group.bench_function(name, |bencher| {
-            let asked = built.entry((size.flows, size.assets)).or_insert_with(|| Asked::build(size));
+            let wanted = (size.flows, size.assets);
+            if built.as_ref().is_some_and(|(of, _)| *of != wanted) {
+                built = None;
+            }
+            let (_, asked) = built.get_or_insert_with(|| (wanted, Asked::build(size)));
             asked.about(path, ask, flows);
             bencher.iter(|| asked.once(ask));
         });

@@ -1,5 +1,8 @@
 //! What the benches share: the measure of time, and how a case is run once for callgrind.
 
+#[allow(dead_code, reason = "not every bench needs rules")]
+pub(crate) mod made;
+
 use criterion::{
     Criterion, Throughput,
     measurement::{Measurement, ValueFormatter, WallTime},

@@ -8,10 +8,9 @@
 
 mod asking;
 mod captures;
-mod daemons;
 mod erased;
+mod evidence;
 mod faults;
-mod kill;
 mod opened;
 mod rights;
 mod room;

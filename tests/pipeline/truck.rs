@@ -11,8 +11,6 @@ use vernport_types::{BootMicros, CanFrame, CanId, Position, Stamp, TimeQuality, 
 
 /// The VIN of `worlds/truck.toml`.
 pub(crate) const VIN: &str = "YV2RT40A8KB123456";
-/// Of a truck that nobody knows.
-pub(crate) const OTHER_VIN: &str = "YV2RT40A8KB654321";
 /// Where its odometer starts, in metres.
 pub(crate) const ODOMETER_M: u64 = 412_345_675;
 /// What the flow "workshop" of Westrum passes on as read.
@@ -65,7 +63,7 @@ pub(crate) struct Log {
 impl Log {
     /// A drive of the known truck.
     pub(crate) fn of_one_visit(start: UtcMicros, seconds: u64) -> Result<Self> {
-        let mut log = Self { start, frames: Vec::new() };
+        let mut log = Self::starting_at(start);
         log.visit(VIN, 0, seconds)?;
         Ok(log)
     }

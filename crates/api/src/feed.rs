@@ -8,7 +8,7 @@
 
 use serde::{Deserialize, Serialize};
 use vernport_policy::{SignedEra, SignedHead, SignedMerged, Snapshot};
-use vernport_types::Slug;
+use vernport_types::{EntryHash, Slug};
 
 /// The longest wait that central grants, at the feed and at the ledger, in milliseconds.
 pub const MAX_WAIT_MS: u32 = 5_000;
@@ -31,6 +31,14 @@ pub struct FeedRequest {
     pub known: Option<[u8; 32]>,
     /// How long central may wait for a change, in milliseconds; cut to [`MAX_WAIT_MS`].
     pub wait_ms: u32,
+    /// Whether [`Feed::notices`] is read; a gateway that does not ask gets a feed without it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub notices: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// Central's answer.
@@ -47,6 +55,22 @@ pub struct Feed {
     /// What the controller signed to begin the era of the head; none in the first one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub era: Option<SignedEra>,
+    /// Which notices were served by the entries that the snapshot rests on, and those that were
+    /// published; beside a snapshot, for a gateway that reads it. Names only: it opens nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<ServedNotice>,
+}
+
+/// A notice that was served.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServedNotice {
+    /// The ledger entry that says so.
+    pub entry: EntryHash,
+    /// Its version, as the bundle names it.
+    pub version: Slug,
+    /// Whether it was published, and so served to everybody; else it was told to one person.
+    pub published: bool,
 }
 
 mod hex_bytes {

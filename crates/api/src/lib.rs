@@ -11,6 +11,7 @@
 //! - Every length has a bound here that both sides check.
 
 mod answer;
+mod audit;
 pub mod batch;
 mod blob;
 mod consents;
@@ -23,6 +24,7 @@ mod reads;
 mod segment;
 
 pub use answer::{Answer, BatchAnswer, BatchAnswers};
+pub use audit::{LogAlarm, LogHash, MAX_CHECKPOINT_BYTES, MAX_PROOF_HASHES, WitnessAnswer, WitnessRequest};
 pub use blob::Blob;
 pub use consents::{Consented, ConsentsAnswer, ConsentsRequest, Person};
 pub use erasure::{
@@ -30,7 +32,7 @@ pub use erasure::{
     DeletionState, DeletionsAnswer, DeletionsRequest, ErasureAnswer, ErasureRequest, ErasureState, Kept,
     KeptBy, MAX_DELETIONS, MAX_LISTED_EPOCHS, NotReached, ReadBefore, SignedCertificate,
 };
-pub use feed::{Feed, FeedNonce, FeedRequest, MAX_WAIT_MS};
+pub use feed::{Feed, FeedNonce, FeedRequest, MAX_WAIT_MS, ServedNotice};
 pub use ledger::{
     EntryResult, GatewayEffect, GoesOn, LedgerAnswer, LedgerEffect, LedgerRequest, MAX_ENTRIES, Stopped,
 };
@@ -49,6 +51,8 @@ pub const PATH_FEED: &str = "/v1/feed";
 pub const PATH_LEDGER: &str = "/v1/ledger";
 /// Where a gateway brings what was said at its station: [`SegmentRequest`] in, [`SegmentAnswer`] out.
 pub const PATH_SEGMENTS: &str = "/v1/segments";
+/// Where a gateway shows the head of its log and sees central's: [`WitnessRequest`] in, [`WitnessAnswer`] out.
+pub const PATH_WITNESS: &str = "/v1/audit/witness";
 /// Where a recipient fetches what is sealed to it: [`ReadRequest`] in, [`ReadAnswer`] out.
 pub const PATH_READS: &str = "/v1/reads";
 /// Where a registrar looks up an asset: [`FindRequest`] in, [`FindAnswer`] out.

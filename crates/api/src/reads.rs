@@ -65,4 +65,12 @@ pub struct Status {
     /// How many batches retention has deleted, by rule.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub deleted: BTreeMap<Slug, u64>,
+    /// Evidence logs of gateways, or views of central's, that do not fit what was seen before.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub log_alarms: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }

@@ -6,8 +6,8 @@ use std::fmt::Debug;
 use vernport_api::{
     Answer, BatchAnswer, BatchAnswers, Blob, Code, Consented, ConsentsAnswer, ConsentsRequest, EntryResult,
     FeedNonce, FeedRequest, FindAnswer, FindRequest, GatewayEffect, GoesOn, LedgerAnswer, LedgerEffect,
-    LinkOutcome, LinkResult, Person, Problem, ReadAnswer, ReadRequest, SealedIdentifier, SegmentAnswer,
-    SegmentRequest, Status, Stopped, batch,
+    LinkOutcome, LinkResult, LogAlarm, LogHash, Person, Problem, ReadAnswer, ReadRequest, SealedIdentifier,
+    SegmentAnswer, SegmentRequest, Status, Stopped, WitnessAnswer, WitnessRequest, batch,
     explain::{
         EXPLANATION_FORMAT, ExplainAnswer, ExplainRequest, Explained, ExplainedEntry, ExplainedRelease,
         Explanation, Vehicle,
@@ -63,14 +63,44 @@ fn the_body_of_batches_has_these_bytes() {
 }
 
 #[test]
+fn logs_are_witnessed_like_this() {
+    let request = WitnessRequest {
+        checkpoint: "vernport/gateway/NO-977195306/bay-1/0011223344556677\n2\n...".to_owned(),
+        from: 1,
+        proof: vec![LogHash([0xAB; 32])],
+        central_from: 7,
+        cosignature: Some("\u{2014} vernport/gateway/NO-977195306/bay-1 AAAA\n".to_owned()),
+        alarm: Some(LogAlarm::Shrunk),
+    };
+    frozen(include_str!("../golden/witness-request.json"), &request);
+    let answer = WitnessAnswer {
+        cosignature: Some("\u{2014} vernport/central/NO-977195306 AAAA\n".to_owned()),
+        prove_from: Some(1),
+        alarm: Some(LogAlarm::BegunAnew),
+        seen: Some("vernport/gateway/NO-977195306/bay-1/8899aabbccddeeff\n9\n...".to_owned()),
+        checkpoint: "vernport/central/NO-977195306/0011223344556677\n8\n...".to_owned(),
+        proof: vec![LogHash([0xCD; 32])],
+    };
+    frozen(include_str!("../golden/witness-answer.json"), &answer);
+    let words = [LogAlarm::Shrunk, LogAlarm::Forked, LogAlarm::Unproven, LogAlarm::BegunAnew];
+    assert_eq!(words.map(LogAlarm::code), ["shrunk", "forked", "unproven", "begun-anew"]);
+    for word in words {
+        assert_eq!(serde_json::to_value(word).expect("a word"), word.code());
+    }
+}
+
+#[test]
 fn the_feed_is_asked_like_this() {
     let request = FeedRequest {
         gateway: slug("westrum-bay-1"),
         nonce: FeedNonce([0x0F; 16]),
         known: Some([0xAB; 32]),
         wait_ms: 5_000,
+        notices: false,
     };
     frozen(include_str!("../golden/feed-request.json"), &request);
+    let reads = FeedRequest { notices: true, ..request.clone() };
+    assert_eq!(serde_json::to_value(&reads).expect("plain data")["notices"], true);
     let first = FeedRequest { known: None, ..request };
     let written = serde_json::to_value(&first).expect("plain data");
     assert_eq!(written["known"], serde_json::Value::Null);
@@ -221,7 +251,7 @@ fn consents_are_asked_for_and_told_like_this() {
 
 #[test]
 fn the_status_looks_like_this() {
-    let status = Status { api: vernport_api::VERSION, software: "0.1.0".into(), batches: 12 };
+    let status = Status { api: vernport_api::VERSION, software: "0.1.0".into(), batches: 12, log_alarms: 0 };
     frozen(include_str!("../golden/status.json"), &status);
 }
 

@@ -1,147 +1,47 @@
-//! Leaves of the evidence log: salted commitments to what was queued. Pure.
+//! The evidence log: salted leaves in an append-only Merkle tree, its tiles, signed
+//! checkpoints, and what one log's keeper asks of another's. Pure.
 //!
-//! A leaf says *that* something was released, to whoever holds the thing
-//! itself, and nothing to anybody else. It goes into the transaction that
-//! queues the thing: no evidence, no release (invariant 13).
-//!
-//! Bytes of a leaf (postcard, frozen; kinds grow at their end):
-//!
-//! | Bytes | What |
+//! | Part | After |
 //! |---|---|
-//! | 1 | kind: `00` batch, `01` message |
-//! | 16 | salt, random; without it the commitment cannot be tried against guesses |
-//! | 32 | commitment: SHA-256 of salt, then the sealed bytes |
+//! | [`leaf`](Leaf) | ours: kind, salt, commitment; never a value |
+//! | [`tree`](Proof) | RFC 6962, 2.1: hashes, inclusion and consistency; checked as in RFC 9162, 2.1.3.2 and 2.1.4.2 |
+//! | [`tile`](TileId) | C2SP tlog-tiles: tiles of 256 hashes, partial ones, entry bundles, their paths |
+//! | [`note`](Note) | C2SP signed-note: keys, key ids, signatures of kind 01 |
+//! | [`checkpoint`](Checkpoint) | C2SP tlog-checkpoint, and cosignatures of kind 04 after tlog-cosignature |
+//! | [`proof_file`](ProofFile) | C2SP tlog-proof: one leaf, provable without the log |
+//! | [`witness`](advance) | what C2SP tlog-witness checks before it cosigns |
 //!
-//! The hash of a leaf is that of RFC 6962, 2.1: SHA-256 of `00`, then the leaf.
+//! Promises:
+//! - Foreign bytes never panic here and never make room by a length they claim: notes, proofs, tiles
+//!   and bundles have bounds that stand beside their parsers.
+//! - Nothing is cosigned that was not proven to hold all that was cosigned before.
+//! - A leaf says *that* something was, to whoever holds the thing itself, and nothing to anybody else.
 
-use serde::{Deserialize, Serialize};
-use thiserror::Error;
-use vernport_crypto::sha256;
+mod checkpoint;
+mod counts;
+mod edge;
+mod leaf;
+mod log;
+mod note;
+mod origin;
+mod proof_file;
+mod tile;
+mod tree;
+mod witness;
 
-/// How long a leaf is.
-pub const LEAF_BYTES: usize = 49;
-
-/// What a leaf commits to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum LeafKind {
-    /// An envelope queued for the store.
-    Batch,
-    /// A message queued for a fleet topic.
-    Message,
-}
-
-/// One entry of the evidence log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Leaf {
-    kind: LeafKind,
-    salt: [u8; 16],
-    commitment: [u8; 32],
-}
-
-/// Bytes that are no leaf.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("{bytes} bytes are no evidence leaf of this version; expected {LEAF_BYTES} with a known kind")]
-pub struct LeafError {
-    /// How many bytes there were.
-    pub bytes: usize,
-}
-
-impl Leaf {
-    /// Commits to an envelope for the store. The caller draws the salt.
-    pub fn for_batch(salt: [u8; 16], envelope: &[u8]) -> Self {
-        Self::new(LeafKind::Batch, salt, envelope)
-    }
-
-    /// Commits to a sealed message for a fleet topic. The caller draws the salt.
-    pub fn for_message(salt: [u8; 16], sealed: &[u8]) -> Self {
-        Self::new(LeafKind::Message, salt, sealed)
-    }
-
-    fn new(kind: LeafKind, salt: [u8; 16], subject: &[u8]) -> Self {
-        Self { kind, salt, commitment: sha256(&[&salt, subject].concat()) }
-    }
-
-    /// What it commits to.
-    pub fn kind(&self) -> LeafKind {
-        self.kind
-    }
-
-    /// Whether it commits to exactly these sealed bytes.
-    pub fn commits_to(&self, subject: &[u8]) -> bool {
-        *self == Self::new(self.kind, self.salt, subject)
-    }
-
-    /// The stored form.
-    pub fn to_bytes(&self) -> [u8; LEAF_BYTES] {
-        let mut bytes = [0; LEAF_BYTES];
-        postcard::to_slice(self, &mut bytes).expect("a leaf has its fixed length");
-        bytes
-    }
-
-    /// Reads the stored form.
-    ///
-    /// # Errors
-    /// [`LeafError`] for another length or an unknown kind.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, LeafError> {
-        match postcard::take_from_bytes(bytes) {
-            Ok((leaf, [])) => Ok(leaf),
-            _ => Err(LeafError { bytes: bytes.len() }),
-        }
-    }
-
-    /// The hash of this leaf in the log's tree (RFC 6962, 2.1).
-    pub fn hash(&self) -> [u8; 32] {
-        sha256(&[&[0][..], &self.to_bytes()].concat())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    const SALT: [u8; 16] = [0x11; 16];
-
-    #[test]
-    fn a_leaf_and_its_hash_have_their_frozen_bytes() {
-        // Commitment and hash were made with Python's hashlib.
-        let batch = Leaf::for_batch(SALT, b"sealed");
-        assert_eq!(
-            hex::encode(batch.to_bytes()),
-            "001111111111111111111111111111111181355fd8e0bf3e323e8ec50c23d3e3b698440d25dde82a87400432871fc9ef84"
-        );
-        assert_eq!(
-            hex::encode(batch.hash()),
-            "eb35fdb81285d5df2bb00ab31b8ba241efacdb62779552c7cd663ef52022f199"
-        );
-        let message = Leaf::for_message(SALT, b"sealed");
-        assert_eq!(
-            hex::encode(message.to_bytes()),
-            "011111111111111111111111111111111181355fd8e0bf3e323e8ec50c23d3e3b698440d25dde82a87400432871fc9ef84"
-        );
-    }
-
-    #[test]
-    fn an_unknown_kind_and_every_wrong_length_are_refused() {
-        let bytes = Leaf::for_batch(SALT, b"sealed").to_bytes();
-        for len in 0..LEAF_BYTES {
-            assert!(Leaf::from_bytes(&bytes[..len]).is_err(), "{len} bytes");
-        }
-        assert!(Leaf::from_bytes(&[&bytes[..], &[0]].concat()).is_err());
-        let mut unknown = bytes;
-        unknown[0] = 2;
-        let error = Leaf::from_bytes(&unknown).expect_err("kind 2 does not exist");
-        assert!(error.to_string().contains("49 bytes"), "{error}");
-    }
-
-    proptest! {
-        #[test]
-        fn a_leaf_commits_to_its_subject_and_kind_only(salt: [u8; 16], a: Vec<u8>, b: Vec<u8>) {
-            let leaf = Leaf::for_batch(salt, &a);
-            prop_assert!(leaf.commits_to(&a));
-            prop_assert_eq!(leaf.commits_to(&b), a == b);
-            prop_assert_eq!(Leaf::from_bytes(&leaf.to_bytes()), Ok(leaf));
-            prop_assert_ne!(leaf.hash(), Leaf::for_message(salt, &a).hash());
-        }
-    }
-}
+pub use checkpoint::{Checkpoint, CheckpointError, SignedCheckpoint};
+pub use counts::{Count, Counts, CountsError};
+pub use edge::{Edge, EdgeError};
+pub use leaf::{LEAF_BYTES, Leaf, LeafError, LeafKind};
+pub use log::{Finding, LogCheck, check_tile};
+pub use note::{KeyKind, MAX_NOTE_BYTES, MAX_SIGNATURES, Note, NoteError, NoteKey, NoteKeyError};
+pub use origin::Keeper;
+pub use proof_file::{ProofFile, ProofFileError};
+pub use tile::{
+    TILE_WIDTH, TileError, TileId, Tiles, read_bundle, read_tile, tile_root, tiles_of, write_bundle,
+};
+pub use tree::{
+    MAX_PROOF_HASHES, Missing, Node, Nodes, Proof, ProofError, consistency, empty_root, inclusion, leaf_hash,
+    node_hash, root,
+};
+pub use witness::{Advance, Broken, advance};

@@ -322,11 +322,13 @@ impl Controller {
         Ok(())
     }
 
-    /// The key that a gateway was enrolled with, whether or not it still is:
-    /// what it sealed before is still lawful.
-    pub(crate) async fn device_key(&self, gateway: &Slug) -> Result<VerifyingKey, Refusal> {
-        let state = self.locked().await?;
-        state.places.get(gateway).map(|place| place.device_key).ok_or_else(not_enrolled)
+    /// The keys that a gateway was enrolled with, whether or not it still is:
+    /// what it sealed before is still lawful. At least one.
+    pub(crate) async fn device_keys(&self, gateway: &Slug) -> Result<Vec<VerifyingKey>, Refusal> {
+        let mut state = self.locked().await?;
+        let now = state.now(&*self.clock);
+        let keys = state.facts.device_keys(gateway, now);
+        if keys.is_empty() { Err(not_enrolled()) } else { Ok(keys) }
     }
 
     /// Commits batches; whether their grants stand is brought up to this moment first.

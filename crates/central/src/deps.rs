@@ -12,6 +12,7 @@ use rustls::{
 };
 use std::{
     fs,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
@@ -38,6 +39,12 @@ pub enum LoadError {
     /// A file is far longer than it can be.
     #[error("{}: longer than {MAX_FILE_BYTES} bytes; is it the right file?", .file.display())]
     TooLong {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Everybody may read a key file.
+    #[error("{}: everybody can read it; run `chmod 600` on it", .file.display())]
+    OpenKey {
         /// The file.
         file: PathBuf,
     },
@@ -139,8 +146,8 @@ impl Deps {
         let controllers = controllers.collect::<Result<_, _>>()?;
         Ok(Self {
             tls: tls(config)?,
-            head_key: SigningKey::from_seed(key(&config.keys.head)?),
-            master_key: MasterKey::from_bytes(key(&config.keys.master)?),
+            head_key: SigningKey::from_seed(*key(&config.keys.head)?),
+            master_key: MasterKey::from_bytes(*key(&config.keys.master)?),
             controllers,
             journal: config.journal.clone(),
             clock: Arc::new(system_clock()),
@@ -175,7 +182,7 @@ fn load_controller(
     Ok(ControllerDeps {
         rules,
         catalogue: Arc::clone(catalogue),
-        identity_key: IdentityKey::from_bytes(key(&controller.identity_key)?),
+        identity_key: IdentityKey::from_bytes(*key(&controller.identity_key)?),
         recovery_key: controller.recovery_key,
         gateways: controller.gateways.clone(),
     })
@@ -217,10 +224,15 @@ fn catalogue(folder: &Path) -> Result<Catalogue, LoadError> {
     Ok(Catalogue::from_toml(files.iter().map(|(name, text)| (name.as_str(), text.as_str())))?)
 }
 
-fn key(file: &Path) -> Result<[u8; 32], LoadError> {
+fn key(file: &Path) -> Result<Zeroizing<[u8; 32]>, LoadError> {
+    let broken = |source| LoadError::Read { file: file.to_owned(), source };
+    let mode = fs::metadata(file).map_err(broken)?.permissions().mode();
+    if mode & 0o007 != 0 {
+        return Err(LoadError::OpenKey { file: file.to_owned() });
+    }
     let text = Zeroizing::new(read(file)?);
-    let mut key = [0; 32];
-    hex::decode_to_slice(text.trim(), &mut key).map_err(|_| LoadError::Key { file: file.to_owned() })?;
+    let mut key = Zeroizing::new([0; 32]);
+    hex::decode_to_slice(text.trim(), &mut *key).map_err(|_| LoadError::Key { file: file.to_owned() })?;
     Ok(key)
 }
 

@@ -5,11 +5,12 @@ use crate::{
     controller::{Controller, State, not_enrolled},
     refusal::Refusal,
 };
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 use tokio::time::{Instant, timeout_at};
-use vernport_api::{Feed, FeedRequest, GatewayEffect, MAX_WAIT_MS};
-use vernport_policy::{FlowGrant, GrantId, Head, Merged, Snapshot};
-use vernport_types::{Slug, UtcMicros};
+use vernport_api::{Feed, FeedRequest, GatewayEffect, MAX_WAIT_MS, ServedNotice};
+use vernport_policy::{FlowGrant, GrantId, Head, Merged, Rules, Snapshot};
+use vernport_registry::Facts;
+use vernport_types::{EntryHash, Slug, UtcMicros};
 
 /// How many head sequences are taken from the store at a time.
 const SEQUENCES: u32 = 1_000;
@@ -124,7 +125,10 @@ impl Controller {
             Merged { gateway, tip: *tip, snapshot_hash: watch.hash }.sign(&self.head_key)
         });
         let snapshot = with_snapshot.then(|| watch.snapshot.clone());
-        Ok(Feed { head: head.sign(&self.head_key), snapshot, merged, era: self.era.1.clone() })
+        let told = snapshot.as_ref().filter(|_| asked.notices);
+        let notices =
+            told.map(|snapshot| notices(&self.rules, &state.facts, snapshot, now)).unwrap_or_default();
+        Ok(Feed { head: head.sign(&self.head_key), snapshot, merged, era: self.era.1.clone(), notices })
     }
 
     /// Waits until the awaited gateways that listen have told that they applied
@@ -156,4 +160,24 @@ impl Controller {
             }
         }
     }
+}
+
+/// The notices that were published, and those that a snapshot rests on.
+fn notices(rules: &Rules, facts: &Facts, snapshot: &Snapshot, now: UtcMicros) -> Vec<ServedNotice> {
+    let published = rules.notices().iter().filter_map(|notice| {
+        let entry = facts.notice_served(notice.version.as_str(), now)?;
+        Some((entry, (notice.version.clone(), true)))
+    });
+    let mut served: BTreeMap<EntryHash, (Slug, bool)> = published.collect();
+    let flows = snapshot.grants.iter().flat_map(|grant| &grant.flows);
+    for entry in flows.flat_map(|flow| &flow.rests_on) {
+        let version = facts.notice_of(entry).and_then(|notice| notice.as_str().parse().ok());
+        if let Some(version) = version {
+            served.entry(*entry).or_insert((version, false));
+        }
+    }
+    served
+        .into_iter()
+        .map(|(entry, (version, published))| ServedNotice { entry, version, published })
+        .collect()
 }

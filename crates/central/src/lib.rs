@@ -5,6 +5,7 @@
 //! POST /v1/ledger  → facts → grants ─┬→ snapshots, signed heads → POST /v1/feed
 //!                                    └→ standing of each batch ← POST /v1/batches → store
 //! POST /v1/segments → checked link by link, then as the ledger
+//! POST /v1/audit/witness → each side's evidence log against what the other saw of it
 //! POST /v1/reads   → log entry → envelopes with their wraps
 //! ```
 //!
@@ -37,6 +38,7 @@ mod segment;
 mod server;
 mod sweeping;
 mod tls;
+mod witness;
 
 pub use config::{Config, ConfigError, Controller, Databases, Gateway, KeyFiles, Listen, Tls};
 pub use deps::{ControllerDeps, Deps, LoadError};
@@ -44,12 +46,20 @@ pub use restored::{RestoreError, Restored, Restoring, restored};
 pub use tls::{Peer, PeerError, Role, TlsError, server_config};
 
 use controller::Controllers;
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 use thiserror::Error;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
-use vernport_store::{Store, StoreError};
+use vernport_crypto::{MasterKey, Zeroizing};
+use vernport_registry::Entry;
+use vernport_store::{Rewrapped, Store, StoreError};
 use vernport_types::{ControllerId, chain};
 
 /// Why central did not start.
@@ -98,10 +108,16 @@ pub enum StartError {
 pub struct Running {
     /// Where it listens.
     pub addr: SocketAddr,
+    turns: Arc<AtomicU64>,
     task: JoinHandle<()>,
 }
 
 impl Running {
+    /// How often the loop that accepts connections went round; where this stands still, so does central.
+    pub fn turns(&self) -> u64 {
+        self.turns.load(Ordering::Relaxed)
+    }
+
     /// Waits until it has stopped: after its token was cancelled, open requests
     /// ended and the databases were closed.
     pub async fn stopped(self) {
@@ -109,6 +125,26 @@ impl Running {
             tracing::error!(error = chain(&error), "central ended otherwise than asked");
         }
     }
+}
+
+/// Seals ledger entries and erasure keys under another master key. No central may serve from these
+/// databases meanwhile; after an interruption it is done again with the same two keys.
+///
+/// # Errors
+/// [`StoreError`], if a database cannot be opened or neither key opens a row.
+pub async fn rewrap_master(
+    databases: &Databases,
+    old: MasterKey,
+    new: &MasterKey,
+) -> Result<Rewrapped, StoreError> {
+    let external_ref = |json: &[u8]| {
+        let entry: Entry = serde_json::from_slice(json).ok()?;
+        Some(Zeroizing::new(entry.external_ref.as_str().to_owned()))
+    };
+    let store = Store::open(&databases.main, &databases.erasure, old).await?;
+    let done = store.rewrap(new, external_ref).await;
+    store.close().await;
+    done
 }
 
 /// Starts central; returns when it listens and has read its ledgers.
@@ -134,12 +170,14 @@ pub async fn run(
     let addr = listener.local_addr().map_err(broken)?;
     let acceptor = TlsAcceptor::from(Arc::new(deps.tls));
     let router = routes::router(Arc::clone(&controllers), listen.request_timeout());
+    let turns = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&turns);
     let task = tokio::spawn(async move {
         let duties = tokio::spawn(controllers.work(shutdown.clone()));
-        server::serve(listener, acceptor, router, listen, shutdown).await;
+        server::serve(listener, acceptor, router, (listen, &counted), shutdown).await;
         let _ = duties.await;
         store.close().await;
     });
     tracing::info!(%addr, "central serves");
-    Ok(Running { addr, task })
+    Ok(Running { addr, turns, task })
 }

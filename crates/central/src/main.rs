@@ -2,11 +2,12 @@
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
-use std::{io::IsTerminal as _, path::PathBuf};
+use sd_notify::NotifyState;
+use std::{convert::Infallible, io::IsTerminal as _, path::PathBuf};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
-use vernport_central::{Config, Deps, run};
+use vernport_central::{Config, Deps, Running, run};
 
 #[derive(Parser)]
 #[command(version, about = "Registry, grants, and the store that cannot read")]
@@ -71,11 +72,38 @@ async fn serve(config: Config, deps: Deps) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be listened for")?;
     let shutdown = CancellationToken::new();
     let running = run(config.listen, &config.store, deps, shutdown.clone()).await?;
+    let address = format!("serves at {}", running.addr);
+    tell(&[NotifyState::Ready, NotifyState::Status(&address)]);
     tokio::select! {
         _ = terminate.recv() => {}
         interrupted = tokio::signal::ctrl_c() => interrupted.context("SIGINT cannot be listened for")?,
+        never = watch(&running) => match never {},
     }
+    tell(&[NotifyState::Stopping]);
     shutdown.cancel();
     running.stopped().await;
     Ok(())
+}
+
+/// Tells systemd that central lives, as long as the loop that accepts connections goes round.
+async fn watch(running: &Running) -> Infallible {
+    let Some(limit) = sd_notify::watchdog_enabled() else { return std::future::pending().await };
+    let mut seen = None;
+    loop {
+        let turns = Some(running.turns());
+        if turns == seen {
+            tracing::error!("the loop that accepts connections stands still");
+        } else {
+            tell(&[NotifyState::Watchdog]);
+        }
+        seen = turns;
+        tokio::time::sleep(limit / 3).await;
+    }
+}
+
+/// Without systemd there is nobody to tell.
+fn tell(state: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        tracing::warn!(%error, "systemd cannot be told");
+    }
 }

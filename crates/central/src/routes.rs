@@ -1,5 +1,6 @@
 //! What is served at which path, and to whom.
 
+mod audit;
 mod batches;
 mod consents;
 mod erasures;
@@ -26,7 +27,8 @@ use std::{sync::Arc, time::Duration};
 use tower_http::timeout::TimeoutLayer;
 use vernport_api::{
     Code, PATH_BATCHES, PATH_CLOCK, PATH_CONFIRM_DELETIONS, PATH_CONSENTS, PATH_DELETIONS, PATH_ERASURES,
-    PATH_EXPLAIN, PATH_FEED, PATH_FIND_ASSET, PATH_LEDGER, PATH_READS, PATH_SEGMENTS, PATH_STATUS, Status,
+    PATH_EXPLAIN, PATH_FEED, PATH_FIND_ASSET, PATH_LEDGER, PATH_READS, PATH_SEGMENTS, PATH_STATUS,
+    PATH_WITNESS, Status,
 };
 
 /// The longest JSON body but for the ledger's, in bytes.
@@ -40,6 +42,7 @@ pub(crate) fn router(controllers: Served, request_timeout: Duration) -> Router {
     Router::new()
         .route(PATH_BATCHES, post(batches::deliver))
         .route(PATH_FEED, post(feed::follow))
+        .route(PATH_WITNESS, post(audit::witness))
         .route(PATH_LEDGER, post(ledger::record))
         .route(PATH_SEGMENTS, post(segments::merge))
         .route(PATH_READS, post(reads::read))
@@ -79,6 +82,7 @@ async fn status(
         software: env!("CARGO_PKG_VERSION").into(),
         batches: controller.store().count_batches(controller.id()).await?,
         deleted: controller.store().swept(controller.id()).await?,
+        log_alarms: controller.store().log_alarms(controller.id()).await?.1,
     }))
 }
 

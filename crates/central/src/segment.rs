@@ -55,14 +55,14 @@ impl Controller {
     }
 
     async fn merge_all(&self, gateway: &Slug, asked: SegmentRequest) -> Result<SegmentAnswer, Refusal> {
-        let device_key = self.device_key(gateway).await?;
+        let device_keys = self.device_keys(gateway).await?;
         for (at, signed) in asked.links.iter().enumerate() {
             self.is_of(gateway, &signed.link).map_err(|refusal| refusal.at_item(at))?;
-            signed.verify(&device_key).map_err(|_| {
+            if !device_keys.iter().any(|key| signed.verify(key).is_ok()) {
                 let detail =
                     "it is not signed by the device key that this gateway was enrolled with, or was changed";
-                Refusal::new(Code::LinkForged, detail).at_item(at)
-            })?;
+                return Err(Refusal::new(Code::LinkForged, detail).at_item(at));
+            }
         }
         let mut state = self.locked().await?;
         let now = state.now(&*self.clock);

@@ -8,7 +8,13 @@ use hyper_util::{
     server::{conn::auto, graceful::GracefulShutdown},
     service::TowerToHyperService,
 };
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
@@ -30,18 +36,23 @@ const DRAIN: Duration = Duration::from_secs(5);
 /// A pause after a failed accept (no file descriptors left, mostly).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves until `shutdown`, then lets open requests end.
+/// How often the loop goes round where nobody connects.
+const TURN_EVERY: Duration = Duration::from_secs(1);
+
+/// Serves until `shutdown`, then lets open requests end. Counts the turns of its loop.
 pub(crate) async fn serve(
     listener: TcpListener,
     acceptor: TlsAcceptor,
     router: Router,
-    bounds: Listen,
+    (bounds, turns): (Listen, &AtomicU64),
     shutdown: CancellationToken,
 ) {
     let places = Arc::new(Semaphore::new(bounds.max_connections));
     let graceful = GracefulShutdown::new();
     let mut connections = tokio::task::JoinSet::new();
+    let mut tick = tokio::time::interval(TURN_EVERY);
     loop {
+        turns.fetch_add(1, Ordering::Relaxed);
         let accepted = async {
             let place = Arc::clone(&places).acquire_owned().await.expect("the semaphore is never closed");
             (place, listener.accept().await)
@@ -50,6 +61,7 @@ pub(crate) async fn serve(
             () = shutdown.cancelled() => break,
             accepted = accepted => accepted,
             Some(_ended) = connections.join_next() => continue,
+            _ = tick.tick() => continue,
         };
         let stream = match accepted {
             Ok((stream, _address)) => stream,

@@ -1,15 +1,19 @@
 //! What can be typed after `vernport`.
 
+mod audit;
 mod counter;
 mod dbc;
 mod erase;
 mod explain;
+mod keys;
 mod station;
 
+pub use audit::{Audit, AuditExport, AuditFsck, AuditProve, AuditVerify, LogPlace};
 pub use counter::{Consent, Consented, Ledger, Order, Registrar, Vehicle};
 pub use dbc::Dbc;
 pub use erase::{Deletions, Erase, Erased, Erasure, RecipientAt, Registry, Restored};
 pub use explain::{Explain, ExplainAudience, ReadFrom, Recognised};
+pub use keys::{Keys, KeysBackup, KeysCheck, KeysNew, KeysOf, KeysRestore, KeysRotate, RotateRecipient};
 pub use station::{MaybeVehicle, Station, StationOrder, StationSaid, Switch};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -66,6 +70,9 @@ pub enum Command {
     Registry(Registry),
     /// Say why a signal of a vehicle passes or does not: rule, clause, ledger entry
     Explain(Explain),
+    /// Check, prove and mend evidence logs
+    #[command(subcommand)]
+    Audit(Audit),
     /// Work on rules
     #[command(subcommand)]
     Bundle(Bundle),
@@ -74,6 +81,9 @@ pub enum Command {
     Dbc(Dbc),
     /// Make certificates, keys and configurations for a developer's machine
     Init(Init),
+    /// Make, change, keep safe and look over keys
+    #[command(subcommand)]
+    Keys(Keys),
     /// Run a simulated vehicle on a bus until Ctrl-C, and say what it sent and heard
     Sim(Sim),
 }

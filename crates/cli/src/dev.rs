@@ -5,7 +5,7 @@
 //! temporary folder and go through the same files as a real installation.
 //! Everything is drawn anew each time: no key is ever shipped.
 
-use crate::shipped;
+use crate::{keys, shipped};
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 use std::{
@@ -154,6 +154,18 @@ impl Dev {
                 .with_context(|| file.display().to_string())?;
         }
         url.clone_into(&mut self.central_url);
+        self.save()
+    }
+
+    /// Says which key opens what one did before.
+    ///
+    /// # Errors
+    /// If the set has no such key, or cannot be written.
+    pub fn set_recipient_key(&mut self, controller: &Slug, old: KeyId, new: KeyId) -> Result<()> {
+        let keys = self.controller.iter_mut().filter(|one| one.name == *controller);
+        let mut keys = keys.flat_map(|one| &mut one.recipient);
+        let key = keys.find(|key| key.key_id == old || key.key_id == new);
+        key.with_context(|| format!("{controller} has no key {old} in this set"))?.key_id = new;
         self.save()
     }
 
@@ -419,8 +431,7 @@ pub(crate) fn write_private(path: &Path, text: &str) -> Result<()> {
 }
 
 fn secret(path: &Path, key: &Zeroizing<[u8; 32]>) -> Result<()> {
-    let text = Zeroizing::new(hex::encode(&key[..]) + "\n");
-    write_private(path, &text)
+    keys::file::create(path, key)
 }
 
 fn credential(folder: &Path, name: &str, credential: &Credential) -> Result<()> {

@@ -2,6 +2,7 @@
 //! set and commands as a person at the keyboard.
 
 pub mod args;
+pub mod audit;
 pub mod bundle;
 pub mod consent;
 pub mod dbc;
@@ -12,6 +13,7 @@ mod effect;
 pub mod erase;
 pub mod explain;
 pub mod init;
+pub mod keys;
 pub mod ledger;
 pub mod order;
 pub mod registrar;
@@ -46,9 +48,11 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Deletions(args) => erase::deletions(args).await,
         Command::Registry(args) => registry::run(args).await,
         Command::Explain(args) => explain::run(&args).await,
+        Command::Audit(args) => audit::run(&args).await,
         Command::Bundle(args) => bundle::run(&args),
         Command::Dbc(args) => dbc::run(&args),
         Command::Init(args) => init::run(&args),
+        Command::Keys(args) => keys::run(args).await,
         Command::Sim(args) => sim::run(&args).await,
     }
 }

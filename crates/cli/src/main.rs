@@ -15,7 +15,9 @@ async fn main() -> ExitCode {
         Err(error) => {
             eprint(&format!("vernport: {error:#}"));
             // What could not be read is told apart from what is wrong in it.
-            let unread = error.is::<vernport::dbc::Unreadable>() || error.is::<vernport::bundle::Invalid>();
+            let unread = error.is::<vernport::dbc::Unreadable>()
+                || error.is::<vernport::bundle::Invalid>()
+                || error.is::<vernport::audit::Unreadable>();
             if unread { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }

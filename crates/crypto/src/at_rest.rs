@@ -1,5 +1,5 @@
 //! Long-lived keys for rows at rest: the gateway's storage key, central's
-//! master key and the erasure keys.
+//! master key, the erasure keys, and the key of a backup.
 //!
 //! One such key seals any number of rows, so each row gets a key of its own:
 //!
@@ -16,14 +16,11 @@
 use crate::{
     OpenError,
     data_key::{open_in_place, seal_in_place},
+    derive::{hkdf_sha256, hmac_sha256, pbkdf2_sha256},
     random,
 };
-use ring::{
-    hkdf::{HKDF_SHA256, KeyType, Salt},
-    hmac,
-};
-use std::marker::PhantomData;
-use zeroize::Zeroizing;
+use std::{marker::PhantomData, num::NonZeroU32};
+use zeroize::{Zeroize as _, ZeroizeOnDrop, Zeroizing};
 
 const FORMAT: u8 = 1;
 const SALT_BYTES: usize = 16;
@@ -43,6 +40,9 @@ pub enum Master {}
 /// Marks an erasure key.
 #[derive(Debug)]
 pub enum Erasure {}
+/// Marks the key of a backup that opens with a passphrase.
+#[derive(Debug)]
+pub enum Backup {}
 
 impl AtRestUse for Storage {
     const LABEL: &'static str = "vernport storage v1";
@@ -53,6 +53,9 @@ impl AtRestUse for Master {
 impl AtRestUse for Erasure {
     const LABEL: &'static str = "vernport erasure v1";
 }
+impl AtRestUse for Backup {
+    const LABEL: &'static str = "vernport backup v1";
+}
 
 /// The gateway's key for queued plaintext-topic messages.
 pub type StorageKey = AtRestKey<Storage>;
@@ -60,8 +63,11 @@ pub type StorageKey = AtRestKey<Storage>;
 pub type MasterKey = AtRestKey<Master>;
 /// The key of one key epoch at central; without it the wraps of that epoch are gone.
 pub type ErasureKey = AtRestKey<Erasure>;
+/// The key of a backup that opens with a passphrase.
+pub type BackupKey = AtRestKey<Backup>;
 
 /// A long-lived key that seals rows.
+#[derive(ZeroizeOnDrop)]
 pub struct AtRestKey<Use>(Zeroizing<[u8; 32]>, PhantomData<fn() -> Use>);
 
 impl<Use> std::fmt::Debug for AtRestKey<Use> {
@@ -77,8 +83,10 @@ impl<Use: AtRestUse> AtRestKey<Use> {
     }
 
     /// The key of 32 stored bytes.
-    pub fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(Zeroizing::new(bytes), PhantomData)
+    pub fn from_bytes(mut bytes: [u8; 32]) -> Self {
+        let key = Self(Zeroizing::new(bytes), PhantomData);
+        bytes.zeroize();
+        key
     }
 
     /// The bytes, for a credential or to be sealed under another key.
@@ -114,28 +122,28 @@ impl<Use: AtRestUse> AtRestKey<Use> {
     /// A keyed hash, to find again what may not be stored: HMAC-SHA256 of the
     /// label of the use, a colon, `index`, a zero byte and `bytes`.
     pub fn index(&self, bytes: &[u8]) -> [u8; 32] {
-        let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, &self.0[..]));
-        context.update(Use::LABEL.as_bytes());
-        context.update(b":index\0");
-        context.update(bytes);
-        context.sign().as_ref().try_into().expect("HMAC-SHA256 has 32 bytes")
+        hmac_sha256(&self.0[..], &[Use::LABEL.as_bytes(), b":index\0", bytes])
     }
 
     fn row_key(&self, salt: &[u8; SALT_BYTES]) -> (Zeroizing<[u8; 32]>, [u8; 12]) {
-        struct Length;
-        impl KeyType for Length {
-            fn len(&self) -> usize {
-                44
-            }
-        }
         let mut okm = Zeroizing::new([0; 44]);
-        Salt::new(HKDF_SHA256, salt)
-            .extract(&self.0[..])
-            .expand(&[Use::LABEL.as_bytes()], Length)
-            .and_then(|expanded| expanded.fill(&mut okm[..]))
+        hkdf_sha256(&self.0[..], salt, Use::LABEL.as_bytes(), &mut okm[..])
             .expect("44 bytes are within HKDF's limit");
         let key = Zeroizing::new(okm[..32].try_into().expect("32 of 44"));
         (key, okm[32..].try_into().expect("12 of 44"))
+    }
+}
+
+impl BackupKey {
+    /// How often a passphrase is hashed for a new backup: what OWASP's "Password Storage Cheat Sheet"
+    /// (2023) asks of PBKDF2 with HMAC-SHA256.
+    pub const ITERATIONS: NonZeroU32 = NonZeroU32::new(600_000).expect("not zero");
+
+    /// The key of a passphrase: PBKDF2 with HMAC-SHA256 (RFC 8018, 5.2).
+    pub fn from_passphrase(passphrase: &[u8], salt: &[u8; 16], iterations: NonZeroU32) -> Self {
+        let mut key = Zeroizing::new([0; 32]);
+        pbkdf2_sha256(passphrase, salt, iterations, &mut key[..]);
+        Self(key, PhantomData)
     }
 }
 

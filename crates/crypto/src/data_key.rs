@@ -8,7 +8,7 @@ use crate::{random, redacted_debug};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use thiserror::Error;
 use vernport_types::KeyId;
-use zeroize::Zeroizing;
+use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 /// How much longer a sealed message is than its plaintext: the tag of GCM.
 pub const TAG_BYTES: usize = 16;
@@ -30,6 +30,7 @@ pub enum OpenError {
 }
 
 /// AES-256-GCM key of one key epoch.
+#[derive(ZeroizeOnDrop)]
 pub struct DataKey(Zeroizing<[u8; 32]>);
 
 redacted_debug!(DataKey);

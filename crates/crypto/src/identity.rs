@@ -3,12 +3,12 @@
 //!
 //! `HMAC-SHA256(identity key, "vernport identifier v1" 00 normal form)`.
 
-use crate::{public::public_32, random, redacted_debug};
-use ring::hmac;
+use crate::{derive::hmac_sha256, public::public_32, random, redacted_debug};
 use vernport_types::Identifier;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, ZeroizeOnDrop, Zeroizing};
 
 const LABEL: &[u8] = b"vernport identifier v1\0";
+const MESSAGE_LABEL: &[u8] = b"vernport tool message v1\0";
 
 public_32!(
     /// An identifier under the identity key of one controller. Says nothing without the key.
@@ -16,6 +16,7 @@ public_32!(
 );
 
 /// A controller's identity key.
+#[derive(ZeroizeOnDrop)]
 pub struct IdentityKey(Zeroizing<[u8; 32]>);
 
 redacted_debug!(IdentityKey);
@@ -27,8 +28,10 @@ impl IdentityKey {
     }
 
     /// The key of 32 stored bytes.
-    pub fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(Zeroizing::new(bytes))
+    pub fn from_bytes(mut bytes: [u8; 32]) -> Self {
+        let key = Self(Zeroizing::new(bytes));
+        bytes.zeroize();
+        key
     }
 
     /// The bytes, for a credential.
@@ -36,14 +39,16 @@ impl IdentityKey {
         self.0.clone()
     }
 
+    /// What stands for the id of a tool's message, in which a tool may have put a plate:
+    /// `HMAC-SHA256(identity key, "vernport tool message v1" 00 id)`.
+    pub fn message(&self, id: &[u8]) -> [u8; 32] {
+        hmac_sha256(&self.0[..], &[MESSAGE_LABEL, id])
+    }
+
     /// The blind index of an identifier.
     pub fn index(&self, identifier: &Identifier) -> BlindIndex {
-        let key = hmac::Key::new(hmac::HMAC_SHA256, &self.0[..]);
         let normal = Zeroizing::new(identifier.normal_form());
-        let mut context = hmac::Context::with_key(&key);
-        context.update(LABEL);
-        context.update(&normal);
-        BlindIndex::from_bytes(context.sign().as_ref().try_into().expect("HMAC-SHA256 has 32 bytes"))
+        BlindIndex::from_bytes(hmac_sha256(&self.0[..], &[LABEL, &normal]))
     }
 }
 
@@ -61,6 +66,14 @@ mod tests {
         // Made with Python: hmac.new(b"\x2a" * 32, b"vernport identifier v1\0vin\0WDB9634031L738001", "sha256").
         let index = IdentityKey::from_bytes([0x2A; 32]).index(&vin());
         assert_eq!(index.to_string(), "eecc7be352f63f6de7e634ac71b69860da2b8fd40de0d02dfa19cdfab047d4b3");
+    }
+
+    #[test]
+    fn the_id_of_a_message_is_no_blind_index() {
+        let key = IdentityKey::from_bytes([0x2A; 32]);
+        assert_ne!(&key.message(&vin().normal_form()), key.index(&vin()).as_bytes());
+        assert_eq!(key.message(b"x"), IdentityKey::from_bytes([0x2A; 32]).message(b"x"));
+        assert_ne!(key.message(b"x"), IdentityKey::generate().message(b"x"));
     }
 
     #[test]

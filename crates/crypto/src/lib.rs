@@ -2,26 +2,31 @@
 //! keys, keys at rest and the blind index.
 //!
 //! Promises:
-//! - Every secret is redacted under `Debug`, wiped when dropped, and has no
-//!   `Display` and no serde. ring's expanded keys, which cannot be wiped, live
-//!   for one call only.
+//! - Every secret is redacted under `Debug`, wiped when dropped (`ZeroizeOnDrop`),
+//!   and has no `Display` and no serde. ring's expanded keys, which cannot be
+//!   wiped, live for one call only.
 //! - One purpose per key type: a key that wraps cannot sign, a storage key does
 //!   not open what a master key sealed, even where their bytes are equal.
 //! - No error and no panic repeats a key or a plaintext.
 
 mod at_rest;
 mod data_key;
+mod derive;
 mod hash;
 mod identity;
 mod public;
+#[cfg(test)]
+mod published;
 mod sign;
+mod storage;
 mod wrap;
 
-pub use at_rest::{AtRestKey, AtRestUse, ErasureKey, MasterKey, StorageKey};
+pub use at_rest::{AtRestKey, AtRestUse, BackupKey, ErasureKey, MasterKey, StorageKey};
 pub use data_key::{DataKey, OpenError, TAG_BYTES};
 pub use hash::{hash_text, random, sha256};
 pub use identity::{BlindIndex, IdentityKey};
 pub use sign::{Signature, SigningKey, VerifyError, VerifyingKey};
+pub use storage::StorageKeys;
 pub use wrap::{MAX_INFO_BYTES, OpeningKey, Wrap, WrapError, WrappingKey};
 /// Bytes that are wiped when dropped.
 pub use zeroize::Zeroizing;

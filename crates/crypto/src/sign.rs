@@ -4,7 +4,7 @@ use crate::{public::public_32, public::public_bytes, random, redacted_debug, sha
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use thiserror::Error;
 use vernport_types::KeyId;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, ZeroizeOnDrop, Zeroizing};
 
 public_32!(
     /// Checks signatures. Public.
@@ -40,6 +40,7 @@ pub struct VerifyError {
 }
 
 /// Signs. Holds the seed only; the expanded key lives for one call.
+#[derive(ZeroizeOnDrop)]
 pub struct SigningKey(Zeroizing<[u8; 32]>);
 
 redacted_debug!(SigningKey);
@@ -51,8 +52,10 @@ impl SigningKey {
     }
 
     /// The key of a seed (RFC 8032, 5.1.5: the private key).
-    pub fn from_seed(seed: [u8; 32]) -> Self {
-        Self(Zeroizing::new(seed))
+    pub fn from_seed(mut seed: [u8; 32]) -> Self {
+        let key = Self(Zeroizing::new(seed));
+        seed.zeroize();
+        key
     }
 
     /// The seed, for a credential file.

@@ -12,7 +12,7 @@ use hpke::{
 };
 use thiserror::Error;
 use vernport_types::KeyId;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, ZeroizeOnDrop, Zeroizing};
 
 /// The longest `info` of a wrap.
 pub const MAX_INFO_BYTES: usize = 1024;
@@ -93,6 +93,7 @@ impl WrappingKey {
 }
 
 /// X25519 secret key of a recipient: opens what was wrapped to it.
+#[derive(ZeroizeOnDrop)]
 pub struct OpeningKey(Zeroizing<[u8; 32]>);
 
 redacted_debug!(OpeningKey);
@@ -104,8 +105,10 @@ impl OpeningKey {
     }
 
     /// The key of 32 stored bytes (RFC 7748; clamped when used).
-    pub fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(Zeroizing::new(bytes))
+    pub fn from_bytes(mut bytes: [u8; 32]) -> Self {
+        let key = Self(Zeroizing::new(bytes));
+        bytes.zeroize();
+        key
     }
 
     /// The bytes, for the recipient's key file.
@@ -132,7 +135,7 @@ impl OpeningKey {
     }
 
     /// `OpenBase` of RFC 9180, 6.1.
-    fn open_base(
+    pub(crate) fn open_base(
         &self,
         enc: &[u8; 32],
         info: &[u8],

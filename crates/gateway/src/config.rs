@@ -4,8 +4,10 @@
 //! named by path, never written in the file itself.
 
 mod dids;
+mod keys;
 
 pub use dids::BusDid;
+pub use keys::{KeySource, KeySourceError, Keys};
 
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -120,18 +122,6 @@ pub struct Central {
     pub key: PathBuf,
     /// Public key that signs heads, 64 hexadecimal digits.
     pub head_key: VerifyingKey,
-}
-
-/// The box's own secrets: files of 64 hexadecimal digits, readable by the owner only.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Keys {
-    /// Ed25519 seed that signs batches.
-    pub device: PathBuf,
-    /// Storage key of queued plaintext-topic messages.
-    pub storage: PathBuf,
-    /// The controller's identity key: links VINs to asset ids.
-    pub identity: PathBuf,
 }
 
 /// One bus.
@@ -294,10 +284,8 @@ impl Config {
             &mut self.central.ca,
             &mut self.central.certificate,
             &mut self.central.key,
-            &mut self.keys.device,
-            &mut self.keys.storage,
-            &mut self.keys.identity,
         ];
+        paths.extend(self.keys.files_mut());
         paths.extend(self.station.iter_mut().map(|station| &mut station.socket));
         for mqtt in [&mut self.tools, &mut self.fleet].into_iter().flatten() {
             paths.extend(mqtt.ca.iter_mut());
@@ -370,6 +358,11 @@ impl Config {
         if region.is_some_and(|region| region.len() != 2 || !region.bytes().all(|b| b.is_ascii_uppercase())) {
             return wrong("fleet.region", "write a country code of ISO 3166, such as NO");
         }
+        for (key, source) in [("keys.device", &self.keys.device), ("keys.identity", &self.keys.identity)] {
+            if *source == KeySource::Memory {
+                return wrong(key, "only the storage key may live in memory; name a file or a credential");
+            }
+        }
         if !self.central.url.starts_with("https://") {
             return wrong("central.url", "write https://host:port; central speaks TLS only");
         }
@@ -393,7 +386,8 @@ mod tests {
         for sample in ["gateway.basic.toml", "gateway.full.toml"] {
             let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config").join(sample);
             let config = Config::load(&path).expect(sample);
-            assert!(config.keys.device.starts_with(path.parent().expect("a folder")));
+            let KeySource::File(device) = config.keys.device else { panic!("{sample} names files") };
+            assert!(device.starts_with(path.parent().expect("a folder")));
         }
     }
 
@@ -431,6 +425,18 @@ mod tests {
         let log =
             sample.replace("can:can0", "candump:x.log").replace("[[bus]]", "[[bus]]\nlisten_only = false");
         assert!(load(&log).expect_err("a log").to_string().contains("a log is neither asked"));
+    }
+
+    #[test]
+    fn only_the_storage_key_may_live_in_memory() {
+        let sample = include_str!("../../../config/gateway.basic.toml");
+        let config = load(&sample.replace("\"keys/storage.key\"", "\"memory\"")).expect("it may");
+        assert_eq!(config.keys.storage, KeySource::Memory);
+        for key in ["device", "identity"] {
+            let told = load(&sample.replace(&format!("\"keys/{key}.key\""), "\"memory\""));
+            let wrong = told.expect_err("it may not").to_string();
+            assert!(wrong.contains(&format!("keys.{key}")) && wrong.contains("credential"), "{wrong}");
+        }
     }
 
     #[test]

@@ -125,6 +125,7 @@ impl Driver {
                     }
                 }
             }
+            self.shared.turn();
             let now = self.clock.now();
             let counts =
                 self.pipeline.has_work() && now.boot.0.saturating_sub(self.flushed_at.0) > COUNTS_MICROS;
@@ -230,7 +231,7 @@ impl Driver {
                     tracing::warn!("stopped before there was room: what was read last is read again, where that is possible");
                     return false;
                 }
-                () = tokio::time::sleep(RETRY) => {}
+                () = tokio::time::sleep(RETRY) => self.shared.turn(),
             }
         }
     }

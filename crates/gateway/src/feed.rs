@@ -98,6 +98,7 @@ impl Feed {
             Some(snapshot) => {
                 let expected = snapshot.grants.len();
                 let row = self.kept.seal(&head, &snapshot);
+                self.holds.hear(feed.notices);
                 let known = self.holds.apply(snapshot, &head, received, merged)?;
                 self.shared.expects(expected);
                 self.settle().await;

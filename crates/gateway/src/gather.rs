@@ -9,8 +9,7 @@ use std::{
     sync::Arc,
 };
 use thiserror::Error;
-use vernport_audit::Leaf;
-use vernport_crypto::{SigningKey, StorageKey, WrappingKey, random};
+use vernport_crypto::{SigningKey, StorageKeys, WrappingKey, random};
 use vernport_mqtt::{FleetContext, Stream as TopicStream, sealed_message, value_message};
 use vernport_policy::{Flow, FlowGrant, GrantId, Payload, Released, Rules, Standing};
 use vernport_seal::{
@@ -75,7 +74,7 @@ pub(crate) struct Sealing {
     pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) catalogue_hash: [u8; 32],
     pub(crate) device: SigningKey,
-    pub(crate) storage: StorageKey,
+    pub(crate) storage: Arc<StorageKeys>,
     /// Whether there is a fleet broker to send messages to.
     pub(crate) topics: bool,
     pub(crate) boot: BootId,
@@ -258,7 +257,6 @@ impl Gather {
                     .sealer
                     .seal(&sealing.device, id, latest_due, context.clone(), batch, &sealing.catalogue)
                     .map_err(error)?;
-                unit.leaves.push(Leaf::for_batch(random(), sealed.as_bytes()));
                 unit.batches.push(QueuedBatch { grant, when_full, sealed });
             }
         }
@@ -348,11 +346,11 @@ struct Fleet<'a> {
 impl Fleet<'_> {
     fn plain(&self, release: &Released, unit: &mut Unit) -> Result<(), GatherError> {
         let signal = self.sealing.catalogue.signal(release.signal());
-        self.queue(unit, |fleet| value_message(release, signal, fleet, &self.sealing.storage))
+        self.queue(unit, |fleet| value_message(release, signal, fleet, self.sealing.storage.current()))
     }
 
     fn sealed(&self, envelope: &Sealed<Recipient>, unit: &mut Unit) -> Result<(), GatherError> {
-        self.queue(unit, |fleet| sealed_message(envelope, fleet, &self.sealing.storage))
+        self.queue(unit, |fleet| sealed_message(envelope, fleet, self.sealing.storage.current()))
     }
 
     fn queue(
@@ -377,7 +375,6 @@ impl Fleet<'_> {
         };
         let sealed =
             render(&fleet).map_err(|source| GatherError::Topic { flow: self.flow.slug.clone(), source })?;
-        unit.leaves.push(Leaf::for_message(random(), sealed.as_bytes()));
         let controller = self.sealing.rules.controller().clone();
         let (grant, when_full, stream) = (self.grant, self.when_full, self.stream.clone());
         unit.topics.push(QueuedTopic { controller, grant, when_full, stream, message, expiry, sealed });

@@ -3,12 +3,14 @@
 
 use crate::{
     gather::Opened,
+    notices::Notices,
     station::{Chain, Kept},
 };
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
+use vernport_api::ServedNotice;
 use vernport_crypto::{BlindIndex, IdentityKey, WrappingKey};
 use vernport_decode::visit::{Assertion, Lookup};
 use vernport_policy::{
@@ -32,6 +34,7 @@ struct Shared {
     controller: ControllerId,
     /// What was said here. Locked before the table.
     chain: Mutex<Chain>,
+    notices: Mutex<Notices>,
     /// When each open order was first heard of here.
     orders: Mutex<HashMap<OrderId, UtcMicros>>,
 }
@@ -39,8 +42,9 @@ struct Shared {
 impl Holds {
     pub(crate) fn new(table: Table, identity: IdentityKey, chain: Chain) -> Self {
         let controller = table.rules().controller().clone();
+        let (table, notices) = (RwLock::new(table), Mutex::default());
         let (orders, chain) = (Mutex::new(HashMap::new()), Mutex::new(chain));
-        Self { shared: Arc::new(Shared { table: RwLock::new(table), identity, controller, chain, orders }) }
+        Self { shared: Arc::new(Shared { table, identity, controller, chain, notices, orders }) }
     }
 
     /// The table. A panic elsewhere cannot leave it half written: it is replaced in one step.
@@ -58,6 +62,15 @@ impl Holds {
 
     fn chain(&self) -> MutexGuard<'_, Chain> {
         self.shared.chain.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn notices(&self) -> MutexGuard<'_, Notices> {
+        self.shared.notices.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Which notices were served, as central tells beside the snapshot that is applied next.
+    pub(crate) fn hear(&self, told: Vec<ServedNotice>) {
+        self.notices().hear(told);
     }
 
     /// Looks at what was said here and no snapshot knows.
@@ -166,7 +179,7 @@ impl Holds {
         Some(Opened {
             grant: opened.clone(),
             order: of.order,
-            notice: table.rules().notices().last()?.version.clone(),
+            notice: self.notices().of(table.rules(), flow, &opened.rests_on),
             recipients,
             recovery: snapshot.recovery,
         })

@@ -1,12 +1,13 @@
 //! What central said last, kept under the storage key, so that after a restart without a
 //! line a station still knows whom to seal to and what is open on a contract.
 //!
+//! Under a storage key that lives in memory only, it is gone with the process.
 //! What needs a head of late is not believed out of it. A snapshot that cannot be kept
 //! takes the last one away: better none than one that knows less than was known here.
 
 use crate::chain;
 use std::sync::Arc;
-use vernport_crypto::StorageKey;
+use vernport_crypto::StorageKeys;
 use vernport_policy::{Head, Snapshot};
 use vernport_spool::Spool;
 
@@ -16,17 +17,17 @@ const NAME: &str = "snapshot";
 const MAX_BYTES: usize = 1 << 20;
 
 #[derive(Debug, Clone)]
-pub(crate) struct Last(Arc<StorageKey>);
+pub(crate) struct Last(Arc<StorageKeys>);
 
 impl Last {
-    pub(crate) const fn new(key: Arc<StorageKey>) -> Self {
+    pub(crate) const fn new(key: Arc<StorageKeys>) -> Self {
         Self(key)
     }
 
     /// The row of a snapshot; none if it is too long.
     pub(crate) fn seal(&self, head: &Head, snapshot: &Snapshot) -> Option<Vec<u8>> {
         let plain = postcard::to_allocvec(&(head, snapshot)).expect("ids, numbers and lists always encode");
-        (plain.len() <= MAX_BYTES).then(|| self.0.seal(NAME.as_bytes(), &plain))
+        (plain.len() <= MAX_BYTES).then(|| self.0.current().seal(NAME.as_bytes(), &plain))
     }
 
     /// Puts a row in the place of the last one.
@@ -48,7 +49,7 @@ impl Last {
                 return None;
             }
         };
-        let plain = self.0.open(NAME.as_bytes(), &row).ok();
+        let plain = self.0.opening().find_map(|key| key.open(NAME.as_bytes(), &row).ok());
         let read = plain.and_then(|plain| postcard::from_bytes(&plain).ok());
         if read.is_none() {
             tracing::warn!("what central said last cannot be read: nothing is open before it speaks again");

@@ -21,6 +21,7 @@ mod feed;
 mod gather;
 mod holds;
 mod last;
+mod notices;
 mod pipeline;
 mod publish;
 mod resume;
@@ -31,9 +32,11 @@ mod settle;
 mod source;
 pub mod station;
 mod status;
+pub mod storage;
 mod tally;
 mod tools;
 mod wants;
+mod witness;
 
 pub use clock::SystemClock;
 pub use config::{Config, ConfigError};
@@ -41,5 +44,6 @@ pub use gather::{Collector, GatherError};
 pub use running::{Deps, Running, StartError, run};
 pub use status::{Asking, BusStatus, Status};
 pub use tally::{Row, Tally};
+pub use witness::{LogAlarms, LogSeen};
 
 use vernport_types::chain;

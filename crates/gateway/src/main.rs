@@ -2,11 +2,15 @@
 
 use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
-use std::{path::PathBuf, sync::Arc};
+use sd_notify::NotifyState;
+use std::{convert::Infallible, path::PathBuf, sync::Arc, time::Duration};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use vernport_canbus::VirtualBuses;
-use vernport_gateway::{Config, Deps, SystemClock, rules, secrets::Secrets};
+use vernport_gateway::{Config, Deps, Running, SystemClock, rules, secrets::Secrets};
+
+/// How often it is told how the gateway stands, where no watchdog asks for more.
+const REPORT: Duration = Duration::from_secs(10);
 
 /// From the bus to the sealed queue, and onwards
 #[derive(Debug, Parser)]
@@ -23,6 +27,9 @@ enum Command {
         /// The configuration (TOML)
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
+        /// Log one JSON object a line
+        #[arg(long)]
+        log_json: bool,
     },
     /// Read the configuration with its rules and keys as `run` would, and say what is wrong
     CheckConfig {
@@ -33,11 +40,16 @@ enum Command {
 }
 
 fn main() -> Result<()> {
+    let command = Cli::parse().command;
     let filter =
         tracing_subscriber::EnvFilter::try_from_env("VERNPORT_LOG").unwrap_or_else(|_| "info".into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    match Cli::parse().command {
-        Command::Run { config } => run(&Config::load(&config)?),
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match command {
+        Command::Run { log_json: true, .. } => builder.json().init(),
+        _ => builder.init(),
+    }
+    match command {
+        Command::Run { config, .. } => run(&Config::load(&config)?),
         Command::CheckConfig { config } => check(&Config::load(&config)?),
     }
 }
@@ -49,15 +61,46 @@ async fn run(config: &Config) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be caught")?;
     let running = vernport_gateway::run(config, deps, stop.clone()).await?;
     tracing::info!(gateway = %config.gateway.name, "running");
+    tell(&[NotifyState::Ready]);
     let broken = tokio::select! {
         () = stop.cancelled() => true,
         _ = terminate.recv() => false,
         interrupt = tokio::signal::ctrl_c() => interrupt.map(|()| false).context("SIGINT cannot be caught")?,
+        never = report(&running) => match never {},
     };
     tracing::info!("stopping");
+    tell(&[NotifyState::Stopping]);
     running.stop().await;
     anyhow::ensure!(!broken, "a part of the gateway cannot go on; the log says which and why");
     Ok(())
+}
+
+/// Tells systemd how it stands, and that it lives as long as the loop that decides and queues goes round.
+async fn report(running: &Running) -> Infallible {
+    let every = sd_notify::watchdog_enabled().map_or(REPORT, |limit| limit / 3);
+    let mut seen = None;
+    loop {
+        let turns = Some(running.turns());
+        if turns == seen {
+            tracing::error!("the loop that decides and queues stands still");
+        } else {
+            tell(&[NotifyState::Watchdog]);
+        }
+        seen = turns;
+        if let Ok(status) = running.status().await {
+            let (batches, messages) = (status.spool.batches_queued, status.spool.topics_queued);
+            let stands = if status.waiting_for_room { "no room: reading stands still; " } else { "" };
+            tell(&[NotifyState::Status(&format!("{stands}{batches} batches and {messages} messages wait"))]);
+        }
+        tokio::time::sleep(every).await;
+    }
+}
+
+/// Without systemd there is nobody to tell.
+fn tell(state: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        tracing::warn!(%error, "systemd cannot be told");
+    }
 }
 
 fn check(config: &Config) -> Result<()> {

@@ -21,8 +21,12 @@ use vernport_decode::{
 use vernport_mqtt::{ToolMessage, VehicleRef};
 use vernport_policy::{FlowIndex, Outcomes, Sample, Sampler};
 use vernport_spool::{Cursor, Withheld};
-use vernport_types::{AssetId, CanFilter, Catalogue, Identification, Reading, Reason, Slug, Source, Stamp};
+use vernport_types::{
+    AssetId, BootMicros, CanFilter, Catalogue, Identification, Reading, Reason, Slug, Source, Stamp,
+};
 
+/// How long counts of what was withheld stay open at most, in microseconds, where no visit ends.
+const COUNTS_MICROS: u64 = 3600 * 1_000_000;
 /// Channels that one log may hold.
 const MAX_CHANNELS: usize = 8;
 
@@ -63,6 +67,15 @@ pub(crate) struct Pipeline {
     tally: Arc<Mutex<Tally>>,
     /// Whether a cursor moved since the last flush.
     moved: bool,
+    counts: CountsDue,
+}
+
+/// When a leaf has to commit to what was withheld: at the end of a visit, else every hour.
+struct CountsDue {
+    /// Whether the spool may hold counts that no leaf commits to; after a start it may.
+    open: bool,
+    visit_ended: bool,
+    closed_at: Option<BootMicros>,
 }
 
 impl Pipeline {
@@ -85,6 +98,7 @@ impl Pipeline {
             outcomes: Outcomes::new(),
             tally,
             moved: false,
+            counts: CountsDue { open: true, visit_ended: false, closed_at: None },
         }
     }
 
@@ -222,13 +236,18 @@ impl Pipeline {
     /// Whether there is something that wants to be queued now: a full batch, or an
     /// old one.
     pub(crate) fn wants_flush(&self, now: Stamp, max_wait_micros: u64) -> bool {
-        let old = |oldest: vernport_types::BootMicros| now.boot.0.saturating_sub(oldest.0) >= max_wait_micros;
+        let old = |oldest: BootMicros| now.boot.0.saturating_sub(oldest.0) >= max_wait_micros;
         self.gather.is_full() || self.gather.oldest().is_some_and(old)
     }
 
     /// Whether anything was done since the last flush that has to be durable.
     pub(crate) fn has_work(&self) -> bool {
-        !self.gather.is_empty() || self.moved || !self.withheld.is_empty() || !self.samples.is_empty()
+        let counts = self.counts.open && self.counts.visit_ended;
+        !self.gather.is_empty()
+            || self.moved
+            || !self.withheld.is_empty()
+            || !self.samples.is_empty()
+            || counts
     }
 
     /// Seals what was gathered and gives it with cursors, counts and samples: one unit, to be queued whole.
@@ -259,8 +278,24 @@ impl Pipeline {
             let flow = flow.map(|flow| rules.flow(flow).slug.clone());
             unit.withheld.push(Withheld { controller: rules.controller().clone(), flow, reason, count });
         }
+        drop(table);
         self.moved = false;
+        unit.closes_counts = self.closes_counts(!unit.withheld.is_empty(), now.boot);
         unit
+    }
+
+    /// Whether the counts of what was withheld are closed with this unit.
+    fn closes_counts(&mut self, more: bool, now: BootMicros) -> bool {
+        let counts = &mut self.counts;
+        counts.open |= more;
+        let begun = *counts.closed_at.get_or_insert(now);
+        let due = counts.visit_ended || now.0.saturating_sub(begun.0) >= COUNTS_MICROS;
+        counts.visit_ended = false;
+        if !counts.open || !due {
+            return false;
+        }
+        (counts.open, counts.closed_at) = (false, Some(now));
+        true
     }
 
     /// Runs one step of a visit and decides on what comes out of it.
@@ -291,6 +326,7 @@ impl Pipeline {
                 tracing::info!(?why, "a visit ended");
                 self.tally().visits_ended += 1;
                 self.gather.end_visit();
+                self.counts.visit_ended = true;
             }
             _ if rebuilding => {}
             Event::Reading(reading) => self.decide(&reading, collector, now),
@@ -332,5 +368,5 @@ fn as_collector(place: usize) -> u8 {
 
 fn after(stamp: Stamp, micros: u64) -> Stamp {
     let wall = stamp.wall.plus_micros(i64::try_from(micros).unwrap_or(i64::MAX));
-    Stamp { wall, boot: vernport_types::BootMicros(stamp.boot.0.saturating_add(micros)), ..stamp }
+    Stamp { wall, boot: BootMicros(stamp.boot.0.saturating_add(micros)), ..stamp }
 }

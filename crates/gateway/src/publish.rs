@@ -122,8 +122,8 @@ impl Publish {
         link.publish(&message.sealed, numbers, late, now.wall).await.map_err(|error| match error {
             PublishError::Expired => Settlement::Destroyed(Reason::Overdue),
             PublishError::Unreadable => {
-                tracing::error!(error = chain(&error), "a message is destroyed and counted as skipped");
-                Settlement::Destroyed(Reason::RuleBroken)
+                tracing::error!(error = chain(&error), "a message is put aside and counted as skipped");
+                Settlement::Quarantined
             }
         })
     }

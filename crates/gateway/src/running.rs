@@ -3,7 +3,7 @@
 use crate::{
     Config, chain,
     clock::boot_id,
-    config::Mqtt,
+    config::{KeySource, Mqtt},
     deliver::Deliver,
     driver::{Driver, MAX_WAITING},
     feed::Feed,
@@ -18,7 +18,9 @@ use crate::{
     source::Source,
     station::{self, Chain, ChainError, SocketError, Station},
     status::{Shared, Status},
+    storage::{Survey, SurveyError, survey},
     tools::Tools,
+    witness::Witness,
 };
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 use thiserror::Error;
@@ -27,8 +29,9 @@ use tokio::{
     task::JoinSet,
 };
 use tokio_util::sync::CancellationToken;
+use vernport_audit::Keeper;
 use vernport_canbus::VirtualBuses;
-use vernport_crypto::{SigningKey, StorageKey, Zeroizing, sha256};
+use vernport_crypto::{IdentityKey, SigningKey, Zeroizing, sha256};
 use vernport_mqtt::{Endpoint, Publisher, PublisherConfig, ToolInbox, ToolLimits, UrlError};
 use vernport_policy::{Rules, Table};
 use vernport_registry::StationRef;
@@ -74,6 +77,9 @@ pub enum StartError {
     /// The spool cannot be read.
     #[error("the spool cannot be read")]
     SpoolRead(#[from] vernport_spool::ReadError),
+    /// What waits for the fleet's broker cannot be looked through.
+    #[error(transparent)]
+    Survey(#[from] SurveyError),
     /// Certificates cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -165,6 +171,11 @@ impl Running {
         ))
     }
 
+    /// How often the loop that decides and queues went round; where this stands still, so does the gateway.
+    pub fn turns(&self) -> u64 {
+        self.shared.turns.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
     /// The rules that it runs.
     pub fn rules(&self) -> &Arc<Rules> {
         &self.rules
@@ -198,7 +209,8 @@ pub async fn run(config: &Config, deps: Deps, stop: CancellationToken) -> Result
     let catalogue = Arc::new(rules::load_catalogue(&config.rules.signals)?);
     let rules = Arc::new(rules::load(&config.rules, &config.gateway.controller, &catalogue)?);
     let secrets = Secrets::load(&config.keys)?;
-    let storage_key = Arc::new(StorageKey::from_bytes(*secrets.storage.to_bytes()));
+    let storage_keys = Arc::new(secrets.storage);
+    let tools_key = IdentityKey::from_bytes(*secrets.identity.to_bytes());
     let tls = TlsFiles {
         ca: config.central.ca.clone(),
         certificate: config.central.certificate.clone(),
@@ -218,8 +230,12 @@ pub async fn run(config: &Config, deps: Deps, stop: CancellationToken) -> Result
         ..SpoolConfig::new(folder.join("spool.db"), config.spool.max_mib << 20)
     });
     let spool = spool.await?;
+    if config.keys.storage == KeySource::Memory || storage_keys.before().is_some() {
+        let survey = survey(&spool, &storage_keys, deps.clock.now().wall).await?;
+        told(&config.keys.storage, &survey);
+    }
     let holds = Holds::new(Table::new(Arc::clone(&rules)), secrets.identity, Chain::load(&spool).await?);
-    let kept = Last::new(Arc::clone(&storage_key));
+    let kept = Last::new(Arc::clone(&storage_keys));
     let last = kept.read(&spool).await;
     let last_head = last.as_ref().map(|(head, _)| *head);
     if let Some((head, snapshot)) = last
@@ -228,6 +244,7 @@ pub async fn run(config: &Config, deps: Deps, stop: CancellationToken) -> Result
         tracing::warn!(error = chain(&error), "what central said last cannot be used");
     }
     let device = SigningKey::from_seed(*secrets.device.seed());
+    let log_key = SigningKey::from_seed(*secrets.device.seed());
     let shared = Arc::new(Shared::default());
     let sealing = Sealing {
         gateway: config.gateway.name.clone(),
@@ -236,7 +253,7 @@ pub async fn run(config: &Config, deps: Deps, stop: CancellationToken) -> Result
         catalogue: Arc::clone(&catalogue),
         catalogue_hash: sha256(&catalogue.normal_form()),
         device: secrets.device,
-        storage: secrets.storage,
+        storage: Arc::clone(&storage_keys),
         topics: config.fleet.is_some(),
         boot: boot_id(),
         keep_longest,
@@ -270,7 +287,7 @@ pub async fn run(config: &Config, deps: Deps, stop: CancellationToken) -> Result
             clock: Arc::clone(&deps.clock),
             inputs: sender.clone(),
             shared: Arc::clone(&shared),
-            storage: Arc::clone(&storage_key),
+            identity: tools_key,
         };
         parts.spawn(tools.run(stop.clone()));
     }
@@ -285,7 +302,7 @@ pub async fn run(config: &Config, deps: Deps, stop: CancellationToken) -> Result
         let publish = Publish {
             publisher: Publisher::start(
                 PublisherConfig::new(endpoint, config.gateway.name.clone()),
-                storage_key,
+                storage_keys,
             ),
             operators,
             holds: holds.clone(),
@@ -322,6 +339,18 @@ pub async fn run(config: &Config, deps: Deps, stop: CancellationToken) -> Result
     parts.spawn(station::tell(Arc::clone(&station), uplink.clone(), stop.clone()));
     let (ending, stopped) = (station, stop.clone());
     parts.spawn(async move { ending.end_orders(stopped).await });
+    let (controller, gateway) = (config.gateway.controller.clone(), config.gateway.name.clone());
+    let witness = Witness {
+        uplink: uplink.clone(),
+        spool: spool.clone(),
+        clock: Arc::clone(&deps.clock),
+        shared: Arc::clone(&shared),
+        device: log_key,
+        gateway: Keeper::Gateway { controller: controller.clone(), gateway },
+        central: Keeper::Central { controller },
+        central_key: config.central.head_key,
+    };
+    parts.spawn(witness.run(stop.clone()));
     parts.spawn(resume::watch(uplink.clone(), Arc::clone(&deps.clock), Arc::clone(&shared), stop.clone()));
     let feed = Feed {
         uplink,
@@ -349,6 +378,21 @@ pub async fn run(config: &Config, deps: Deps, stop: CancellationToken) -> Result
         }
     });
     Ok(Running { shared, spool, holds, rules, catalogue, stop, parts })
+}
+
+/// What became of messages from before this start.
+fn told(key: &KeySource, survey: &Survey) {
+    if survey.unreadable > 0 {
+        let messages = survey.unreadable;
+        tracing::warn!(messages, "messages from before the start open with no key here and are put aside");
+    }
+    match survey.before {
+        0 if *key != KeySource::Memory => {
+            tracing::info!(%key, "no message waits under the storage key before: `vernport keys rotate storage --finish`");
+        }
+        0 => {}
+        messages => tracing::info!(messages, "messages wait under the storage key before, which has to stay"),
+    }
 }
 
 /// A broker stands where the bundle lets one stand.

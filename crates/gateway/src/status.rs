@@ -1,10 +1,16 @@
 //! How the gateway is: one place that its parts write to and operators read
 //! from. Holds times, counts and reasons; never a value or an identifier.
 
-use crate::tally::Tally;
+use crate::{
+    tally::Tally,
+    witness::{LogAlarms, LogSeen},
+};
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 use tokio::sync::Notify;
 use vernport_canbus::Counters;
@@ -17,6 +23,8 @@ use vernport_types::Stamp;
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
     pub(crate) tally: Arc<Mutex<Tally>>,
+    /// Turns of the loop that decides and queues; it turns while nothing happens, too.
+    pub(crate) turns: AtomicU64,
     /// Rung when something was queued or resumed.
     pub(crate) queued: Notify,
     first_head: Notify,
@@ -47,6 +55,7 @@ struct State {
     expected_assets: usize,
     waiting_for_room: bool,
     sources_ended: usize,
+    log: LogSeen,
 }
 
 impl Shared {
@@ -68,6 +77,11 @@ impl Shared {
             }
             heard.await;
         }
+    }
+
+    /// The loop that decides and queues goes round.
+    pub(crate) fn turn(&self) {
+        self.turns.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn central_failed(&self) {
@@ -118,6 +132,16 @@ impl Shared {
         self.state().waiting_for_room = waiting;
     }
 
+    /// Changes what is known of the two evidence logs.
+    pub(crate) fn log_seen(&self, change: impl FnOnce(&mut LogSeen)) {
+        change(&mut self.state().log);
+    }
+
+    /// What was found wrong with the evidence logs.
+    pub(crate) fn log_alarms(&self) -> LogAlarms {
+        self.state().log.alarms
+    }
+
     /// How a live bus is now.
     pub(crate) fn bus(&self, place: usize, status: BusStatus) {
         self.buses.lock().unwrap_or_else(PoisonError::into_inner).insert(place, status);
@@ -159,6 +183,7 @@ impl Shared {
             expected_assets: state.expected_assets,
             waiting_for_room: state.waiting_for_room,
             sources_ended: state.sources_ended,
+            log: state.log,
             buses: self.buses.lock().unwrap_or_else(PoisonError::into_inner).values().copied().collect(),
         }
     }
@@ -195,6 +220,8 @@ pub struct Status {
     pub waiting_for_room: bool,
     /// Sources that have ended (logs).
     pub sources_ended: usize,
+    /// How far the evidence logs of this gateway and of central were seen by the other side, and what was wrong.
+    pub log: LogSeen,
     /// The live buses, in the order of the configuration.
     pub buses: Vec<BusStatus>,
 }

@@ -9,7 +9,7 @@ use crate::{
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
-use vernport_crypto::StorageKey;
+use vernport_crypto::IdentityKey;
 use vernport_mqtt::{Inbound, MessageKey, ResultCode, ToolInbox, ToolMessage, ToolResult};
 use vernport_spool::Spool;
 use vernport_types::{Catalogue, Clock, Slug};
@@ -21,7 +21,7 @@ pub(crate) struct Tools {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) inputs: mpsc::Sender<Input>,
     pub(crate) shared: Arc<Shared>,
-    pub(crate) storage: Arc<StorageKey>,
+    pub(crate) identity: IdentityKey,
 }
 
 impl Tools {
@@ -77,7 +77,7 @@ impl Tools {
     /// A tool might put a plate into its id, so only a keyed hash of it is kept.
     fn key_of(&self, tool: &Slug, id: &MessageKey) -> [u8; 16] {
         let text = format!("{tool}/{}", id.as_str());
-        let index = self.storage.index(text.as_bytes());
+        let index = self.identity.message(text.as_bytes());
         *index.first_chunk().expect("32 bytes begin with 16")
     }
 }

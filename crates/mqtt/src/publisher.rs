@@ -17,7 +17,7 @@ use crate::{
 use std::{sync::Arc, time::Duration};
 use thiserror::Error;
 use tokio::sync::watch;
-use vernport_crypto::StorageKey;
+use vernport_crypto::StorageKeys;
 use vernport_seal::{Sealed, Storage, open_from_storage};
 use vernport_types::{MessageId, Slug, UtcMicros};
 
@@ -64,12 +64,12 @@ pub enum PublishError {
 /// Publishes to one fleet broker.
 pub struct Publisher {
     outbox: Outbox,
-    key: Arc<StorageKey>,
+    keys: Arc<StorageKeys>,
 }
 
 impl Publisher {
     /// Connects in the background, again and again, until stopped.
-    pub fn start(config: PublisherConfig, key: Arc<StorageKey>) -> Self {
+    pub fn start(config: PublisherConfig, keys: Arc<StorageKeys>) -> Self {
         let presence = Presence {
             topic: status_topic(&config.gateway),
             online: status(&config.gateway, "online"),
@@ -82,7 +82,7 @@ impl Publisher {
             backoff: config.backoff,
             presence: Some(presence),
         });
-        Self { outbox, key }
+        Self { outbox, keys }
     }
 
     /// Waits for a connection; `None` once stopped.
@@ -91,7 +91,7 @@ impl Publisher {
     /// their receipts; at the first lost one get a new link and start again from
     /// the oldest that is not acknowledged.
     pub async fn link(&self) -> Option<FleetLink> {
-        Some(FleetLink { link: self.outbox.link().await?, key: self.key.clone() })
+        Some(FleetLink { link: self.outbox.link().await?, keys: Arc::clone(&self.keys) })
     }
 
     /// The state of the link, as it changes.
@@ -118,7 +118,7 @@ pub struct Numbers {
 #[derive(Clone)]
 pub struct FleetLink {
     link: Link,
-    key: Arc<StorageKey>,
+    keys: Arc<StorageKeys>,
 }
 
 impl FleetLink {
@@ -135,7 +135,8 @@ impl FleetLink {
         late: bool,
         now: UtcMicros,
     ) -> Result<Receipt, PublishError> {
-        let message = open_from_storage(&self.key, sealed).map_err(|_| PublishError::Unreadable)?;
+        let message = self.keys.opening().find_map(|key| open_from_storage(key, sealed).ok());
+        let message = message.ok_or(PublishError::Unreadable)?;
         let left_s = message.expiry().0.saturating_sub(now.0) / 1_000_000;
         if left_s < 1 {
             return Err(PublishError::Expired);

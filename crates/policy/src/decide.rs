@@ -6,7 +6,10 @@
 
 use crate::{
     Flow, FlowIndex, How, Minimiser, Outcomes, Released, Sample, SampleKey, Sampler, Sampling, SourceClass,
-    Table, sampler::ORDER_MEMORY_SECONDS, table::Row,
+    Table,
+    rules::{SignalRule, Step},
+    sampler::ORDER_MEMORY_SECONDS,
+    table::Row,
 };
 use vernport_types::{AssetId, BootMicros, Identification, Reading, Reason, SignalId, Stamp, TimeQuality};
 
@@ -20,11 +23,32 @@ impl Table {
         (by, from): (Identification, SourceClass),
         now: Stamp,
     ) -> u128 {
-        let (Some(rule), Some(row)) = (self.rules.signals.get(usize::from(signal.0)), self.row(asset)) else {
+        let Some(rule) = self.rules.signals.get(usize::from(signal.0)) else {
             self.see(now);
             return 0;
         };
-        rule.named & self.in_force(row, now) & self.accepted(by, from) & row.accepts(by)
+        match self.last_row(asset) {
+            Some(row) if self.all_in_force(row, now) => {
+                rule.named & row.open_to(by) & self.accepted(by, from)
+            }
+            _ => self.open_flows_of_another(asset, rule, (by, from), now),
+        }
+    }
+
+    /// The same for another asset than the last, or one of which some opening may be over.
+    #[inline(never)]
+    fn open_flows_of_another(
+        &self,
+        asset: AssetId,
+        rule: &SignalRule,
+        (by, from): (Identification, SourceClass),
+        now: Stamp,
+    ) -> u128 {
+        let Some(row) = self.row(asset) else {
+            self.see(now);
+            return 0;
+        };
+        rule.named & self.in_force(row, rule.named, now) & row.open_to(by) & self.accepted(by, from)
     }
 
     /// Decides on one reading: for every flow that names its signal a release or a
@@ -39,55 +63,68 @@ impl Table {
             self.see(now);
             return out.refuse(None, reading.signal, rule.unnamed);
         }
-        let row = self.row(reading.asset);
-        let live = match row {
-            Some(row) => self.in_force(row, now),
-            None => {
-                self.see(now);
-                0
-            }
+        let Some(row) = self.row(reading.asset) else {
+            return self.refuse_absent(rule, reading, now, out);
         };
+        let live = self.in_force(row, rule.named, now);
         let by = reading.identified_by;
-        let accepted = self.accepted(by, SourceClass::of(&reading.source))
-            & row.map_or(u128::MAX, |row| row.accepts(by));
+        let accepted = row.open_to(by) & self.accepted(by, SourceClass::of(&reading.source));
         let taken = if rule.takes(&reading.value) { live & accepted } else { 0 };
         let mut rest = rule.named;
         while rest != 0 {
-            #[expect(clippy::cast_possible_truncation, reason = "below 128")]
-            let flow = FlowIndex(rest.trailing_zeros() as u8);
+            let flow = FlowIndex::first_of(rest);
+            let bit = rest & rest.wrapping_neg();
             rest &= rest - 1;
-            let refusal = match row {
-                Some(row) if taken & flow.bit() != 0 => {
-                    match self.release(row, flow, reading, now, sampler, out) {
-                        Ok(()) => continue,
-                        Err(reason) => reason,
-                    }
+            let refusal = if taken & bit == 0 {
+                self.why_not_taken(row, flow, reading, live, now)
+            } else {
+                let step = self.rules.step(rule, flow);
+                let done = if step.minimiser == Minimiser::Drop {
+                    Err(Reason::DroppedByRule)
+                } else if step.every {
+                    self.release(row, flow, step, reading, out)
+                } else {
+                    self.release_sample(row, flow, step, (reading, now), sampler, out)
+                };
+                match done {
+                    Ok(()) => continue,
+                    Err(reason) => reason,
                 }
-                _ => self.why_not_taken(row, flow, reading, live, now),
             };
             out.refuse(Some(flow), reading.signal, refusal);
         }
     }
 
+    /// Refuses a reading of an asset without a row to every flow that names its signal.
+    #[cold]
+    fn refuse_absent(&self, rule: &SignalRule, reading: &Reading, now: Stamp, out: &mut Outcomes) {
+        self.see(now);
+        let unset = now.quality == TimeQuality::Unset;
+        let reason = if unset { Reason::ClockUntrusted } else { self.absent };
+        let mut rest = rule.named;
+        while rest != 0 {
+            out.refuse(Some(FlowIndex::first_of(rest)), reading.signal, reason);
+            rest &= rest - 1;
+        }
+    }
+
     /// The first question that fails: is the flow open, for what was recognised so, from there,
     /// with such a value?
+    #[inline(never)]
     fn why_not_taken(
         &self,
-        row: Option<&Row>,
+        row: Row<'_>,
         flow: FlowIndex,
         reading: &Reading,
         live: u128,
         now: Stamp,
     ) -> Reason {
-        let Some(row) = row else {
-            return if now.quality == TimeQuality::Unset { Reason::ClockUntrusted } else { self.absent };
-        };
         if live & flow.bit() == 0 {
             return self.why_closed(row, flow, now);
         }
         let by = reading.identified_by;
         let rule = self.rules.flow(flow);
-        if by < rule.weakest || row.accepts(by) & flow.bit() == 0 {
+        if by < rule.weakest || row.open_to(by) & flow.bit() == 0 {
             Reason::IdentificationTooWeak
         } else if rule.sources.contains(SourceClass::of(&reading.source)) {
             Reason::RuleBroken
@@ -96,42 +133,49 @@ impl Table {
         }
     }
 
+    /// Releases a reading to a flow that takes each.
+    #[inline]
     fn release(
         &self,
-        row: &Row,
+        row: Row<'_>,
         flow: FlowIndex,
+        step: &Step,
         reading: &Reading,
-        now: Stamp,
-        sampler: &mut Sampler,
         out: &mut Outcomes,
     ) -> Result<(), Reason> {
-        let minimiser = self.rules.minimiser(reading.signal, flow);
-        if minimiser == Minimiser::Drop {
-            return Err(Reason::DroppedByRule);
-        }
-        let rule = self.rules.flow(flow);
-        let sample = self.sample(rule, row, reading, now);
-        if sample.is_some_and(|sample| !sampler.is_due(sample.key, self.wall(now))) {
-            return Err(Reason::SampledOut);
-        }
+        let Step { minimiser, how, time_step_micros, .. } = *step;
         let opened = self.opened_of(row, flow);
-        let exact = minimiser == Minimiser::Exact && rule.time_step_micros == 0;
-        out.released.push(Released {
-            flow,
-            grant: opened.id,
-            alias: opened.alias,
-            minimiser,
-            how: if exact { How::Exact } else { How::Coarsened },
-            reading: *reading,
-        });
-        if !exact {
+        let (grant, alias) = (opened.id, opened.alias);
+        out.released.push(Released { flow, grant, alias, minimiser, how, reading: *reading });
+        if how == How::Coarsened {
             let released = &mut out.released.last_mut().expect("just pushed").reading;
-            coarsen(&mut released.at, rule.time_step_micros);
+            if time_step_micros > 1 {
+                coarsen(&mut released.at, time_step_micros);
+            }
             if !minimiser.apply_in(&mut released.value) {
                 out.released.pop();
                 return Err(Reason::RuleBroken);
             }
         }
+        Ok(())
+    }
+
+    /// Releases a reading to a flow that takes one now and then.
+    #[inline(never)]
+    fn release_sample(
+        &self,
+        row: Row<'_>,
+        flow: FlowIndex,
+        step: &Step,
+        (reading, now): (&Reading, Stamp),
+        sampler: &mut Sampler,
+        out: &mut Outcomes,
+    ) -> Result<(), Reason> {
+        let sample = self.sample(self.rules.flow(flow), row, reading, now);
+        if sample.is_some_and(|sample| !sampler.is_due(sample.key, self.wall(now))) {
+            return Err(Reason::SampledOut);
+        }
+        self.release(row, flow, step, reading, out)?;
         if let Some(sample) = sample {
             sampler.take(sample);
             out.samples.push(sample);
@@ -140,10 +184,10 @@ impl Table {
     }
 
     /// The sample that a release would take; none where the flow takes every reading.
-    fn sample(&self, flow: &Flow, row: &Row, reading: &Reading, now: Stamp) -> Option<Sample> {
+    fn sample(&self, flow: &Flow, row: Row<'_>, reading: &Reading, now: Stamp) -> Option<Sample> {
         let (order, micros) = match flow.sampling {
             Sampling::Every => return None,
-            Sampling::PerOrder => (row.order, ORDER_MEMORY_SECONDS * 1_000_000),
+            Sampling::PerOrder => (self.order_of(row), ORDER_MEMORY_SECONDS * 1_000_000),
             Sampling::Interval(micros) => (None, micros),
         };
         let until = self.wall(now).plus_micros(micros);

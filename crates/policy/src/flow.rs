@@ -19,6 +19,13 @@ impl FlowIndex {
         1 << self.0
     }
 
+    /// The first flow of a mask that is not empty.
+    #[inline]
+    pub(crate) const fn first_of(mask: u128) -> Self {
+        #[expect(clippy::cast_possible_truncation, reason = "below 128")]
+        Self(mask.trailing_zeros() as u8)
+    }
+
     /// The place as a number to index with.
     pub const fn place(self) -> usize {
         self.0 as usize

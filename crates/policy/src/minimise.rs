@@ -94,11 +94,18 @@ fn cell(position: Position, resolution: u8) -> Option<Cell> {
 }
 
 /// The nearest multiple, halves upwards; at the ends of the range the nearest that fits.
+#[inline]
 fn round(n: i64, step: i64) -> i64 {
     let over = n.rem_euclid(step);
-    let (below, above) = (n.checked_sub(over), n.checked_add(step - over));
-    let (nearest, other) = if over * 2 >= step { (above, below) } else { (below, above) };
-    nearest.or(other).unwrap_or(0)
+    let up = over * 2 >= step;
+    let nearest = if up { n.checked_add(step - over) } else { n.checked_sub(over) };
+    nearest.unwrap_or_else(|| round_at_an_end(n, step, over))
+}
+
+/// Where the nearest multiple is out of range, the one on the other side of the value is not.
+#[cold]
+fn round_at_an_end(n: i64, step: i64, over: i64) -> i64 {
+    n.checked_sub(over).or(n.checked_add(step - over)).unwrap_or(0)
 }
 
 fn bucket(n: i64, width: i64) -> Value {

@@ -5,7 +5,9 @@ mod parties;
 mod people;
 mod terms;
 
-use crate::{Bundle, BundleError, Flow, FlowIndex, Minimiser, SampleKey, bundle::ground_name, diff};
+use crate::{
+    Bundle, BundleError, Flow, FlowIndex, How, Minimiser, SampleKey, Sampling, bundle::ground_name, diff,
+};
 use jiff::{Timestamp, tz::TimeZone};
 pub use notices::{Notice, ServedWhen, SourceClass, Sources};
 pub(crate) use parties::within;
@@ -30,8 +32,8 @@ pub struct Rules {
     pub(crate) name: Slug,
     pub(crate) parts: Parts,
     pub(crate) signals: Vec<SignalRule>,
-    /// One minimiser for each signal and flow, signal by signal; `Drop` where the flow does not name it.
-    pub(crate) minimisers: Vec<Minimiser>,
+    /// One for each signal and flow, signal by signal; where the flow does not name it, it drops.
+    steps: Vec<Step>,
     /// For each flow and each of its signals what its samples are counted under.
     sample_bases: Vec<Vec<[u8; 32]>>,
 }
@@ -67,21 +69,53 @@ pub(crate) struct SignalRule {
     pub(crate) unnamed: Reason,
     pub(crate) kind: ValueKind,
     pub(crate) category: Category,
+    /// Where its steps begin in `Rules::steps`.
+    first_step: usize,
 }
 
 impl SignalRule {
     /// Whether a value is what the catalogue says of the signal.
+    #[inline]
     pub(crate) fn takes(&self, value: &Value) -> bool {
-        matches!(
-            (self.kind, value),
-            (ValueKind::Integer, Value::Integer(_))
-                | (ValueKind::Number, Value::Number(_))
-                | (ValueKind::Flag, Value::Flag(_))
-                | (ValueKind::Label, Value::Label(_))
-                | (ValueKind::Position, Value::Position(_))
-                | (ValueKind::TroubleCode, Value::TroubleCode(_))
-                | (_, Value::Nothing)
-        )
+        // In the order of the kinds, so that this is one comparison and no jump.
+        let kind = match value {
+            Value::Integer(_) => ValueKind::Integer,
+            Value::Number(_) => ValueKind::Number,
+            Value::Flag(_) => ValueKind::Flag,
+            Value::Label(_) => ValueKind::Label,
+            Value::Position(_) => ValueKind::Position,
+            Value::TroubleCode(_) => ValueKind::TroubleCode,
+            Value::Nothing => return true,
+            Value::Cell(_) | Value::Bucket(..) | Value::Present => return false,
+        };
+        kind == self.kind
+    }
+}
+
+/// What one flow does to a reading of one signal: all of the flow that a release needs to know.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Step {
+    pub(crate) minimiser: Minimiser,
+    /// Whether value and time stay as they are.
+    pub(crate) how: How,
+    /// Whether the flow takes each reading, and samples none.
+    pub(crate) every: bool,
+    /// As [`Flow::time_step_micros`].
+    pub(crate) time_step_micros: i64,
+}
+
+impl Step {
+    const DROP: Self =
+        Self { minimiser: Minimiser::Drop, how: How::Coarsened, every: true, time_step_micros: 0 };
+
+    fn of(flow: &Flow, minimiser: Minimiser) -> Self {
+        let exact = minimiser == Minimiser::Exact && flow.time_step_micros == 0;
+        Self {
+            minimiser,
+            how: if exact { How::Exact } else { How::Coarsened },
+            every: flow.sampling == Sampling::Every,
+            time_step_micros: flow.time_step_micros,
+        }
     }
 }
 
@@ -122,7 +156,7 @@ impl Rules {
         let parts = crate::compile::parts(bundle, catalogue)?;
         let flows = &parts.flows;
         let listed = parts.notices.last().map_or(&[][..], |notice| &notice.categories[..]);
-        let mut minimisers = vec![Minimiser::Drop; catalogue.len() * flows.len()];
+        let mut steps = vec![Step::DROP; catalogue.len() * flows.len()];
         let rule = |(id, signal): (SignalId, &Signal)| SignalRule {
             named: flows.iter().filter(|f| f.minimiser(id).is_some()).map(|f| f.index.bit()).sum(),
             unnamed: if !listed.contains(&signal.category) {
@@ -135,11 +169,12 @@ impl Rules {
             },
             kind: signal.kind,
             category: signal.category,
+            first_step: usize::from(id.0) * flows.len(),
         };
         let signals = catalogue.iter().map(rule).collect();
         for flow in flows {
             for (signal, minimiser) in &flow.signals {
-                minimisers[usize::from(signal.0) * flows.len() + flow.index.place()] = *minimiser;
+                steps[usize::from(signal.0) * flows.len() + flow.index.place()] = Step::of(flow, *minimiser);
             }
         }
         let bases = |flow: &Flow| {
@@ -154,7 +189,7 @@ impl Rules {
             name: bundle.raw.name.clone(),
             parts,
             signals,
-            minimisers,
+            steps,
         })
     }
 
@@ -348,7 +383,9 @@ impl Rules {
         self.sample_bases[flow.place()].get(place)
     }
 
-    pub(crate) fn minimiser(&self, signal: SignalId, flow: FlowIndex) -> Minimiser {
-        self.minimisers[usize::from(signal.0) * self.parts.flows.len() + flow.place()]
+    /// What a flow does to a signal of these rules.
+    #[inline]
+    pub(crate) fn step(&self, signal: &SignalRule, flow: FlowIndex) -> &Step {
+        &self.steps[signal.first_step + flow.place()]
     }
 }

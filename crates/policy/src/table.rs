@@ -5,22 +5,24 @@
 //! is the latest time that the table has seen; leases run on the boot clock. So a
 //! clock set back reopens nothing. Only a fresh signed head lowers the floor.
 
+mod rows;
+
 use crate::{
-    Applied, ApplyError, Believe, ClosedGrant, FlowGrant, FlowIndex, Grant, GrantId, Head, Rules, SignedLink,
+    Applied, ApplyError, ClosedGrant, FlowGrant, FlowIndex, Grant, GrantId, Head, Rules, SignedLink,
     Snapshot, SourceClass, Standing, Wider, at_station, grant::flow_no_wider, sampler::FirstBytes,
 };
+pub(crate) use rows::Row;
+use rows::{Opened, Rows};
 use std::{
     collections::{HashMap, HashSet},
     hash::BuildHasherDefault,
     sync::{
         Arc,
-        atomic::{AtomicI64, AtomicU32, Ordering},
+        atomic::{AtomicI64, Ordering},
     },
 };
 use vernport_crypto::BlindIndex;
-use vernport_types::{
-    AssetId, BootMicros, Identification, OrderId, Reason, Stamp, TimeQuality, UtcMicros, VehicleAlias,
-};
+use vernport_types::{AssetId, BootMicros, Identification, OrderId, Reason, Stamp, TimeQuality, UtcMicros};
 
 /// A map by keys that are random already.
 type ByRandom<K, V> = HashMap<K, V, BuildHasherDefault<FirstBytes>>;
@@ -44,60 +46,18 @@ pub struct Table {
     snapshot_hash: [u8; 32],
     /// When the head of the snapshot was signed.
     head_at: UtcMicros,
-    rows: Vec<Row>,
-    row_of: ByRandom<AssetId, u32>,
-    /// The row that was asked for last: readings come in runs of one asset.
-    last_row: AtomicU32,
-    opened: Vec<Opened>,
-    closed: Vec<Reason>,
+    rows: Rows,
     standing: ByRandom<GrantId, Place>,
     /// None where two assets have it: then it identifies neither (invariant 6).
     asset_of: ByRandom<BlindIndex, Option<AssetId>>,
     /// Why an asset without a row gets nothing.
     pub(crate) absent: Reason,
-    /// The boot clock when the last head was received; none if that was before this process.
-    head_boot: Option<BootMicros>,
+    /// The boot clock when the last head was received.
+    head_boot: BootMicros,
+    /// All bits set where that was before this process, so that the head is older than any lease; else 0.
+    no_head: u64,
     /// The latest wall clock seen since the last head.
     floor: AtomicI64,
-}
-
-/// One asset.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Row {
-    asset: AssetId,
-    open: u128,
-    /// Before this no opening of the row ends by itself.
-    earliest_end: UtcMicros,
-    /// Up to this age of the head no opening of the row is stale.
-    shortest_lease_micros: u64,
-    /// Where its openings begin in `Table::opened`; one for each bit of `open`, in order.
-    first_opened: u32,
-    /// Where its reasons begin in `Table::closed`; one for each flow.
-    first_closed: u32,
-    pub(crate) order: Option<OrderId>,
-    /// The open flows that rest on the station's own word.
-    own: u128,
-}
-
-impl Row {
-    /// The flows that take an identification for this asset at all.
-    #[inline]
-    pub(crate) const fn accepts(&self, by: Identification) -> u128 {
-        if rank(by) < rank(Identification::Asserted) { !self.own } else { u128::MAX }
-    }
-}
-
-/// One open flow of one asset.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Opened {
-    pub(crate) id: GrantId,
-    pub(crate) alias: VehicleAlias,
-    until: UtcMicros,
-    lease_micros: u64,
-    ends_as: Reason,
-    /// Where it stands in the snapshot.
-    grant: u32,
-    place: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -126,15 +86,12 @@ impl Table {
             asserted: None,
             snapshot_hash: [0; 32],
             head_at: UtcMicros(i64::MIN),
-            rows: Vec::new(),
-            row_of: HashMap::default(),
-            last_row: AtomicU32::new(0),
-            opened: Vec::new(),
-            closed: Vec::new(),
+            rows: Rows::default(),
             standing: HashMap::default(),
             asset_of: HashMap::default(),
             absent: Reason::GrantStale,
-            head_boot: None,
+            head_boot: BootMicros(0),
+            no_head: u64::MAX,
             floor: AtomicI64::new(i64::MIN),
         }
     }
@@ -194,7 +151,7 @@ impl Table {
         links: &[SignedLink],
     ) -> Result<Applied, ApplyError> {
         let applied = self.take(snapshot, head, links)?;
-        self.head_boot = None;
+        self.no_head = u64::MAX;
         *self.floor.get_mut() = floor.max(head.at).0;
         Ok(applied)
     }
@@ -207,9 +164,6 @@ impl Table {
         self.own.clear();
         self.asserted = None;
         self.rows.clear();
-        self.row_of.clear();
-        self.opened.clear();
-        self.closed.clear();
         self.asset_of.clear();
         for place in self.standing.values_mut() {
             if let Place::Open(_) = place {
@@ -262,9 +216,6 @@ impl Table {
             here.snapshot
         };
         self.rows.clear();
-        self.row_of.clear();
-        self.opened.clear();
-        self.closed.clear();
         self.standing.clear();
         self.asset_of.clear();
         self.absent = if other_bundle { Reason::NoBundle } else { Reason::NoGrant };
@@ -283,7 +234,7 @@ impl Table {
             }
         }
         self.snapshot = Some(snapshot);
-        Applied { opened: self.opened.len(), refused, other_bundle }
+        Applied { opened: self.rows.open_count(), refused, other_bundle }
     }
 
     /// Takes a newer head of the same snapshot.
@@ -299,7 +250,7 @@ impl Table {
     }
 
     fn believe(&mut self, head: &Head, received: Stamp) {
-        self.head_boot = Some(received.boot);
+        (self.head_boot, self.no_head) = (received.boot, 0);
         *self.floor.get_mut() = head.at.0;
     }
 
@@ -310,18 +261,8 @@ impl Table {
         head_at: UtcMicros,
         refused: &mut Vec<(AssetId, Wider)>,
     ) {
-        let narrow = |place| u32::try_from(place).expect("a snapshot is smaller than 4 GiB");
-        let mut row = Row {
-            asset: grant.asset,
-            open: 0,
-            earliest_end: UtcMicros(i64::MAX),
-            shortest_lease_micros: u64::MAX,
-            first_opened: narrow(self.opened.len()),
-            first_closed: narrow(self.closed.len()),
-            order: grant.order,
-            own: 0,
-        };
         let rules = Arc::clone(&self.rules);
+        self.rows.begin(grant.asset, grant.order);
         for flow in rules.flows() {
             let said = grant.closed.iter().find(|(closed, _)| *closed == flow.slug);
             let opened = grant.flows.iter().position(|opened| opened.flow == flow.slug);
@@ -337,35 +278,24 @@ impl Table {
                     Ok(()) => match self.standing.get(&opened.id) {
                         Some(Place::Closed(reason)) => *reason,
                         _ => {
-                            self.open_flow(&mut row, flow.index, opened, (narrow(place), narrow(n)));
+                            let own = self.own.contains(&opened.id);
+                            let slot = self.rows.open(
+                                flow.index,
+                                own,
+                                opened.believe.lease_seconds,
+                                Opened::new(opened, (place, n)),
+                            );
+                            self.standing.insert(opened.id, Place::Open(slot));
                             Reason::NoGrant
                         }
                     },
                 },
             };
-            self.closed.push(reason);
+            self.rows.close(reason);
         }
         let unknown = grant.flows.iter().filter(|opened| rules.find(&opened.flow).is_none());
         let wider = |opened: &FlowGrant| (grant.asset, Wider::UnknownFlow { flow: opened.flow.clone() });
         refused.extend(unknown.map(wider));
-        self.row_of.insert(grant.asset, narrow(self.rows.len()));
-        self.rows.push(row);
-    }
-
-    fn open_flow(&mut self, row: &mut Row, flow: FlowIndex, opened: &FlowGrant, at: (u32, u32)) {
-        let Believe { lease_seconds, until, ends_as } = opened.believe;
-        let lease_micros = lease_seconds.map_or(u64::MAX, |seconds| u64::from(seconds) * 1_000_000);
-        row.open |= flow.bit();
-        if self.own.contains(&opened.id) {
-            row.own |= flow.bit();
-        }
-        row.earliest_end = row.earliest_end.min(until);
-        row.shortest_lease_micros = row.shortest_lease_micros.min(lease_micros);
-        let place = u32::try_from(self.opened.len()).expect("a snapshot is smaller than 4 GiB");
-        self.standing.insert(opened.id, Place::Open(place));
-        let (grant, place) = at;
-        let (id, alias) = (opened.id, opened.alias);
-        self.opened.push(Opened { id, alias, until, lease_micros, ends_as, grant, place });
     }
 
     /// The asset of an identifier, where central named it to this gateway.
@@ -376,7 +306,7 @@ impl Table {
     /// An opening of the snapshot, and the grant that it stands in.
     pub fn opening(&self, id: GrantId) -> Option<(&Grant, &FlowGrant)> {
         let Place::Open(opened) = self.standing.get(&id)? else { return None };
-        let opened = self.opened[*opened as usize];
+        let opened = self.rows.slot(*opened);
         let grant = &self.snapshot.as_ref()?.grants[opened.grant as usize];
         Some((grant, &grant.flows[opened.place as usize]))
     }
@@ -387,7 +317,7 @@ impl Table {
         match self.standing.get(&id) {
             None => Standing::Park(Reason::GrantStale),
             Some(Place::Closed(reason)) => Standing::after(*reason),
-            Some(Place::Open(opened)) => match self.why_over(&self.opened[*opened as usize], now) {
+            Some(Place::Open(opened)) => match self.why_over(self.rows.slot(*opened), now) {
                 None => Standing::Send,
                 Some(reason) => Standing::after(reason),
             },
@@ -395,15 +325,14 @@ impl Table {
     }
 
     #[inline]
-    pub(crate) fn row(&self, asset: AssetId) -> Option<&Row> {
-        match self.rows.get(self.last_row.load(Ordering::Relaxed) as usize) {
-            Some(row) if row.asset == asset => Some(row),
-            _ => {
-                let place = *self.row_of.get(&asset)?;
-                self.last_row.store(place, Ordering::Relaxed);
-                Some(&self.rows[place as usize])
-            }
-        }
+    pub(crate) fn row(&self, asset: AssetId) -> Option<Row<'_>> {
+        self.rows.find(asset)
+    }
+
+    /// The row that was asked for last, if it is of this asset.
+    #[inline]
+    pub(crate) fn last_row(&self, asset: AssetId) -> Option<Row<'_>> {
+        self.rows.last(asset)
     }
 
     /// The time that counts: the wall clock, but never below the latest that was seen.
@@ -411,24 +340,30 @@ impl Table {
         self.wall(now)
     }
 
-    /// The open flows of a row that are in force now.
+    /// Whether no open flow of a row can be over yet: one question instead of one for each.
     #[inline]
-    pub(crate) fn in_force(&self, row: &Row, now: Stamp) -> u128 {
-        if now.quality == TimeQuality::Unset {
-            return 0;
-        }
-        if self.wall(now) < row.earliest_end && self.head_age_micros(now) <= row.shortest_lease_micros {
-            return row.open;
-        }
-        let mut live = row.open;
-        let mut rest = row.open;
-        let mut place = row.first_opened as usize;
+    pub(crate) fn all_in_force(&self, row: Row<'_>, now: Stamp) -> bool {
+        now.quality != TimeQuality::Unset
+            && self.wall(now) < row.earliest_end()
+            && self.head_age_micros(now) <= row.shortest_lease_micros()
+    }
+
+    /// The open flows of a row that are in force now, at least as far as they are among those `asked` for.
+    #[inline]
+    pub(crate) fn in_force(&self, row: Row<'_>, asked: u128, now: Stamp) -> u128 {
+        if self.all_in_force(row, now) { row.open() } else { self.still_in_force(row, asked, now) }
+    }
+
+    /// The same where some opening of the row may be over: each that is asked for is looked at.
+    #[inline(never)]
+    fn still_in_force(&self, row: Row<'_>, asked: u128, now: Stamp) -> u128 {
+        let mut live = 0;
+        let mut rest = row.open() & asked;
         while rest != 0 {
-            let bit = rest & rest.wrapping_neg();
-            if self.why_over(&self.opened[place], now).is_some() {
-                live &= !bit;
+            let flow = FlowIndex::first_of(rest);
+            if self.why_over(self.opened_of(row, flow), now).is_none() {
+                live |= flow.bit();
             }
-            place += 1;
             rest &= rest - 1;
         }
         live
@@ -440,9 +375,9 @@ impl Table {
         self.accepts[rank(by)][from.place()]
     }
 
-    pub(crate) fn why_closed(&self, row: &Row, flow: FlowIndex, now: Stamp) -> Reason {
-        if row.open & flow.bit() == 0 {
-            return self.closed[row.first_closed as usize + flow.place()];
+    pub(crate) fn why_closed(&self, row: Row<'_>, flow: FlowIndex, now: Stamp) -> Reason {
+        if row.open() & flow.bit() == 0 {
+            return self.rows.reason(row, flow);
         }
         self.why_over(self.opened_of(row, flow), now).unwrap_or(Reason::NoGrant)
     }
@@ -459,9 +394,15 @@ impl Table {
         }
     }
 
-    pub(crate) fn opened_of(&self, row: &Row, flow: FlowIndex) -> &Opened {
-        let before = row.open & (flow.bit() - 1);
-        &self.opened[row.first_opened as usize + before.count_ones() as usize]
+    /// The opening of a flow that is open for a row.
+    #[inline]
+    pub(crate) fn opened_of(&self, row: Row<'_>, flow: FlowIndex) -> &Opened {
+        self.rows.opened(row, flow)
+    }
+
+    /// The order that a row is of, if any.
+    pub(crate) fn order_of(&self, row: Row<'_>) -> Option<OrderId> {
+        self.rows.order(row)
     }
 
     /// Looks at the clock where nothing else does: what it shows counts as seen, whatever
@@ -485,7 +426,7 @@ impl Table {
     }
 
     fn head_age_micros(&self, now: Stamp) -> u64 {
-        self.head_boot.map_or(u64::MAX, |head| now.boot.0.saturating_sub(head.0))
+        now.boot.0.saturating_sub(self.head_boot.0) | self.no_head
     }
 }
 

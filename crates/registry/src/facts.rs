@@ -30,7 +30,7 @@ pub use consents::{ConsentFacts, ConsentQuestion, ConsentState};
 pub use disclosures::Disclosed;
 pub use links::Linked;
 pub use orders::OrderFacts;
-pub use places::EnrolmentFacts;
+pub use places::{DEVICE_KEY_OVERLAP_DAYS, EnrolmentFacts};
 pub use retention::HoldFacts;
 pub use rights::Objected;
 pub use touched::Touched;

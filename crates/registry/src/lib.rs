@@ -41,8 +41,8 @@ pub use event::{
     TextHash, Unknown, Unlink, VoidReason, Voided, Whom, Withdrawal, WithdrawalScope,
 };
 pub use facts::{
-    Applied, ConsentFacts, ConsentQuestion, ConsentState, Disclosed, EnrolmentFacts, Facts, HoldFacts,
-    Linked, Objected, OrderFacts, Refused, Touched,
+    Applied, ConsentFacts, ConsentQuestion, ConsentState, DEVICE_KEY_OVERLAP_DAYS, Disclosed, EnrolmentFacts,
+    Facts, HoldFacts, Linked, Objected, OrderFacts, Refused, Touched,
 };
 pub use receipt::{ReceiptCode, ReceiptError};
 pub use text::{Text, TextError};

@@ -4,7 +4,7 @@
 use crate::{Body, EnvelopeHeader, header::wrap_info, reader::Reader};
 use std::{fmt, ops::Range};
 use thiserror::Error;
-use vernport_crypto::{OpeningKey, Signature, TAG_BYTES, VerifyError, VerifyingKey, Wrap, sha256};
+use vernport_crypto::{OpeningKey, Signature, TAG_BYTES, VerifyError, VerifyingKey, Wrap, Zeroizing, sha256};
 use vernport_types::KeyId;
 
 /// The longest envelope.
@@ -209,7 +209,7 @@ impl ReceivedEnvelope {
         let data_key = key.unwrap(wrap, &info).map_err(OpenError::Wrap)?;
         let header = &self.bytes[..self.header_bytes];
         let sealed = self.bytes[self.body.clone()].to_vec();
-        let plain = data_key.open(*sequence, header, sealed).map_err(OpenError::Sealed)?;
+        let plain = Zeroizing::new(data_key.open(*sequence, header, sealed).map_err(OpenError::Sealed)?);
         Body::from_bytes(&plain).ok_or(OpenError::Body)
     }
 

@@ -31,5 +31,6 @@ pub use identifier::seal_identifier;
 pub use sealed::{Recipient, ReloadError, Sealed, Storage, reload_recipient, reload_storage};
 pub use sealer::{EpochContext, EpochError, EpochSealer, SealError};
 pub use topic::{
-    MAX_PAYLOAD_BYTES, MAX_TOPIC_BYTES, TopicError, TopicMessage, open_from_storage, seal_for_storage,
+    MAX_PAYLOAD_BYTES, MAX_TOPIC_BYTES, TopicError, TopicMessage, open_from_storage, opens_from_storage,
+    seal_for_storage,
 };

@@ -143,6 +143,11 @@ pub fn open_from_storage(
     postcard::from_bytes(&plain).map_err(|_| vernport_crypto::OpenError::Refused)
 }
 
+/// Whether a message opens with this key. Says nothing of it.
+pub fn opens_from_storage(key: &StorageKey, sealed: &Sealed<Storage>) -> bool {
+    key.open(&MAGIC, &sealed.as_bytes()[MAGIC.len()..]).is_ok()
+}
+
 pub(crate) fn is_storage_row(bytes: &[u8]) -> bool {
     bytes.starts_with(&MAGIC)
 }
@@ -166,6 +171,7 @@ mod tests {
         let reloaded = reload_storage(sealed.into_bytes()).expect("looks sealed");
         assert_eq!(open_from_storage(&key, &reloaded), Ok(message()));
         assert_eq!(open_from_storage(&other, &reloaded), Err(OpenError::Refused));
+        assert!(opens_from_storage(&key, &reloaded) && !opens_from_storage(&other, &reloaded));
     }
 
     #[test]

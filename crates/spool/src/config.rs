@@ -19,6 +19,9 @@ pub struct Config {
     /// How large the database file may become, in bytes; a second line behind `max_bytes` that
     /// holds for leaves, notes and indexes too.
     pub max_file_bytes: u64,
+    /// Of how many full tiles of the evidence log, 256 leaves each, leaves and hashes are kept; at least 1.
+    /// Older ones go, the tree above them stays.
+    pub log_tiles: u64,
 }
 
 impl Config {
@@ -30,16 +33,23 @@ impl Config {
 
     /// The longest wait unless another is given, in seconds: 30 days.
     pub const MAX_AGE_SECONDS: u64 = 30 * 86_400;
+    /// What is kept of the evidence log unless said otherwise: 524 288 leaves, a year at one a minute.
+    pub const LOG_TILES: u64 = 2048;
+    /// What a tile and its leaves take in the file, in bytes, with what SQLite adds.
+    pub const TILE_BYTES: u64 = 24 << 10;
 
     /// A spool of `max_bytes` with the longest wait, the least reserve and a file of at most twice the
-    /// bound and 64 MiB.
+    /// bound, 64 MiB and the evidence log.
     pub fn new(path: impl Into<PathBuf>, max_bytes: u64) -> Self {
         Self {
             path: path.into(),
             max_bytes,
             max_age_seconds: Self::MAX_AGE_SECONDS,
             reserve_bytes: Self::MIN_RESERVE_BYTES,
-            max_file_bytes: max_bytes.saturating_mul(2).saturating_add(64 << 20),
+            max_file_bytes: max_bytes
+                .saturating_mul(2)
+                .saturating_add((64 << 20) + Self::LOG_TILES * Self::TILE_BYTES),
+            log_tiles: Self::LOG_TILES,
         }
     }
 }

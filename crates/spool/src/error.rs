@@ -179,6 +179,12 @@ pub enum ReadError {
         /// What SQLite said.
         source: sqlx::Error,
     },
+    /// The log does not keep that far back, or a tile was taken out of it.
+    #[error("the evidence log of the spool has no {tile} any more: nothing can be proven with it")]
+    NotKept {
+        /// The path of the tile.
+        tile: String,
+    },
     /// A row does not read and could not be put aside.
     #[error("a damaged row could not be put into quarantine")]
     Quarantine(#[source] SettleError),

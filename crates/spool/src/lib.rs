@@ -7,8 +7,9 @@
 //!   no value and no identifier.
 //! - **Acknowledged is durable.** [`Spool::queue`] answers after the commit, with
 //!   `synchronous = FULL`; a [`Unit`] is there whole or not at all.
-//! - **No evidence, no release** (invariant 13): leaves stand in the same
-//!   transaction as what they are evidence of.
+//! - **No evidence, no release** (invariant 13): the spool itself writes the leaf, in the
+//!   transaction that queues, and numbers it; nothing is queued without. Each checkpoint
+//!   stands here before it leaves the box, and the tree of every later opening begins with it.
 //! - **Bounded**, in bytes and age. At [`Config::max_bytes`] what comes from a live bus makes older
 //!   things of lower rank give way, counted and noted ([`WhenFull`]); units whose source can wait,
 //!   and all units when the disk is full, are refused; settling, parking and destroying always work, at need out of
@@ -25,7 +26,10 @@ mod change;
 mod command;
 mod config;
 mod error;
+mod evidence;
 mod gauges;
+mod inspect;
+mod log;
 mod open;
 mod queue;
 mod read;
@@ -38,7 +42,9 @@ mod writer;
 
 pub use config::Config;
 pub use error::{OpenError, QueueError, ReadError, SettleError};
-pub use read::{HeldGrant, Note, Page, SpoolStatus, StoredBatch, StoredTopic};
+pub use evidence::{KeptCheckpoint, LogHead};
+pub use inspect::{Inspect, InspectError, Leaves, QueuedEvidence};
+pub use read::{HeldGrant, Note, Page, SpoolStatus, StoredBatch, StoredMessage, StoredTopic};
 pub use spool::Spool;
 pub use unit::{
     Cursor, Item, Queued, QueuedBatch, QueuedTopic, Settlement, Stream, ToolMessage, Unit, WhenFull, Withheld,

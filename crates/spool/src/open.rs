@@ -1,6 +1,6 @@
 //! Opening: one process at a time, the right SQLite, the settings that the promises rest on, the schema.
 
-use crate::{Config, OpenError, error::is_full};
+use crate::{Config, OpenError, error::is_full, log};
 use sqlx::{
     ConnectOptions as _, Connection as _, Row as _, SqliteConnection,
     migrate::{MigrateError, Migrator},
@@ -60,6 +60,7 @@ async fn connect(config: &Config) -> Result<(SqliteConnection, SqliteConnection)
     check_version(&mut writer).await.map_err(database)??;
     check_settings(&mut writer).await.map_err(database)??;
     migrate(config, &mut writer).await?;
+    log::prepare(&mut writer, config).await.map_err(database)?;
     set_max_pages(&mut writer, config.max_file_bytes).await.map_err(database)?;
     let reader = options(config).read_only(true).connect().await.map_err(database)?;
     Ok((writer, reader))
@@ -70,7 +71,7 @@ pub(crate) fn reserve_path(config: &Config) -> PathBuf {
     beside(&config.path, ".reserve")
 }
 
-fn options(config: &Config) -> SqliteConnectOptions {
+pub(crate) fn options(config: &Config) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(&config.path)
         .page_size(PAGE_BYTES as u32)

@@ -1,10 +1,12 @@
 //! Writing a unit, inside a transaction that the writer opened.
 
 use crate::{
-    Config, Unit,
+    Config, Unit, Withheld,
     command::{Failure, Outcome, Refusal},
+    log::{self, Appending},
 };
 use sqlx::SqliteConnection;
+use vernport_audit::LeafKind;
 use vernport_crypto::sha256;
 use vernport_types::UtcMicros;
 
@@ -25,8 +27,12 @@ fn integer(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// Writes a unit.
-pub(crate) async fn queue(connection: &mut SqliteConnection, unit: &Unit) -> Result<Outcome, Failure> {
+/// Writes a unit, and the evidence of what is in it.
+pub(crate) async fn queue(
+    connection: &mut SqliteConnection,
+    config: &Config,
+    unit: &Unit,
+) -> Result<Outcome, Failure> {
     for message in &unit.tool_messages {
         let new =
             sqlx::query("INSERT INTO tool_message (tool, id, at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING")
@@ -39,14 +45,9 @@ pub(crate) async fn queue(connection: &mut SqliteConnection, unit: &Unit) -> Res
             return Err(Failure::Refused(Refusal::Seen(message.tool.clone())));
         }
     }
-    queue_batches(connection, unit).await?;
-    queue_topics(connection, unit).await?;
-    for leaf in &unit.leaves {
-        sqlx::query("INSERT INTO leaf (leaf) VALUES (?)")
-            .bind(&leaf.to_bytes()[..])
-            .execute(&mut *connection)
-            .await?;
-    }
+    let mut log = Appending::begin(connection).await?;
+    queue_batches(connection, &mut log, unit).await?;
+    queue_topics(connection, &mut log, unit).await?;
     for cursor in &unit.cursors {
         sqlx::query(
             "INSERT INTO cursor (source, position) VALUES (?, ?)
@@ -67,27 +68,58 @@ pub(crate) async fn queue(connection: &mut SqliteConnection, unit: &Unit) -> Res
         .await?;
     }
     for withheld in &unit.withheld {
-        sqlx::query(
-            "INSERT INTO withheld (controller, flow, reason, count) VALUES (?, ?, ?, ?)
-             ON CONFLICT (controller, flow, reason) DO UPDATE SET count = count + excluded.count",
-        )
-        .bind(withheld.controller.as_str())
-        .bind(withheld.flow.as_ref().map_or("", |flow| flow.as_str()))
-        .bind(i64::from(withheld.reason.number()))
-        .bind(integer(withheld.count))
-        .execute(&mut *connection)
-        .await?;
+        add_withheld(connection, withheld, unit.at).await?;
     }
+    if unit.closes_counts {
+        log::close_counts(connection, &mut log, unit.at).await?;
+    }
+    log::condense(connection, config).await?;
     let changed = (unit.batches.len() + unit.topics.len()) as u64;
     Ok(Outcome { changed, taken_bytes: asked_bytes(unit), ..Outcome::default() })
 }
 
-async fn queue_batches(connection: &mut SqliteConnection, unit: &Unit) -> Result<(), Failure> {
+/// Adds to the counts since the spool was made, and to those since the last leaf about them.
+async fn add_withheld(
+    connection: &mut SqliteConnection,
+    withheld: &Withheld,
+    at: UtcMicros,
+) -> sqlx::Result<()> {
+    for (statement, since) in [
+        (
+            "INSERT INTO withheld (controller, flow, reason, count) VALUES (?, ?, ?, ?)
+             ON CONFLICT (controller, flow, reason) DO UPDATE SET count = count + excluded.count",
+            None,
+        ),
+        (
+            "INSERT INTO uncounted (controller, flow, reason, count, since) VALUES (?, ?, ?, ?, ?)
+             ON CONFLICT (controller, flow, reason) DO UPDATE SET count = count + excluded.count",
+            Some(at.0),
+        ),
+    ] {
+        let mut insert = sqlx::query(statement)
+            .bind(withheld.controller.as_str())
+            .bind(withheld.flow.as_ref().map_or("", |flow| flow.as_str()))
+            .bind(i64::from(withheld.reason.number()))
+            .bind(integer(withheld.count));
+        if let Some(since) = since {
+            insert = insert.bind(since);
+        }
+        insert.execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+async fn queue_batches(
+    connection: &mut SqliteConnection,
+    log: &mut Appending,
+    unit: &Unit,
+) -> Result<(), Failure> {
     for batch in &unit.batches {
         let header = batch.sealed.header();
+        let leaf = log.append(connection, LeafKind::Batch, batch.sealed.as_bytes()).await?;
         let row: Option<i64> = sqlx::query_scalar(
-            "INSERT INTO batch (id, controller, grant_id, latest_due, queued_at, digest, rank)
-             VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING row",
+            "INSERT INTO batch (id, controller, grant_id, latest_due, queued_at, digest, leaf, rank)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING row",
         )
         .bind(&header.batch.as_bytes()[..])
         .bind(header.controller.as_str())
@@ -95,6 +127,7 @@ async fn queue_batches(connection: &mut SqliteConnection, unit: &Unit) -> Result
         .bind(header.latest_due.0)
         .bind(unit.at.0)
         .bind(&sha256(batch.sealed.as_bytes())[..])
+        .bind(leaf)
         .bind(batch.when_full.rank())
         .fetch_optional(&mut *connection)
         .await?;
@@ -108,14 +141,19 @@ async fn queue_batches(connection: &mut SqliteConnection, unit: &Unit) -> Result
     Ok(())
 }
 
-async fn queue_topics(connection: &mut SqliteConnection, unit: &Unit) -> Result<(), Failure> {
+async fn queue_topics(
+    connection: &mut SqliteConnection,
+    log: &mut Appending,
+    unit: &Unit,
+) -> Result<(), Failure> {
     for topic in &unit.topics {
+        let leaf = log.append(connection, LeafKind::Message, topic.sealed.as_bytes()).await?;
         let stream = topic.stream.id();
         let seq = next_seq(connection, &stream, unit.at).await?;
         let new = sqlx::query(
             "INSERT INTO topic
-                 (id, controller, grant_id, operator, stream, seq, expiry, queued_at, digest, sealed, rank)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                 (id, controller, grant_id, operator, stream, seq, expiry, queued_at, digest, sealed, leaf, rank)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         )
         .bind(&topic.message.as_bytes()[..])
         .bind(topic.controller.as_str())
@@ -127,6 +165,7 @@ async fn queue_topics(connection: &mut SqliteConnection, unit: &Unit) -> Result<
         .bind(unit.at.0)
         .bind(&sha256(topic.sealed.as_bytes())[..])
         .bind(topic.sealed.as_bytes())
+        .bind(leaf)
         .bind(topic.when_full.rank())
         .execute(&mut *connection)
         .await?;

@@ -4,6 +4,7 @@ use crate::{
     Config, Item,
     change::{Change, fixed},
     gauges::Gauges,
+    log,
 };
 use futures_util::TryStreamExt as _;
 use sqlx::{Row as _, SqliteConnection, sqlite::SqliteRow};
@@ -69,6 +70,17 @@ pub struct StoredTopic {
     pub sealed: Sealed<Storage>,
 }
 
+/// A fleet message that waits or is parked, without its place in a stream.
+#[derive(Debug)]
+pub struct StoredMessage {
+    /// Its place in the queue.
+    pub row: i64,
+    /// Its id.
+    pub message: MessageId,
+    /// Topic and payload, under the storage key.
+    pub sealed: Sealed<Storage>,
+}
+
 /// A grant that something waits under, if only in quarantine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HeldGrant {
@@ -114,7 +126,7 @@ pub struct SpoolStatus {
     pub batches_dropped: u64,
     /// Fleet messages that gave way.
     pub topics_dropped: u64,
-    /// Audit leaves.
+    /// Leaves of the evidence log.
     pub leaves: u64,
     /// Readings withheld since the spool was made.
     pub withheld: u64,
@@ -211,6 +223,36 @@ pub(crate) async fn topics(
                         queued_at: UtcMicros(row.try_get("queued_at")?),
                         sealed,
                     }),
+                    Err(_) => bad.push((Item::Topic(message), Change::Damaged("not a sealed message"))),
+                }
+            }
+        }
+    }
+    Ok((good, bad))
+}
+
+pub(crate) async fn messages(
+    connection: &mut SqliteConnection,
+    page: Page,
+) -> sqlx::Result<(Vec<StoredMessage>, Vec<Damaged>)> {
+    let mut rows = sqlx::query(
+        "SELECT row, id, digest, sealed FROM topic WHERE problem IS NULL AND row > ? ORDER BY row LIMIT ?",
+    )
+    .bind(page.after)
+    .bind(i64::from(page.max_items))
+    .fetch(connection);
+    let (mut good, mut bad, mut total_bytes) = (Vec::new(), Vec::new(), 0);
+    while let Some(row) = rows.try_next().await? {
+        let message = MessageId::from_bytes(fixed(&row, "id")?);
+        match sealed_bytes(&row)? {
+            Err(problem) => bad.push((Item::Topic(message), Change::Damaged(problem))),
+            Ok(bytes) => {
+                total_bytes += bytes.len() as u64;
+                if total_bytes > page.max_bytes && !good.is_empty() {
+                    break;
+                }
+                match reload_storage(bytes) {
+                    Ok(sealed) => good.push(StoredMessage { row: row.try_get("row")?, message, sealed }),
                     Err(_) => bad.push((Item::Topic(message), Change::Damaged("not a sealed message"))),
                 }
             }
@@ -341,13 +383,13 @@ pub(crate) async fn status(connection: &mut SqliteConnection, gauges: &Gauges) -
                 (SELECT count(*) FROM note) AS notes,
                 (SELECT coalesce(sum(count), 0) FROM dropped WHERE kind = 0) AS batches_dropped,
                 (SELECT coalesce(sum(count), 0) FROM dropped WHERE kind = 1) AS topics_dropped,
-                (SELECT count(*) FROM leaf) AS leaves,
                 (SELECT coalesce(sum(count), 0) FROM withheld) AS withheld,
                 (SELECT min(queued_at) FROM (SELECT queued_at FROM batch UNION ALL SELECT queued_at FROM topic))
                     AS oldest_at",
     )
-    .fetch_one(connection)
+    .fetch_one(&mut *connection)
     .await?;
+    let leaves = log::size(connection).await?.unsigned_abs();
     let queued = gauges.queued();
     Ok(SpoolStatus {
         batches_queued: number(&row, "batches_queued")?,
@@ -358,7 +400,7 @@ pub(crate) async fn status(connection: &mut SqliteConnection, gauges: &Gauges) -
         notes: number(&row, "notes")?,
         batches_dropped: number(&row, "batches_dropped")?,
         topics_dropped: number(&row, "topics_dropped")?,
-        leaves: number(&row, "leaves")?,
+        leaves,
         withheld: number(&row, "withheld")?,
         used_bytes: queued.used_bytes,
         max_bytes: queued.max_bytes,

@@ -2,7 +2,7 @@
 
 use crate::{
     Config, HeldGrant, Item, Note, OpenError, Page, QueueError, Queued, ReadError, SettleError, Settlement,
-    SpoolStatus, StoredBatch, StoredTopic, Unit,
+    SpoolStatus, StoredBatch, StoredMessage, StoredTopic, Unit,
     change::Change,
     command::{Command, Failure, Outcome, Refusal, Request},
     error::is_full,
@@ -154,6 +154,22 @@ impl Spool {
         let (good, bad) = self.read(async |reader| read::topics(reader, operator, page).await).await?;
         self.quarantine(bad).await?;
         Ok(good)
+    }
+
+    /// Messages for all topics that wait or are parked, whosever they are, by row; none of those in quarantine.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub async fn messages(&self, page: Page) -> Result<Vec<StoredMessage>, ReadError> {
+        loop {
+            let (good, bad) = self.read(async |reader| read::messages(reader, page).await).await?;
+            // Nothing good and something bad: behind what is put aside now there may be more.
+            let done = !good.is_empty() || bad.is_empty();
+            self.quarantine(bad).await?;
+            if done {
+                return Ok(good);
+            }
+        }
     }
 
     /// The grants that something waits under.

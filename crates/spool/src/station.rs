@@ -2,7 +2,7 @@
 //! few single values. Written like a settlement: at need out of the reserve, since
 //! a withdrawal must be possible on a full disk.
 
-use crate::{ReadError, SettleError, Spool, command::Outcome};
+use crate::{ReadError, SettleError, Spool, command::Outcome, evidence};
 use sqlx::{Row as _, SqliteConnection};
 
 /// Under which name the end of the chain of links is kept.
@@ -17,6 +17,8 @@ pub(crate) enum Memory {
     Forget { up_to: i64 },
     /// A single value; none takes it away.
     Keep { name: &'static str, bytes: Option<Vec<u8>> },
+    /// A checkpoint, and when it was cosigned.
+    Checkpoint { size: i64, note: String, cosigned: Option<i64> },
 }
 
 impl Spool {
@@ -99,6 +101,9 @@ pub(crate) async fn remember(connection: &mut SqliteConnection, memory: &Memory)
         Memory::Forget { up_to } => {
             let gone = sqlx::query("DELETE FROM link WHERE sequence <= ?").bind(up_to);
             gone.execute(connection).await?.rows_affected()
+        }
+        Memory::Checkpoint { size, note, cosigned } => {
+            evidence::keep_checkpoint(connection, *size, note, *cosigned).await?
         }
         Memory::Keep { name, bytes: Some(bytes) } => keep(connection, name, bytes).await?,
         Memory::Keep { name, bytes: None } => {

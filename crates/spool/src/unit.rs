@@ -1,13 +1,11 @@
 //! What is queued at once, and what may happen to it afterwards.
 
-use vernport_audit::Leaf;
 use vernport_crypto::sha256;
-
 use vernport_policy::Sample;
 use vernport_seal::{Recipient, Sealed, Storage};
 use vernport_types::{BatchId, ControllerId, GrantId, MessageId, Reason, Slug, UtcMicros, VehicleAlias};
 
-/// One atomic queueing: all of it is durable, or none.
+/// One atomic queueing: all of it is durable, or none. The evidence of each batch and message is written with it.
 #[derive(Debug)]
 pub struct Unit {
     /// When it is queued.
@@ -16,8 +14,6 @@ pub struct Unit {
     pub batches: Vec<QueuedBatch>,
     /// Messages for fleet topics, in the order of sending.
     pub topics: Vec<QueuedTopic>,
-    /// Evidence of all this.
-    pub leaves: Vec<Leaf>,
     /// How far the sources are done with.
     pub cursors: Vec<Cursor>,
     /// Tool messages that led to it. One that was seen before refuses the unit.
@@ -26,6 +22,8 @@ pub struct Unit {
     pub samples: Vec<Sample>,
     /// What was withheld meanwhile; added to the counts.
     pub withheld: Vec<Withheld>,
+    /// Whether what was withheld since the last such unit is closed with this one: a leaf commits to the counts.
+    pub closes_counts: bool,
 }
 
 impl Unit {
@@ -35,11 +33,11 @@ impl Unit {
             at,
             batches: Vec::new(),
             topics: Vec::new(),
-            leaves: Vec::new(),
             cursors: Vec::new(),
             tool_messages: Vec::new(),
             samples: Vec::new(),
             withheld: Vec::new(),
+            closes_counts: false,
         }
     }
 

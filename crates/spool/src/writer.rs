@@ -277,7 +277,7 @@ impl Writer {
             let source = io::Error::new(io::ErrorKind::StorageFull, "the reserve for settling is not whole");
             return Err(Failure::Refused(Refusal::NoReserve(source)));
         }
-        let mut outcome = queue::queue(&mut self.connection, unit).await?;
+        let mut outcome = queue::queue(&mut self.connection, &self.config, unit).await?;
         if lacking_bytes > 0 {
             // What is new gives way as well: it may have the lowest rank of all.
             let gone = room::make(&mut self.connection, lacking_bytes, unit.at).await?;

@@ -3,6 +3,7 @@
 use crate::{Store, StoreError, Write, erasure::Keys, partition::month, sql::sql};
 use thiserror::Error;
 use vernport_api::Answer;
+use vernport_audit::LeafKind;
 use vernport_types::{BatchId, ControllerId, EpochId, Fate, GrantId, Reason, Slug, UtcMicros};
 
 /// A sealed batch whose signature was verified, ready to commit.
@@ -185,6 +186,7 @@ impl Commit<'_> {
 
     async fn insert(&mut self, item: &Incoming, wraps: &[u8]) -> Result<(), StoreError> {
         let position = self.write.next_position(self.controller).await?;
+        self.write.evidence(LeafKind::Commit, position, &commit_subject(item.batch, &item.envelope_hash));
         sql("INSERT INTO batch_seen (controller, batch, envelope_hash) VALUES ($1, $2, $3)")
             .bind(self.controller.as_str())
             .bind(&item.batch.as_bytes()[..])
@@ -211,6 +213,11 @@ impl Commit<'_> {
         .await?;
         Ok(())
     }
+}
+
+/// What a leaf commits to for a batch: what stays known of it when its body is deleted.
+pub(crate) fn commit_subject(batch: BatchId, envelope_hash: &[u8]) -> Vec<u8> {
+    [&batch.as_bytes()[..], envelope_hash].concat()
 }
 
 /// Binds the sealed wraps to their batch.

@@ -71,6 +71,6 @@ impl Store {
 }
 
 /// Binds a wrapped erasure key to its row.
-fn place(controller: &ControllerId, epoch: EpochId) -> Vec<u8> {
+pub(crate) fn place(controller: &ControllerId, epoch: EpochId) -> Vec<u8> {
     [b"erasure\0", controller.as_str().as_bytes(), b"\0", epoch.as_bytes()].concat()
 }

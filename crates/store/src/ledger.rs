@@ -6,6 +6,8 @@ use crate::{
     sql::sql, text,
 };
 use thiserror::Error;
+use vernport_audit::LeafKind;
+use vernport_crypto::MasterKey;
 use vernport_types::{AssetId, ControllerId, EntryHash, IdentifierKind, UtcMicros, VehicleAlias};
 
 /// The kind of an entry that orders an erasure.
@@ -132,9 +134,7 @@ impl Store {
     }
 
     fn reference(&self, controller: &ControllerId, external_ref: &str) -> [u8; 32] {
-        self.master.index(
-            &[b"external-ref\0", controller.as_str().as_bytes(), b"\0", external_ref.as_bytes()].concat(),
-        )
+        reference(&self.master, controller, external_ref)
     }
 }
 
@@ -144,6 +144,12 @@ fn kind(kind: IdentifierKind) -> &'static str {
         IdentifierKind::Plate => "plate",
         IdentifierKind::Serial => "serial",
     }
+}
+
+/// The keyed hash that stands for a source's own reference.
+pub(crate) fn reference(master: &MasterKey, controller: &ControllerId, external_ref: &str) -> [u8; 32] {
+    master
+        .index(&[b"external-ref\0", controller.as_str().as_bytes(), b"\0", external_ref.as_bytes()].concat())
 }
 
 pub(crate) fn entry_place(controller: &ControllerId, entry: EntryHash) -> Vec<u8> {
@@ -191,6 +197,7 @@ impl Write {
                 .execute(&mut self.transaction)
                 .await?;
         }
+        self.evidence(LeafKind::Entry, position, &new.entry.as_bytes()[..]);
         Ok(added == 1)
     }
 

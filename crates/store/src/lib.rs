@@ -9,6 +9,7 @@
 //! - A withdrawal that committed before wins: whether a grant stands is asked
 //!   in the transaction that commits the batch.
 //! - A read is in the log, durably, before an envelope is handed out.
+//! - No evidence, no record: the leaf of an entry, a commit or a read stands in its own transaction.
 //! - Identifiers of vehicles and ledger entries arrive here sealed.
 //!
 //! The databases are SQLite files or databases of PostgreSQL, chosen by their
@@ -23,17 +24,21 @@ mod era;
 mod erase;
 mod erasure;
 mod error;
+mod evidence;
 mod grant;
 mod journal;
 mod journaled;
 mod ledger;
 mod link;
+mod look;
 mod open;
 mod partition;
 mod places;
 mod read;
+mod rewrap;
 mod sql;
 mod sweep;
+mod witnessed;
 
 pub use batch::{CommitError, Incoming};
 pub use change::{
@@ -42,13 +47,18 @@ pub use change::{
 pub use deletion::DeletionRow;
 pub use erase::{CertificateRow, Erased, Fence};
 pub use error::StoreError;
+pub use evidence::LogHead;
 pub use journal::{Journal, JournalError, MAX_ROW_BYTES, Row, RowKind};
 pub use ledger::RecordError;
 pub use link::LinkRow;
+pub use look::{Look, Recorded, Things};
 pub use places::Place;
 pub use read::{Page, ReadQuery, Released};
+pub use rewrap::Rewrapped;
 pub use sweep::{KeptBatch, LookAt};
+pub use witnessed::Witnessed;
 
+use evidence::Pending;
 use open::Database;
 use sql::{Pool, Transaction, sql};
 use sqlx::sqlite::SqliteJournalMode;
@@ -156,7 +166,8 @@ impl Store {
             Some(turn) => Some(turn.lock_owned().await),
             None => None,
         };
-        Ok(Write { transaction: self.main.writing().await?, _turn: turn })
+        let (controller, evidence) = (controller.cloned(), Pending::default());
+        Ok(Write { transaction: self.main.writing().await?, controller, evidence, _turn: turn })
     }
 
     fn turn(&self, controller: Option<&ControllerId>) -> Arc<tokio::sync::Mutex<()>> {
@@ -172,11 +183,16 @@ impl Store {
 /// A write transaction and the turn to write; rolled back when dropped.
 struct Write {
     transaction: Transaction,
+    controller: Option<ControllerId>,
+    evidence: Pending,
     _turn: Option<OwnedMutexGuard<()>>,
 }
 
 impl Write {
-    async fn commit(self) -> Result<(), StoreError> {
+    async fn commit(mut self) -> Result<(), StoreError> {
+        if let Some(controller) = self.controller.take() {
+            self.append_evidence(&controller).await?;
+        }
         self.transaction.commit().await
     }
 }

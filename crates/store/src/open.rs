@@ -79,6 +79,25 @@ impl Database {
     }
 }
 
+/// A pool that only reads, of one database as it is: nothing is made, nothing migrated.
+pub(crate) async fn look(url: &str) -> Result<Pool, StoreError> {
+    let no_url = |_| StoreError::Url { database: "main" };
+    match url.split_once(':') {
+        Some(("sqlite", _)) => {
+            let options = SqliteConnectOptions::from_str(url).map_err(no_url)?.read_only(true);
+            let options = options.busy_timeout(BUSY_TIMEOUT).disable_statement_logging();
+            let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
+            Ok(Pool::Sqlite(pool))
+        }
+        Some(("postgres" | "postgresql", _)) => {
+            let options = with_tls(PgConnectOptions::from_str(url).map_err(no_url)?);
+            let options = options.application_name("vernport").disable_statement_logging();
+            Ok(Pool::Postgres(PgPoolOptions::new().max_connections(1).connect_with(options).await?))
+        }
+        _ => Err(StoreError::Url { database: "main" }),
+    }
+}
+
 /// A server on another machine has to show a certificate for its name, unless
 /// the URL asks for something else than to try.
 fn with_tls(options: PgConnectOptions) -> PgConnectOptions {

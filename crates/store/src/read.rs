@@ -6,6 +6,7 @@ use crate::{
     bytes,
     sql::{Statement, composed, sql},
 };
+use vernport_audit::LeafKind;
 use vernport_types::{BatchId, ControllerId, EpochId, GrantId, KeyId, Slug, UtcMicros};
 
 /// A read.
@@ -92,6 +93,8 @@ impl Store {
             page.batches.push(Released { without_wraps: row.envelope, wraps: wraps.to_vec() });
         }
         let position = write.next_position(query.controller).await?;
+        let last = page.last.unwrap_or(query.after);
+        let batches = i64::try_from(page.batches.len()).unwrap_or(i64::MAX);
         sql("INSERT INTO read_log (controller, position, recipient, task, key_id, purpose, read_at,
                                    after_position, last_position, batches)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)")
@@ -103,13 +106,24 @@ impl Store {
         .bind(query.purpose.as_str())
         .bind(query.now.0)
         .bind(query.after)
-        .bind(page.last.unwrap_or(query.after))
-        .bind(i64::try_from(page.batches.len()).unwrap_or(i64::MAX))
+        .bind(last)
+        .bind(batches)
         .execute(&mut write.transaction)
         .await?;
+        let numbers = [query.now.0, query.after, last, batches];
+        let words = [query.recipient.as_str(), query.task.as_str(), query.purpose.as_str()];
+        write.evidence(LeafKind::Read, position, &read_subject(words, &query.key_id.as_bytes()[..], numbers));
         write.commit().await?;
         Ok(Some(page))
     }
+}
+
+/// What a leaf commits to for a read: its row, word by word. Slugs have no line end.
+pub(crate) fn read_subject(words: [&str; 3], key_id: &[u8], numbers: [i64; 4]) -> Vec<u8> {
+    let mut subject = words.map(|word| format!("{word}\n")).concat().into_bytes();
+    subject.extend_from_slice(key_id);
+    numbers.iter().for_each(|number| subject.extend_from_slice(&number.to_be_bytes()));
+    subject
 }
 
 impl Write {

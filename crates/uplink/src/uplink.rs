@@ -5,7 +5,7 @@ use std::time::Duration;
 use thiserror::Error;
 use vernport_api::{
     BatchAnswer, BatchAnswers, Feed, FeedNonce, FeedRequest, MAX_WAIT_MS, PATH_BATCHES, PATH_FEED,
-    PATH_SEGMENTS, SegmentAnswer, SegmentRequest,
+    PATH_SEGMENTS, PATH_WITNESS, SegmentAnswer, SegmentRequest, WitnessAnswer, WitnessRequest,
     batch::{self, EncodeError},
 };
 
@@ -116,6 +116,14 @@ impl Uplink {
         self.http.post(PATH_SEGMENTS, request, Duration::ZERO, MAX_ANSWERS_BYTES).await
     }
 
+    /// Shows the head of this gateway's log, and is shown central's. Nothing in the answer is checked here.
+    ///
+    /// # Errors
+    /// [`CallError`]; showing it again is harmless.
+    pub async fn witness(&self, request: &WitnessRequest) -> Result<WitnessAnswer, CallError> {
+        self.http.post(PATH_WITNESS, request, Duration::ZERO, MAX_ANSWERS_BYTES).await
+    }
+
     /// Asks for the state of central and checks it. `nonce` is drawn anew for each call; `known` is the hash of the
     /// snapshot in effect here; central answers at once where it has another, else after `wait`
     /// (at most [`MAX_WAIT_MS`]).
@@ -131,7 +139,7 @@ impl Uplink {
     ) -> Result<Feed, FeedError> {
         let wait_ms = u32::try_from(wait.as_millis()).unwrap_or(u32::MAX).min(MAX_WAIT_MS);
         let nonce = FeedNonce(nonce);
-        let question = FeedRequest { gateway: self.gateway.clone(), nonce, known, wait_ms };
+        let question = FeedRequest { gateway: self.gateway.clone(), nonce, known, wait_ms, notices: true };
         let patience = Duration::from_millis(wait_ms.into());
         let feed = self.http.post(PATH_FEED, &question, patience, MAX_FEED_BYTES).await?;
         guard.check(&feed, &self.gateway, nonce, known)?;

@@ -14,7 +14,7 @@ struct Need {
     package: &'static str,
 }
 
-const NEEDS: [Need; 7] = [
+const NEEDS: [Need; 8] = [
     Need { program: "cc", package: "gcc" },
     // libFuzzer, for the fuzz targets.
     Need { program: "c++", package: "g++" },
@@ -25,6 +25,8 @@ const NEEDS: [Need; 7] = [
     Need { program: "python3", package: "python3" },
     // Debian has its server beside the path, and this on it. Tests start their own cluster.
     Need { program: "pg_lsclusters", package: "postgresql" },
+    // Checks the shipped units.
+    Need { program: "systemd-analyze", package: "systemd" },
 ];
 
 /// Installs what is missing, without asking.

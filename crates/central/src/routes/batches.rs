@@ -23,13 +23,13 @@ pub(super) async fn deliver(
     from: Body,
 ) -> Result<Json<BatchAnswers>, Refusal> {
     let controller = admit(&served, &peer, Role::Gateway)?;
-    let device_key = controller.device_key(&peer.name).await?;
+    let device_keys = controller.device_keys(&peer.name).await?;
     let body = body(from, MAX_BODY_BYTES).await?;
     let items = decode(&body).map_err(|error| Refusal::new(Code::BadRequest, error.to_string()))?;
     let incoming = items
         .iter()
         .enumerate()
-        .map(|(at, item)| check(item, &peer, &device_key).map_err(|refusal| refusal.at_item(at)))
+        .map(|(at, item)| check(item, &peer, &device_keys).map_err(|refusal| refusal.at_item(at)))
         .collect::<Result<Vec<_>, _>>()?;
     let answers = commit(controller, &peer, &incoming).await?;
     let batches = incoming.iter().map(|item| item.batch);
@@ -38,7 +38,7 @@ pub(super) async fn deliver(
 }
 
 /// Reads an envelope and holds it against the certificate of who sent it.
-fn check(item: &Item<'_>, peer: &Peer, device_key: &VerifyingKey) -> Result<Incoming, Refusal> {
+fn check(item: &Item<'_>, peer: &Peer, device_keys: &[VerifyingKey]) -> Result<Incoming, Refusal> {
     let envelope = ReceivedEnvelope::parse(item.envelope)
         .map_err(|error| Refusal::new(Code::EnvelopeMalformed, error.to_string()))?;
     let header = envelope.header();
@@ -54,7 +54,7 @@ fn check(item: &Item<'_>, peer: &Peer, device_key: &VerifyingKey) -> Result<Inco
             "the envelope has lost its wraps: nobody could open it",
         ));
     }
-    if envelope.verify(device_key).is_err() {
+    if !device_keys.iter().any(|key| envelope.verify(key).is_ok()) {
         let detail = "it is not signed by the device key that this gateway was enrolled with, or was changed";
         return Err(Refusal::new(Code::EnvelopeForged, detail));
     }

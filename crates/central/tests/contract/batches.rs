@@ -238,3 +238,40 @@ async fn a_consent_given_again_opens_another_grant_and_not_the_old_one() {
     let answers = central.deliver(&[(before, &old), (after, &new)]).await;
     assert_eq!(answers, [Answer::RefusedWithdrawn, Answer::Committed]);
 }
+
+#[tokio::test]
+async fn what_the_key_before_signed_still_comes_in_for_a_month_unless_the_enrolment_was_ended() {
+    const MONTH_SECONDS: i64 = 30 * 86_400;
+    let central = with_visit().await;
+    let grant = central.grant("odometer").await;
+    let next = SigningKey::generate();
+    let enrolled = |key: &SigningKey| {
+        let station = json!({"site": "oslo", "station": "bay-1"});
+        json!({"kind": "gateway-enrolled", "gateway": GATEWAY, "station": station,
+               "device_key": key.verifying_key()})
+    };
+    let keys = [central.world.workshop.wrapping_key(), central.world.recovery.wrapping_key()];
+    let by = |key: &SigningKey| signed(&central.world.header("odometer"), BODY, &keys, key);
+    let send = async |key: &SigningKey| central.send(&central.gateway(), &[(grant, &by(key))]).await;
+
+    let early = by(&next);
+    refused(central.send(&central.gateway(), &[(grant, &early)]).await, Code::EnvelopeForged).await;
+    central.world.advance_seconds(1);
+    central.ledger(vec![central.world.entry(enrolled(&next))]).await;
+    for key in [&central.world.device, &next] {
+        assert!(send(key).await.status().is_success());
+    }
+    refused(send(&SigningKey::generate()).await, Code::EnvelopeForged).await;
+    central.world.advance_seconds(MONTH_SECONDS);
+    refused(send(&central.world.device).await, Code::EnvelopeForged).await;
+    assert!(send(&next).await.status().is_success());
+
+    // The box was stolen: its enrolment is ended, another is enrolled in its place.
+    let replacement = SigningKey::generate();
+    let ended = json!({"kind": "enrolment-ended", "gateway": GATEWAY});
+    central.ledger(vec![central.world.entry(ended)]).await;
+    central.world.advance_seconds(1);
+    central.ledger(vec![central.world.entry(enrolled(&replacement))]).await;
+    refused(send(&next).await, Code::EnvelopeForged).await;
+    assert!(send(&replacement).await.status().is_success());
+}

@@ -334,7 +334,8 @@ impl Central {
         known: Option<[u8; 32]>,
         wait_ms: u32,
     ) -> Feed {
-        let asked = FeedRequest { gateway: slug(gateway), nonce: FeedNonce([9; 16]), known, wait_ms };
+        let asked =
+            FeedRequest { gateway: slug(gateway), nonce: FeedNonce([9; 16]), known, wait_ms, notices: true };
         taken(self.post(client, PATH_FEED, &serde_json::to_value(asked).expect("plain data")).await).await
     }
 

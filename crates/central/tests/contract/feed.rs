@@ -1,6 +1,8 @@
 //! What a gateway hears, when, and how it can tell that it is fresh.
 
-use crate::common::{ASSET, CONTROLLER, GATEWAY, ORDER, World, client, open_flow, refused, with_visit};
+use crate::common::{
+    ASSET, CONTROLLER, GATEWAY, ORDER, World, client, open_flow, refused, taken, with_visit,
+};
 use serde_json::json;
 use std::time::{Duration, Instant};
 use vernport_api::{Code, PATH_FEED};
@@ -35,6 +37,38 @@ async fn a_snapshot_opens_what_has_a_basis_and_says_why_the_rest_is_closed() {
     assert_eq!(closed, &[(crate::common::slug("speed"), Reason::ConsentMissing)]);
     assert_eq!(snapshot.grants[0].identifiers, [central.world.index()]);
     assert_eq!(snapshot.recovery, central.world.recovery.wrapping_key());
+}
+
+#[tokio::test]
+async fn a_gateway_hears_which_versions_of_the_notice_were_served_and_by_which_entry() {
+    let central = with_visit().await;
+    let told = |feed: &vernport_api::Feed| -> Vec<String> {
+        feed.notices.iter().map(|notice| format!("{} {}", notice.version, notice.published)).collect()
+    };
+    let feed = central.feed_as(&central.gateway(), GATEWAY, None, 0).await;
+    assert_eq!(told(&feed), ["notice-1 true"], "the bundle has a newer one, which waits");
+    let snapshot = feed.snapshot.expect("asked without one");
+    let odometer = open_flow(&snapshot, "odometer").expect("open");
+    assert!(odometer.rests_on.contains(&feed.notices[0].entry));
+    let again = central.feed_as(&central.gateway(), GATEWAY, Some(snapshot.hash()), 0).await;
+    assert_eq!(told(&again), [""; 0], "told beside a snapshot only");
+    // Whoever does not ask, because it would not know what to do with it, is not told.
+    let asked = json!({"gateway": GATEWAY, "nonce": "09".repeat(16), "known": null, "wait_ms": 0});
+    let old: vernport_api::Feed = taken(central.post(&central.gateway(), PATH_FEED, &asked).await).await;
+    assert_eq!((old.notices.len(), old.snapshot), (0, Some(snapshot)));
+
+    central
+        .say(json!({"kind": "notice-served", "notice": "notice-2", "text_hash": "07".repeat(32),
+        "language": "en", "method": "web"}))
+        .await;
+    let feed = central.feed_as(&central.gateway(), GATEWAY, None, 0).await;
+    let snapshot = feed.snapshot.expect("asked without one");
+    let odometer = open_flow(&snapshot, "odometer").expect("open");
+    let version = |entry| {
+        feed.notices.iter().find(|notice| notice.entry == entry).map(|notice| notice.version.as_str())
+    };
+    assert_eq!(version(odometer.rests_on[0]), Some("notice-2"), "from now on it is the one in force");
+    assert_eq!(feed.notices.len(), 2);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! The contract of central, seen from its clients: who may do what, what is
 //! committed and what is not, what a withdrawal does, what a read leaves behind.
 
+mod audit;
 mod batches;
 mod common;
 mod connections;

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 use vernport_broker::fault::{Fate, Hook, Packet};
+use vernport_crypto::{StorageKey, StorageKeys};
 use vernport_mqtt::{Cause, FleetLink, FleetMessage, Numbers, Outcome, Protocol, PublishError, Receipt};
 
 fn numbered(seq: u64) -> Numbers {
@@ -181,6 +182,19 @@ async fn what_is_expired_or_of_another_key_is_not_sent() {
         Some(PublishError::Unreadable)
     );
     until(|| broker.totals().published, 1).await; // the status only
+}
+
+#[tokio::test]
+async fn what_was_stored_under_the_key_before_is_sent_too() {
+    let broker = broker().await;
+    let mut world = World::new();
+    let stored = world.stored(1, 5000);
+    let before = StorageKey::from_bytes(*world.keys.current().to_bytes());
+    world.keys = Arc::new(StorageKeys::new(StorageKey::generate(), Some(before)));
+    let publisher = world.publisher(&broker, |_| {});
+    let link = soon(publisher.link()).await.expect("runs");
+    let receipt = link.publish(&stored, numbered(1), false, NOW.wall).await.expect("it opens");
+    assert_eq!(soon(receipt.outcome()).await, Outcome::Acknowledged);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 
 use std::{fmt::Debug, sync::Arc, time::Duration};
 use vernport_broker::{Access, Broker, Config, Identity, Login};
-use vernport_crypto::{OpeningKey, SigningKey, StorageKey};
+use vernport_crypto::{OpeningKey, SigningKey, StorageKey, StorageKeys};
 use vernport_mqtt::{
     Backoff, Endpoint, FleetContext, Inbox, InboxConfig, LinkState, LinkStatus, Message, Protocol, Publisher,
     PublisherConfig, Stream, acl::Principal, fleet_message,
@@ -209,7 +209,7 @@ clauses = ["6"]
 
 /// A world in which one flow of one vehicle is open.
 pub(crate) struct World {
-    pub(crate) key: Arc<StorageKey>,
+    pub(crate) keys: Arc<StorageKeys>,
     catalogue: Catalogue,
     table: Table,
     pub(crate) stream: Stream,
@@ -259,7 +259,7 @@ impl World {
         let applied = table.apply(snapshot, &head, NOW).expect("applies");
         assert_eq!(applied.opened, 1, "{applied:?}");
         let stream = Stream { operator: slug("fjord"), purpose: slug("service"), vehicle: alias };
-        Self { key: Arc::new(StorageKey::generate()), catalogue, table, stream }
+        Self { keys: Arc::new(StorageKey::generate().into()), catalogue, table, stream }
     }
 
     fn release(&self, metres: i64) -> Released {
@@ -292,7 +292,7 @@ impl World {
             expiry,
         };
         let signal = self.catalogue.signal(released.signal());
-        fleet_message::value_message(&released, signal, &context, &self.key).expect("short enough")
+        fleet_message::value_message(&released, signal, &context, self.keys.current()).expect("short enough")
     }
 
     /// A stored message that carries a sealed batch, and the batch.
@@ -332,7 +332,8 @@ impl World {
             delete_by: DUE,
             expiry: NOW.wall.plus_seconds(3600),
         };
-        let stored = fleet_message::sealed_message(&envelope, &context, &self.key).expect("short enough");
+        let stored =
+            fleet_message::sealed_message(&envelope, &context, self.keys.current()).expect("short enough");
         (stored, envelope.into_bytes())
     }
 
@@ -340,7 +341,7 @@ impl World {
         let mut config = PublisherConfig::new(endpoint(broker, GATEWAY, "box-1-out"), slug("box-1"));
         config.backoff = quickly();
         change(&mut config);
-        Publisher::start(config, self.key.clone())
+        Publisher::start(config, Arc::clone(&self.keys))
     }
 }
 

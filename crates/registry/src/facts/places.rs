@@ -9,6 +9,10 @@ use std::collections::BTreeMap;
 use vernport_crypto::{VerifyingKey, WrappingKey};
 use vernport_types::{AssetId, EntryHash, KeyId, Slug, UtcMicros};
 
+/// How many days a device key counts on after the gateway was enrolled with another: what it signed
+/// before may wait in a queue or be parked.
+pub const DEVICE_KEY_OVERLAP_DAYS: i64 = 30;
+
 /// Enrolments by gateway, keys by recipient and purpose.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Places {
@@ -68,6 +72,35 @@ impl Facts {
             pinned: enrolled.pinned,
             entry: last.entry,
         })
+    }
+
+    /// The keys whose signatures count as those of a gateway now, the present one first: the key of its last
+    /// enrolment, whether or not that has ended, and those before it that another took the place of
+    /// at most [`DEVICE_KEY_OVERLAP_DAYS`] ago. An enrolment that was ended takes the keys before the
+    /// next one with it at once: that is how a stolen key is revoked.
+    pub fn device_keys(&self, gateway: &Slug, now: UtcMicros) -> Vec<VerifyingKey> {
+        let enrolled = self.places.enrolled.of(gateway).filter(|item| self.voids.counts(item, now));
+        let mut items: Vec<_> = enrolled.collect();
+        items.sort_by_key(|item| std::cmp::Reverse(item.place()));
+        let mut keys = Vec::new();
+        let mut replaced: Option<UtcMicros> = None;
+        for item in items {
+            match (&item.says, replaced) {
+                (None, None) => {}
+                (None, Some(_)) => break,
+                (Some(enrolled), None) => keys.push(enrolled.device_key),
+                (Some(enrolled), Some(at)) => {
+                    let until = at.plus_seconds(DEVICE_KEY_OVERLAP_DAYS * 24 * 3600);
+                    if now < until && !keys.contains(&enrolled.device_key) {
+                        keys.push(enrolled.device_key);
+                    }
+                }
+            }
+            if item.says.is_some() {
+                replaced = Some(item.recorded);
+            }
+        }
+        keys
     }
 
     /// The gateways that are enrolled at a station now, by name.

@@ -2,7 +2,7 @@
 //! computed again for those assets only.
 
 use super::Facts;
-use crate::{Event, ReceiptCode, Whom, WithdrawalScope};
+use crate::{Event, ReceiptCode, Text, Whom, WithdrawalScope};
 use std::collections::BTreeSet;
 use vernport_types::{AssetId, EntryHash, OrderId, SubjectId};
 
@@ -51,6 +51,7 @@ impl Touched {
 #[derive(Debug, Clone)]
 pub(crate) enum About {
     Everything,
+    Notice(Text),
     Nothing,
     Assets(Vec<AssetId>),
     Subjects(Vec<SubjectId>),
@@ -73,8 +74,8 @@ pub(crate) enum About {
 impl About {
     pub(crate) fn of(event: &Event) -> Self {
         match event {
-            Event::NoticeServed(_)
-            | Event::GatewayEnrolled(_)
+            Event::NoticeServed(served) => Self::Notice(served.notice.clone()),
+            Event::GatewayEnrolled(_)
             | Event::EnrolmentEnded(_)
             | Event::RecipientKeyActivated(_)
             | Event::RecipientKeyRevoked(_) => Self::Everything,
@@ -143,7 +144,9 @@ impl Facts {
         }
         let assets = match about {
             None | Some(About::Nothing | About::Hold) => Vec::new(),
-            Some(About::Everything | About::Entry(_) | About::Voids(_)) => return Touched::All,
+            Some(About::Everything | About::Notice(_) | About::Entry(_) | About::Voids(_)) => {
+                return Touched::All;
+            }
             Some(About::Assets(assets) | About::Disclosure(assets)) => assets.clone(),
             Some(About::Subjects(subjects)) => {
                 subjects.iter().flat_map(|subject| self.assets_of(*subject)).collect()
@@ -160,6 +163,14 @@ impl Facts {
         };
         let all_ids = assets.into_iter().flat_map(|asset| self.assets.members(asset, &self.voids));
         Touched::Assets(all_ids.collect())
+    }
+
+    /// The notice, with its version, that an entry served.
+    pub fn notice_of(&self, entry: &EntryHash) -> Option<&Text> {
+        match self.log.get(entry).map(|logged| &logged.about) {
+            Some(About::Notice(notice)) => Some(notice),
+            _ => None,
+        }
     }
 
     /// One asset, by every id that it has.

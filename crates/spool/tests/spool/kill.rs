@@ -6,18 +6,16 @@ use std::{
     path::Path,
     process::{Command, Stdio},
 };
-use vernport_audit::Leaf;
-use vernport_spool::{Config, Cursor, Item, Settlement, Spool, Unit};
+use vernport_spool::{Config, Cursor, Inspect, Item, KeptCheckpoint, Settlement, Spool, Unit};
 use vernport_types::BatchId;
 
 const CHILD: &str = "VERNPORT_TEST_SPOOL";
 
-/// Unit `n` (from 1): batches 2n and 2n + 1, message n, a leaf, the cursor at n.
+/// Unit `n` (from 1): batches 2n and 2n + 1, message n, the cursor at n; so three leaves.
 fn numbered(n: u32) -> Unit {
     Unit {
         batches: vec![batch(2 * n, n), batch(2 * n + 1, n)],
         topics: vec![topic(n, n, 1)],
-        leaves: vec![Leaf::for_batch([0; 16], &n.to_be_bytes())],
         cursors: vec![Cursor { source: "can0".into(), position: n.into() }],
         ..Unit::new(NOW)
     }
@@ -33,7 +31,7 @@ async fn whole_up_to(spool: &Spool) -> (u32, u32) {
     let topics: Vec<_> = (1..=last).map(|n| (n, n.into(), 0)).collect();
     assert_eq!(ready_topics(spool).await, topics);
     let status = spool.status().await.expect("reads");
-    assert_eq!((status.leaves, status.quarantined), (last.into(), 0));
+    assert_eq!((status.leaves, status.quarantined), (3 * u64::from(last), 0));
     (last, first - 2)
 }
 
@@ -109,6 +107,8 @@ async fn a_spool_that_is_dropped_in_the_middle_of_calls_loses_no_acknowledged_un
 #[tokio::test]
 async fn a_killed_process_loses_nothing_that_it_acknowledged() {
     let place = Place::new();
+    // Sizes of all checkpoints that ever left the process.
+    let mut signed: Vec<u64> = Vec::new();
     for round in 0..20_u32 {
         let mut child = Command::new(std::env::current_exe().expect("this test"))
             .args(["kill::child", "--exact", "--nocapture", "--test-threads=1"])
@@ -127,6 +127,7 @@ async fn a_killed_process_loses_nothing_that_it_acknowledged() {
         let mut note = |(what, n): (String, u32)| match what.as_str() {
             "queued" => queued = n,
             "gone" => gone = n,
+            "signed" => signed.push(n.into()),
             _ => {}
         };
         said.by_ref().take(5 + (round * 7 % 40) as usize).for_each(&mut note);
@@ -144,8 +145,30 @@ async fn a_killed_process_loses_nothing_that_it_acknowledged() {
             delivered == gone || delivered == gone + 1,
             "round {round}: {delivered} gone, {gone} acknowledged"
         );
+        log_holds(&spool, &place, &signed).await;
         spool.close().await;
     }
+}
+
+/// The tree goes on: no leaf is lost, and it begins with that of each checkpoint that left.
+async fn log_holds(spool: &Spool, place: &Place, signed: &[u64]) {
+    let head = spool.log_head().await.expect("reads");
+    let mut inside = Inspect::open(&place.path()).await.expect("opens");
+    let leaves = crate::log::leaves(&mut inside).await;
+    assert_eq!(leaves.len() as u64, head.size);
+    let kept = inside.checkpoints().await.expect("reads");
+    for size in signed {
+        let kept = kept.iter().find(|kept| kept.size == *size).expect("kept before it left");
+        let root = spool.log_root(*size).await.expect("reads");
+        assert_eq!(kept.note, said(root), "checkpoint of {size}");
+        let proof = spool.prove_consistency(*size, head.size).await.expect("reads");
+        assert_eq!(proof.extends((*size, &root), (head.size, &head.root)), Ok(()), "{size} to {}", head.size);
+    }
+}
+
+/// What stands for a note here.
+fn said(root: [u8; 32]) -> String {
+    root.map(|byte| format!("{byte:02x}")).concat()
 }
 
 /// The process that is killed; does nothing as an ordinary test.
@@ -164,6 +187,12 @@ async fn child() {
         spool.queue(numbered(last + 1)).await.expect("fits");
         last += 1;
         say("queued", last);
+        if last % 4 == 0 {
+            let head = spool.log_head().await.expect("reads");
+            let kept = KeptCheckpoint { size: head.size, note: said(head.root), cosigned: None };
+            spool.keep_checkpoint(kept).await.expect("keeps");
+            say("signed", u32::try_from(head.size).expect("few"));
+        }
         if last % 3 == 0 {
             let item = Item::Batch(BatchId::from_bytes(id(gone + 2)));
             assert_eq!(spool.settle(vec![(item, Settlement::Delivered)], NOW).await.expect("settles"), 1);

@@ -2,6 +2,7 @@
 
 mod bounds;
 mod kill;
+mod log;
 mod model;
 mod opening;
 mod queueing;

@@ -1,7 +1,6 @@
 //! A unit is durable, whole, and once.
 
 use crate::support::*;
-use vernport_audit::Leaf;
 use vernport_policy::{Sample, SampleKey};
 use vernport_spool::{
     Cursor, Page, QueueError, Queued, ReadError, SettleError, Spool, ToolMessage, Unit, Withheld,
@@ -12,7 +11,6 @@ fn full_unit() -> Unit {
     Unit {
         batches: vec![batch(1, 1), batch(2, 2)],
         topics: vec![topic(1, 1, 1)],
-        leaves: vec![Leaf::for_batch([1; 16], b"sealed"), Leaf::for_message([2; 16], b"sealed")],
         cursors: vec![Cursor { source: "can0".into(), position: 77 }],
         tool_messages: vec![ToolMessage { tool: slug("scanner"), id: id(1) }],
         samples: vec![Sample { key: SampleKey([4; 32]), until: NOW }],
@@ -38,7 +36,7 @@ async fn everything_of_a_unit_is_there_after_the_answer_and_after_a_new_opening(
 
 async fn all_is_there(spool: &Spool, queued: Queued) {
     let status = spool.status().await.expect("reads");
-    assert_eq!((status.batches_queued, status.topics_queued, status.leaves, status.withheld), (2, 1, 2, 5));
+    assert_eq!((status.batches_queued, status.topics_queued, status.leaves, status.withheld), (2, 1, 3, 5));
     assert_eq!((status.used_bytes, status.oldest_at), (queued.used_bytes, Some(NOW)));
     assert_eq!(ready(spool).await, [1, 2]);
     assert_eq!(ready_topics(spool).await, [(1, 1, 0)]);

@@ -2,7 +2,7 @@
 
 use crate::support::*;
 use vernport_policy::{Sample, SampleKey, Standing};
-use vernport_spool::{HeldGrant, Item, Settlement, Spool, ToolMessage, Unit};
+use vernport_spool::{HeldGrant, Item, Page, Settlement, Spool, ToolMessage, Unit};
 use vernport_types::{BatchId, MessageId, Reason};
 
 fn a_batch(number: u32) -> Item {
@@ -228,6 +228,32 @@ async fn a_damaged_row_is_put_aside_counted_and_stops_nothing() {
     );
     assert_eq!(spool.sweep(DUE.plus_micros(1)).await.expect("sweeps"), 4);
     assert_eq!(spool.status().await.expect("reads").used_bytes, 0);
+}
+
+#[tokio::test]
+async fn messages_are_gone_through_whoever_they_are_for_parked_ones_too() {
+    let place = Place::new();
+    let spool = place.open().await;
+    let topics = (1..=6).map(|number| topic(number, number, u8::try_from(number).expect("small"))).collect();
+    spool.queue(unit(vec![batch(1, 1)], topics)).await.expect("fits");
+    spool.apply(grant(2), Standing::Park(Reason::Restricted), NOW).await.expect("settles");
+    assert_eq!(settle(&spool, a_topic(6), Settlement::Quarantined).await, 1);
+    spool.close().await;
+    damage(
+        &place,
+        "UPDATE topic SET digest = zeroblob(32) WHERE grant_id = (SELECT grant_id FROM topic WHERE row = 3)",
+    )
+    .await;
+    let spool = place.open().await;
+    let mut seen = Vec::new();
+    // One at a time: the damaged one is alone on its page.
+    let mut page = Page::front(1, 1 << 20);
+    while let [message] = &spool.messages(page).await.expect("reads")[..] {
+        seen.push(number(*message.message.as_bytes()));
+        page.after = message.row;
+    }
+    assert_eq!(seen, [1, 2, 4, 5]);
+    assert_eq!(spool.status().await.expect("reads").quarantined, 2);
 }
 
 async fn damage(place: &Place, statement: &'static str) {

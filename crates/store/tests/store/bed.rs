@@ -108,6 +108,12 @@ impl Bed {
         Look::at(&main).await
     }
 
+    /// Somebody who checks the evidence log from outside.
+    pub(crate) async fn look_at_log(&self) -> vernport_store::Look {
+        let [main, _] = self.urls();
+        vernport_store::Look::open(&main, controller()).await.expect("opens")
+    }
+
     /// Somebody else who looks into the database of the erasure keys.
     pub(crate) async fn look_at_keys(&self) -> Look {
         let [_, erasure] = self.urls();

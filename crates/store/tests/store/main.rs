@@ -4,5 +4,6 @@
 mod bed;
 mod commits;
 mod erase;
+mod evidence;
 mod reads;
 mod records;

@@ -34,7 +34,7 @@ fn head(era: u32, sequence: u64, snapshot: &Snapshot) -> Head {
 }
 
 fn feed(head: Head, snapshot: Option<Snapshot>) -> Feed {
-    Feed { head: head.sign(&central()), snapshot, merged: None, era: None }
+    Feed { head: head.sign(&central()), snapshot, merged: None, era: None, notices: Vec::new() }
 }
 
 /// A guard that has seen head (1, 10).
@@ -77,6 +77,7 @@ fn a_head_of_another_signer_or_with_one_bit_changed_is_not_believed() {
         snapshot: Some(new.clone()),
         merged: None,
         era: None,
+        notices: Vec::new(),
     };
     assert!(matches!(refused(&forged, None), StateError::Head(HeadError::Signature(_))));
     let mut changed = feed(head(1, 11, &new), Some(new));
@@ -115,7 +116,7 @@ fn begun(controller: &str, era: u32, key: &SigningKey) -> vernport_policy::Signe
     let era = vernport_policy::Era {
         controller: controller.parse().expect("an id"),
         era,
-        at: vernport_types::UtcMicros(1),
+        at: UtcMicros(1),
         entries: 3,
         ledger_hash: [3; 32],
     };

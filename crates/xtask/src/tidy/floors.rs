@@ -24,7 +24,7 @@ const FLOORS: [&[&str]; 9] = [
 ];
 
 /// Beside the floors: nothing that ships is built from them.
-const BESIDE: [&str; 3] = ["vernport-testkit", "vernport-suites", "xtask"];
+const BESIDE: [&str; 4] = ["vernport-testkit", "vernport-forgetful", "vernport-suites", "xtask"];
 
 /// The highest floor of the pure crates: bytes, values and a time in, values
 /// and actions out.

@@ -1,5 +1,6 @@
 //! The daemons as processes of their own, which can be killed.
 
+use crate::disk;
 use anyhow::{Context as _, Result, ensure};
 use std::{
     fs::File,
@@ -26,7 +27,10 @@ fn build() -> Result<PathBuf> {
     let test = std::env::current_exe()?;
     let folder = test.ancestors().nth(2).context("a test stands in a target folder")?.to_owned();
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--quiet", "-p", "vernport-gateway", "-p", "vernport-central", "--bins"]);
+    cargo.args(["build", "--quiet"]);
+    for package in ["vernport-gateway", "vernport-central", "vernport-forgetful"] {
+        cargo.args(["-p", package]);
+    }
     if folder.ends_with("release") {
         cargo.arg("--release");
     }
@@ -52,12 +56,29 @@ pub(crate) struct Daemon {
 }
 
 impl Daemon {
-    /// Starts it; what it logs goes to the end of `log`.
-    pub(crate) fn start(name: &str, config: &Path, log: &Path) -> Result<Self> {
+    /// Starts it; what it logs goes to the end of `log`. Where `synced` is given, its disk keeps copies
+    /// there of what was synced.
+    pub(crate) fn start(name: &str, config: &Path, log: &Path, synced: Option<&Path>) -> Result<Self> {
+        Self::start_with(name, config, log, synced, &[])
+    }
+
+    /// The same, with paths in its environment.
+    pub(crate) fn start_with(
+        name: &str,
+        config: &Path,
+        log: &Path,
+        synced: Option<&Path>,
+        with: &[(&str, &Path)],
+    ) -> Result<Self> {
         let log = File::options().create(true).append(true).open(log)?;
-        let child = Command::new(built()?.join(name))
+        let mut command = Command::new(built()?.join(name));
+        if let Some(folder) = synced {
+            command.env("LD_PRELOAD", disk::library()?).env(disk::FOLDER, folder);
+        }
+        let child = command
             .args(["run", "--config"])
             .arg(config)
+            .envs(with.iter().copied())
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)

@@ -1,0 +1,32 @@
+//! `vernport keys …`: makes key files as gateway, central, controller and recipient read
+//! them, changes them, keeps them safe and looks them over. No secret is ever printed.
+
+mod backup;
+mod check;
+pub(crate) mod file;
+mod kind;
+mod new;
+mod rotate;
+
+use crate::args;
+use anyhow::Result;
+use std::io::Write as _;
+
+/// Carries out a sub-command.
+///
+/// # Errors
+/// What `main` shows the person, with what to mend.
+pub async fn run(args: args::Keys) -> Result<()> {
+    match args {
+        args::Keys::New(args) => new::run(&args),
+        args::Keys::Rotate(args) => rotate::run(args).await,
+        args::Keys::Backup(args) => backup::run(&args),
+        args::Keys::Restore(args) => backup::restore(&args),
+        args::Keys::Check(args) => check::run(&args),
+    }
+}
+
+/// The answer of the command. Whoever reads it may stop early: a closed pipe is no fault.
+fn print(line: &str) {
+    let _closed = writeln!(std::io::stdout().lock(), "{line}");
+}

@@ -1,0 +1,55 @@
+//! `vernport keys new`: makes what each side reads.
+
+use super::{
+    file::{self, Secret},
+    kind::Kind,
+    print,
+};
+use crate::args::{KeysNew, KeysOf};
+use anyhow::{Result, bail};
+use std::path::PathBuf;
+use vernport_gateway::secrets::read_key;
+
+pub(super) fn run(args: &KeysNew) -> Result<()> {
+    let mut keys: Vec<(PathBuf, Kind, Secret)> = Vec::new();
+    let mut add = |kind: Kind, key: Secret| keys.push((args.into.join(kind.file()), kind, key));
+    if args.identity.is_some() && args.of != KeysOf::Gateway {
+        bail!("--identity: only a gateway gets a copy of the controller's identity key; leave it out");
+    }
+    match args.of {
+        KeysOf::Gateway => {
+            add(Kind::Device, file::draw());
+            add(Kind::Storage, file::draw());
+            if let Some(identity) = &args.identity {
+                add(Kind::Identity, read_key(identity)?);
+            }
+        }
+        KeysOf::Central => {
+            add(Kind::Head, file::draw());
+            add(Kind::Master, file::draw());
+        }
+        KeysOf::Controller => {
+            add(Kind::Bundle, file::draw());
+            add(Kind::Identity, file::draw());
+            add(Kind::Recovery, file::draw());
+        }
+        KeysOf::Recipient => {
+            let (Some(recipient), Some(purpose)) = (&args.recipient, &args.purpose) else {
+                bail!("--recipient and --purpose: say whose key it is, and for what");
+            };
+            let name = format!("{recipient}.{purpose}.key");
+            keys.push((args.into.join(name), Kind::Recipient, file::draw()));
+        }
+    }
+    file::refuse_existing(keys.iter().map(|(path, ..)| path))?;
+    file::folder(&args.into)?;
+    for (path, kind, key) in &keys {
+        file::create(path, key)?;
+        print(&format!("{}: {}; {}", path.display(), kind.shown(**key), kind.belongs()));
+    }
+    if args.of == KeysOf::Gateway && args.identity.is_none() {
+        let path = args.into.join(Kind::Identity.file());
+        print(&format!("{}: not made; copy the controller's identity key there", path.display()));
+    }
+    Ok(())
+}

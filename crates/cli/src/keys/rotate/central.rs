@@ -1,0 +1,42 @@
+//! A new master key of central: everything under the old one is sealed anew.
+
+use crate::keys::{
+    file::{next, take_place, with},
+    print,
+};
+use anyhow::{Context as _, Result, ensure};
+use std::path::Path;
+use vernport_central::{Config, rewrap_master};
+use vernport_crypto::MasterKey;
+use vernport_gateway::secrets::{BEFORE, read_key};
+
+pub(super) async fn master(config: &Path) -> Result<()> {
+    let config = Config::read(config)?;
+    let path = &config.keys.master;
+    let kept = with(path, BEFORE);
+    ensure!(
+        !kept.exists(),
+        "{}: the key before is still here; put it with the backups that were made under it, or destroy both",
+        kept.display()
+    );
+    let old = MasterKey::from_bytes(*read_key(path)?);
+    let new = MasterKey::from_bytes(*next(path)?);
+    let done = rewrap_master(&config.store, old, &new).await.with_context(|| {
+        format!(
+            "{} stays in use; no central may serve before this command has gone through: run it again",
+            path.display()
+        )
+    })?;
+    take_place(path, Some(&kept))?;
+    print(&format!(
+        "{}: new; {} ledger entries and {} erasure keys were sealed anew",
+        path.display(),
+        done.entries,
+        done.erasure_keys
+    ));
+    print(&format!(
+        "{}: opens backups that were made before. Destroy it with the last of them; after a theft, destroy them now",
+        kept.display()
+    ));
+    Ok(())
+}
