@@ -60,7 +60,7 @@ async fn nothing_erased_opens_after_a_restore_and_the_gateway_goes_on_in_a_new_e
     let certificate =
         answer.certificates.last().context("it is certified")?.verify(&stand.stage.dev.head_key)?;
     assert!(certificate.complete && certificate.epochs > 0);
-    assert!(!answer.deletions.is_empty(), "the recipients read some of it before");
+    assert!(!answer.deletions.is_empty(), "the recipients read some of it before: {certificate:?}");
     assert_eq!(stand.opened().await?.len(), 0, "everything so far was about the owner");
     // What is read from now on rests on its own basis.
     truck.drive(&stand, 2).await?;

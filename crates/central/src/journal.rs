@@ -28,16 +28,22 @@ impl Journaled {
     }
 
     /// The number of the newest era, if one began.
-    pub(crate) fn era(&self, store: &Store) -> Result<Option<u32>, StoreError> {
-        let eras = self.eras.iter().map(|row| store.journaled_era(row));
-        Ok(eras.collect::<Result<Vec<_>, _>>()?.into_iter().max())
+    pub(crate) fn era(&self, store: &Store) -> Option<u32> {
+        self.eras.iter().filter_map(|row| store.journaled_era(row).ok()).max()
+    }
+
+    /// How many rows are from before the master key was changed: only with that one they can be read.
+    fn unreadable(&self, store: &Store) -> usize {
+        let fences = self.fences.iter().filter(|row| store.journaled_fences(row).is_err());
+        fences.count() + self.eras.iter().filter(|row| store.journaled_era(row).is_err()).count()
     }
 
     /// Sees to it that no fenced epoch has an erasure key; how many had one again.
     pub(crate) async fn fence(&self, store: &Store, now: UtcMicros) -> Result<usize, StoreError> {
         let mut again = 0;
         for row in &self.fences {
-            let found = store.with_keys(&row.controller, &store.journaled_fences(row)?).await?;
+            let Ok(epochs) = store.journaled_fences(row) else { continue };
+            let found = store.with_keys(&row.controller, &epochs).await?;
             store.erase_keys(&row.controller, &found, now).await?;
             again += found.len();
         }
@@ -80,8 +86,12 @@ pub(crate) async fn join(
         let ledger = store.entry_hashes(controller).await?;
         let missing = held.entries.difference(&ledger).count();
         let era = store.era(controller).await?.map(|(era, _)| era);
-        if missing > 0 || held.era(&store)? > era {
+        if missing > 0 || held.era(&store) > era {
             return Err(StartError::Restored { controller: controller.clone(), missing });
+        }
+        let unreadable = held.unreadable(&store);
+        if unreadable > 0 {
+            tracing::warn!(%controller, unreadable, "rows of the journal are under an earlier master key: keep that key as long as the journal");
         }
         let again = held.fence(&store, now).await?;
         if again > 0 {

@@ -6,6 +6,7 @@
 //! goes on with it, and doing a step twice changes nothing.
 
 use crate::{Store, StoreError, bytes, journal::Row, sql::sql};
+use vernport_audit::LeafKind;
 use vernport_types::{ControllerId, EntryHash, EpochId, GrantId, Slug, UtcMicros};
 
 const TABLE: &str = "epoch";
@@ -303,7 +304,7 @@ impl Store {
         Ok(erased)
     }
 
-    /// Keeps a certificate; `completes`: nothing of its order is left.
+    /// Keeps a certificate, with its leaf in the evidence log; `completes`: nothing of its order is left.
     /// One that is there under its number stays.
     ///
     /// # Errors
@@ -316,8 +317,10 @@ impl Store {
         completes: bool,
     ) -> Result<(), StoreError> {
         let mut write = self.write(controller).await?;
-        sql("INSERT INTO erasure_certificate (controller, entry, number, issued_at, certificate, signature)
-             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING")
+        let issued = sql(
+            "INSERT INTO erasure_certificate (controller, entry, number, issued_at, certificate, signature)
+             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
+        )
         .bind(controller.as_str())
         .bind(&entry.as_bytes()[..])
         .bind(i64::from(row.number))
@@ -326,6 +329,10 @@ impl Store {
         .bind(&row.signature)
         .execute(&mut write.transaction)
         .await?;
+        if issued == 1 {
+            let position = write.next_position(controller).await?;
+            write.evidence(LeafKind::Erasure, position, row.certificate.as_bytes());
+        }
         if completes {
             sql("UPDATE erasure_order SET completed_at = $3
                  WHERE controller = $1 AND entry = $2 AND completed_at IS NULL")
@@ -335,6 +342,7 @@ impl Store {
             .execute(&mut write.transaction)
             .await?;
         }
+        write.append_evidence(controller).await?;
         write.commit().await
     }
 
