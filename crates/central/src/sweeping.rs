@@ -73,7 +73,8 @@ impl Controller {
         Ok(Some(next))
     }
 
-    /// When a batch has to go by what is known now; none: a restriction suspends its deletion.
+    /// When retention takes a batch, by what is known now; none: a restriction suspends its deletion,
+    /// or it is erased.
     fn due_at(
         &self,
         state: &State,
@@ -105,7 +106,8 @@ impl Controller {
             epoch,
         };
         let due = due(&state.facts, &self.rules, &kept, now);
-        due.restricted_by.is_none().then_some(due.at)
+        // What an order erases goes by that: its readers have to hear of it first.
+        (due.restricted_by.is_none() && due.erased_by.is_none()).then_some(due.at)
     }
 
     /// Whether whatever a gateway still has of an epoch would be overdue when it came.

@@ -79,8 +79,8 @@ impl Feed {
             return;
         }
         tracing::error!(
-            "central was rolled back: everything is closed here until it is where it was, or its controller \
-             began a new era with `vernport registry restored`"
+            "central was rolled back: everything is closed here until its controller \
+             begins a new era with `vernport registry restored`"
         );
         if let (Some(last), Some(head)) = (self.holds.distrust(), self.guard.last()) {
             // The head is remembered over a restart, its grants are not.

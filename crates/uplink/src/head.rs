@@ -38,6 +38,8 @@ pub struct HeadGuard {
     last: Option<Head>,
     /// Who may begin a new era.
     begins: Option<(ControllerId, VerifyingKey)>,
+    /// The head that came before the last one: its era is over here, however far it gets.
+    behind: Option<Head>,
 }
 
 impl StateError {
@@ -50,7 +52,7 @@ impl StateError {
 impl HeadGuard {
     /// Heads signed with `key` are believed, after `last` where one was seen before.
     pub const fn new(key: VerifyingKey, last: Option<Head>) -> Self {
-        Self { key, last, begins: None }
+        Self { key, last, begins: None, behind: None }
     }
 
     /// A new era is believed that this controller signed with its bundle key; without this, none is.
@@ -82,7 +84,7 @@ impl HeadGuard {
         nonce: FeedNonce,
         known: Option<[u8; 32]>,
     ) -> Result<(), StateError> {
-        let head = feed.head.verify(&self.key, &nonce.0, self.last.as_ref())?;
+        let head = self.in_order(feed, nonce)?;
         if let Some(last) = &self.last
             && head.era != last.era
             && !self.is_begun(feed, head.era)
@@ -100,7 +102,26 @@ impl HeadGuard {
                 return Err(StateError::Merged);
             }
         }
-        self.last = Some(head);
+        (self.last, self.behind) = (Some(head), None);
         Ok(())
+    }
+
+    /// The head, if it is signed, fresh and not before the last one. A registry that was behind once
+    /// catches up with its own sequence; what it lost does not come back by that.
+    fn in_order(&mut self, feed: &Feed, nonce: FeedNonce) -> Result<Head, HeadError> {
+        let verified = feed.head.verify(&self.key, &nonce.0, self.last.as_ref());
+        if let Err(HeadError::Backwards { .. }) = &verified {
+            self.behind = Some(feed.head.head);
+        }
+        let head = verified?;
+        match (&self.behind, &self.last) {
+            (Some(behind), Some(last)) if head.era == last.era => Err(HeadError::Backwards {
+                era: behind.era,
+                sequence: behind.sequence,
+                last_era: last.era,
+                last_sequence: last.sequence,
+            }),
+            _ => Ok(head),
+        }
     }
 }

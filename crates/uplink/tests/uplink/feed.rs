@@ -105,6 +105,18 @@ fn era_and_sequence_never_go_down() {
 }
 
 #[test]
+fn a_registry_that_was_behind_once_is_not_believed_when_its_sequence_catches_up() {
+    let (old, mut guard) = (snapshot(1), guard());
+    let mut check =
+        |sequence| guard.check(&feed(head(1, sequence, &old), Some(old.clone())), &gateway(), NONCE, None);
+    check(11).expect("in order");
+    for sequence in [5, 12, 4_000] {
+        let error = check(sequence).expect_err("it was behind");
+        assert!(matches!(error, StateError::Head(HeadError::Backwards { .. })), "{sequence}: {error}");
+    }
+}
+
+#[test]
 fn a_new_era_is_not_believed_for_central_s_signature_alone() {
     let new = snapshot(2);
     let error = refused(&feed(head(2, 11, &new), Some(new)), None);
