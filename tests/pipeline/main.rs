@@ -8,6 +8,7 @@
 
 mod asking;
 mod captures;
+mod erased;
 mod evidence;
 mod faults;
 mod opened;

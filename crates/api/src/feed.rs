@@ -7,7 +7,7 @@
 //! tells central what is in effect there.
 
 use serde::{Deserialize, Serialize};
-use vernport_policy::{SignedHead, SignedMerged, Snapshot};
+use vernport_policy::{SignedEra, SignedHead, SignedMerged, Snapshot};
 use vernport_types::{EntryHash, Slug};
 
 /// The longest wait that central grants, at the feed and at the ledger, in milliseconds.
@@ -52,6 +52,9 @@ pub struct Feed {
     /// How much of what was said at the station the snapshot knows; for a gateway that has brought some.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub merged: Option<SignedMerged>,
+    /// What the controller signed to begin the era of the head; none in the first one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub era: Option<SignedEra>,
     /// Which notices were served by the entries that the snapshot rests on, and those that were
     /// published; beside a snapshot, for a gateway that reads it. Names only: it opens nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -59,6 +59,10 @@ pub struct LedgerEffect {
     pub opened: Vec<GrantId>,
     /// What still runs for the assets in `stopped`, and on which basis.
     pub goes_on: Vec<GoesOn>,
+    /// The orders to erase among the entries. Each is carried out from now on; ask for its
+    /// certificates under this name at [`crate::PATH_ERASURES`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub erasures: Vec<EntryHash>,
 }
 
 /// One flow of one asset that stopped.

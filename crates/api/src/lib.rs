@@ -15,6 +15,7 @@ mod audit;
 pub mod batch;
 mod blob;
 mod consents;
+mod erasure;
 pub mod explain;
 mod feed;
 mod ledger;
@@ -26,6 +27,11 @@ pub use answer::{Answer, BatchAnswer, BatchAnswers};
 pub use audit::{LogAlarm, LogHash, MAX_CHECKPOINT_BYTES, MAX_PROOF_HASHES, WitnessAnswer, WitnessRequest};
 pub use blob::Blob;
 pub use consents::{Consented, ConsentsAnswer, ConsentsRequest, Person};
+pub use erasure::{
+    Certificate, CertificateError, ClockAnswer, ClockRequest, ConfirmAnswer, ConfirmRequest, Deletion,
+    DeletionState, DeletionsAnswer, DeletionsRequest, ErasureAnswer, ErasureRequest, ErasureState, Kept,
+    KeptBy, MAX_DELETIONS, MAX_LISTED_EPOCHS, NotReached, ReadBefore, SignedCertificate,
+};
 pub use feed::{Feed, FeedNonce, FeedRequest, MAX_WAIT_MS, ServedNotice};
 pub use ledger::{
     EntryResult, GatewayEffect, GoesOn, LedgerAnswer, LedgerEffect, LedgerRequest, MAX_ENTRIES, Stopped,
@@ -56,5 +62,13 @@ pub const PATH_CONSENTS: &str = "/v1/consents";
 /// Where a registrar asks why something passes or does not: [`explain::ExplainRequest`] in,
 /// [`explain::ExplainAnswer`] out.
 pub const PATH_EXPLAIN: &str = "/v1/explain";
+/// Where a registrar asks what became of an order to erase: [`ErasureRequest`] in, [`ErasureAnswer`] out.
+pub const PATH_ERASURES: &str = "/v1/erasures";
+/// Where a recipient asks what it has to delete: [`DeletionsRequest`] in, [`DeletionsAnswer`] out.
+pub const PATH_DELETIONS: &str = "/v1/deletions";
+/// Where a recipient says that it deleted: [`ConfirmRequest`] in, [`ConfirmAnswer`] out.
+pub const PATH_CONFIRM_DELETIONS: &str = "/v1/deletions/confirm";
+/// Where a registrar confirms central's clock: [`ClockRequest`] in, [`ClockAnswer`] out.
+pub const PATH_CLOCK: &str = "/v1/clock";
 /// Whether central serves: [`Status`] out.
 pub const PATH_STATUS: &str = "/v1/status";

@@ -3,6 +3,7 @@
 
 use crate::Blob;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use vernport_types::{AssetId, ControllerId, Identifier, KeyId, Slug};
 
 /// The most envelopes in one answer.
@@ -61,6 +62,9 @@ pub struct Status {
     pub software: String,
     /// Batches in the store that the caller's controller owns.
     pub batches: u64,
+    /// How many batches retention has deleted, by rule.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub deleted: BTreeMap<Slug, u64>,
     /// Evidence logs of gateways, or views of central's, that do not fit what was seen before.
     #[serde(default, skip_serializing_if = "is_none")]
     pub log_alarms: u64,

@@ -115,6 +115,7 @@ fn the_ledger_answers_like_this() {
         duplicate: false,
     };
     let effect = LedgerEffect {
+        erasures: Vec::new(),
         stopped: vec![Stopped {
             grant: GrantId::from_bytes([0xA1; 16]),
             asset: AssetId::from_bytes([0xC3; 16]),
@@ -251,7 +252,13 @@ fn consents_are_asked_for_and_told_like_this() {
 
 #[test]
 fn the_status_looks_like_this() {
-    let status = Status { api: vernport_api::VERSION, software: "0.1.0".into(), batches: 12, log_alarms: 0 };
+    let status = Status {
+        api: vernport_api::VERSION,
+        software: "0.1.0".into(),
+        batches: 12,
+        deleted: std::collections::BTreeMap::new(),
+        log_alarms: 0,
+    };
     frozen(include_str!("../golden/status.json"), &status);
 }
 

@@ -9,7 +9,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use vernport_crypto::random;
-use vernport_policy::{ClosedGrant, GrantId, Opening, Rules, Tables, closing_reason};
+use vernport_policy::{ClosedGrant, GrantId, Opened, Opening, Rules, Tables};
 use vernport_registry::Facts;
 use vernport_store::{AliasRow, GrantRow};
 use vernport_types::{AssetId, Fate, Reason, Slug, UtcMicros, VehicleAlias};
@@ -34,12 +34,17 @@ type AliasKey = (AssetId, Slug, Slug, i16);
 
 pub(crate) struct Known {
     pub(crate) opening: Opening,
-    opened_at: UtcMicros,
+    pub(crate) opened_at: UtcMicros,
     closed: Option<(UtcMicros, Reason)>,
     pub(crate) gateways: BTreeSet<Slug>,
 }
 
 impl Known {
+    /// The opening, with its beginning.
+    pub(crate) fn opened(&self) -> Opened<'_> {
+        Opened { opening: &self.opening, since: Some(self.opened_at) }
+    }
+
     fn is_open(&self) -> bool {
         self.closed.is_none()
     }
@@ -100,6 +105,11 @@ impl Book {
         self.by_asset.entry(known.opening.asset).or_default().insert(row.id);
         self.grants.insert(row.id, known);
         Some(())
+    }
+
+    /// All grants.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (GrantId, &Known)> {
+        self.of(None)
     }
 
     pub(crate) fn get(&self, id: GrantId) -> Option<&Known> {
@@ -187,7 +197,7 @@ impl<'a> Draft<'a> {
             let closed = known.closed.map(|(_, reason)| reason);
             let for_good = closed.is_some_and(|reason| reason.fate() == Fate::Destroy);
             if !for_good && !self.open_at.contains_key(&id) {
-                let reason = closing_reason(facts, rules, &known.opening, now);
+                let reason = known.opened().closing_reason(facts, rules, now);
                 if closed.is_none_or(|closed| closed.fate() != reason.fate()) {
                     changes.closed.push((id, reason));
                 }

@@ -200,7 +200,7 @@ pub(crate) async fn listen(store: Arc<Store>, controllers: Arc<Controllers>, shu
         for id in controllers.ids() {
             let controllers = Arc::clone(&controllers);
             followers.spawn(async move {
-                if let Some(controller) = controllers.find(&id) {
+                if let Some(controller) = controllers.get(&id) {
                     controller.follow_others().await;
                 }
             });
@@ -231,9 +231,9 @@ async fn hear(
     let mut heard = Heard::Anything;
     loop {
         match heard {
-            Heard::Recorded(id) => controllers.find(&id).into_iter().for_each(|of| of.recorded.notify_one()),
+            Heard::Recorded(id) => controllers.get(&id).into_iter().for_each(|of| of.recorded.notify_one()),
             Heard::Applied(id) => {
-                controllers.find(&id).into_iter().for_each(|of| of.applied.send_replace(()));
+                controllers.get(&id).into_iter().for_each(|of| of.applied.send_replace(()));
             }
             Heard::Anything => {
                 for controller in controllers.all() {

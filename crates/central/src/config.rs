@@ -6,7 +6,7 @@ use serde::Deserialize;
 use std::{
     collections::HashSet,
     net::SocketAddr,
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
     time::Duration,
 };
 use thiserror::Error;
@@ -59,6 +59,8 @@ pub struct Config {
     pub listen: Listen,
     /// The two databases.
     pub store: Databases,
+    /// Where every entry and fence is written once more; none: nowhere.
+    pub journal: Option<PathBuf>,
     /// Certificates of the server.
     pub tls: Tls,
     /// Files of central's own keys.
@@ -144,6 +146,14 @@ pub struct Databases {
     pub erasure: String,
 }
 
+/// The journal.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct JournalFile {
+    /// Its path: on another disk than the databases, and in no backup that is restored with them.
+    path: PathBuf,
+}
+
 /// Files with central's own keys: 64 hexadecimal digits each.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -197,6 +207,7 @@ struct Raw {
     listen: Listen,
     tls: Tls,
     store: Databases,
+    journal: Option<JournalFile>,
     keys: KeyFiles,
     signals: PathBuf,
     region: Option<String>,
@@ -245,6 +256,21 @@ impl Config {
         if raw.store.main == raw.store.erasure {
             return refuse("store.erasure", "give the erasure keys a database of their own");
         }
+        if let Some(journal) = &raw.journal {
+            let databases = [&raw.store.main, &raw.store.erasure];
+            let mut files = databases.into_iter().filter_map(|url| url.strip_prefix("sqlite:"));
+            let journal = plain(&folder.join(&journal.path));
+            let is_journal = |file: &str| {
+                plain(&folder.join(file.trim_start_matches("//").split('?').next().unwrap_or(file)))
+                    == journal
+            };
+            if files.any(is_journal) {
+                return refuse(
+                    "journal.path",
+                    "give the journal a file of its own, on another disk than the databases",
+                );
+            }
+        }
         let regions = raw.controllers.iter().map(|controller| &controller.region).chain([&raw.region]);
         if regions.flatten().any(|text| text.len() != 2 || !text.bytes().all(|b| b.is_ascii_uppercase())) {
             return refuse("region", "write a country code of ISO 3166, such as NO");
@@ -277,6 +303,7 @@ impl Config {
                 client_authority: path(raw.tls.client_authority),
             },
             store: Databases { main: url(raw.store.main), erasure: url(raw.store.erasure) },
+            journal: raw.journal.map(|journal| path(journal.path)),
             keys: KeyFiles { head: path(raw.keys.head), master: path(raw.keys.master) },
             signals: path(raw.signals),
             region: raw.region,
@@ -291,4 +318,17 @@ impl Config {
                 .collect(),
         }
     }
+}
+
+/// A path without `.` and `..`, as far as the name tells.
+fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir if plain.file_name().is_some() => drop(plain.pop()),
+            part => plain.push(part),
+        }
+    }
+    plain
 }

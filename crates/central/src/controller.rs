@@ -21,10 +21,13 @@ use tokio::sync::{Mutex, Notify, watch};
 use tokio_util::sync::CancellationToken;
 use vernport_api::{Answer, Code, LedgerRequest};
 use vernport_crypto::{IdentityKey, SigningKey, VerifyingKey, WrappingKey};
-use vernport_policy::{Agenda, Rules, Tip};
+use vernport_policy::{Agenda, Era, Rules, SignedEra, Tip};
 use vernport_registry::{Applied, Entry, Event, Facts, GatewayEnrolled, Touched};
-use vernport_store::{Change, CommitError, Incoming, RecordError, Revision, Store, Turn};
+use vernport_store::{Change, CommitError, Incoming, RecordError, Revision, Store, StoreError, Turn};
 use vernport_types::{Catalogue, Clock, ControllerId, KeyId, Slug, UtcMicros};
+
+/// Kinds of entries after which something may have to be erased.
+const DUTIES: [&str; 4] = ["erasure-ordered", "hold-lifted", "restriction-lifted", "voided"];
 
 /// The controllers that this central serves.
 pub(crate) struct Controllers(BTreeMap<ControllerId, Controller>);
@@ -60,6 +63,8 @@ impl Controllers {
                 changed: watch::Sender::new(()),
                 applied: watch::Sender::new(()),
                 recorded: Notify::new(),
+                duties: Notify::new(),
+                era: era(store, &id).await?,
             };
             let state = controller.locked().await.map_err(|error| match error {
                 LoadError::Store(error) => StartError::Store(error),
@@ -80,6 +85,7 @@ impl Controllers {
         Ok(Self(loaded))
     }
 
+    /// Their ids.
     pub(crate) fn ids(&self) -> Vec<ControllerId> {
         self.0.keys().cloned().collect()
     }
@@ -88,7 +94,7 @@ impl Controllers {
         self.0.values()
     }
 
-    pub(crate) fn find(&self, id: &ControllerId) -> Option<&Controller> {
+    pub(crate) fn get(&self, id: &ControllerId) -> Option<&Controller> {
         self.0.get(id)
     }
 
@@ -122,6 +128,10 @@ pub(crate) struct Controller {
     pub(crate) applied: watch::Sender<()>,
     /// Whenever another process recorded something.
     pub(crate) recorded: Notify,
+    /// Rung when there may be something to erase.
+    pub(crate) duties: Notify,
+    /// The era of the registry, and what the controller signed to begin it.
+    pub(crate) era: (u32, Option<SignedEra>),
 }
 
 pub(crate) struct State {
@@ -275,6 +285,8 @@ impl Controller {
             }
         }
         change.revoked_keys.extend(state.keys.keys().filter(|key| !keys.contains_key(key)));
+        // What an earlier attempt recorded and could not put into the journal.
+        self.store.settle_journal().await?;
         if !change.is_empty() {
             state.is_stored = false;
             let recorded = match turn {
@@ -291,6 +303,9 @@ impl Controller {
                     error.into()
                 }
             })?;
+        }
+        if change.entries.iter().any(|entry| DUTIES.contains(&&*entry.kind)) {
+            self.duties.notify_one();
         }
         state.is_stored = true;
         if state.take(computed, now) {
@@ -319,6 +334,17 @@ impl Controller {
         self.refresh(&mut state, now).await?;
         drop(state);
         Ok(self.store.commit(&self.id, gateway, incoming, now).await)
+    }
+}
+
+/// The era of a controller's registry.
+async fn era(store: &Store, id: &ControllerId) -> Result<(u32, Option<SignedEra>), StoreError> {
+    match store.era(id).await? {
+        None => Ok((Era::FIRST, None)),
+        Some((era, document)) => {
+            let document = crate::restored::decode(&document).ok_or(StoreError::Row { table: "era" })?;
+            Ok((era, Some(document)))
+        }
     }
 }
 

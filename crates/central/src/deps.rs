@@ -111,6 +111,9 @@ pub struct Deps {
     pub master_key: MasterKey,
     /// The controllers that are served.
     pub controllers: Vec<ControllerDeps>,
+    /// Where the journal is kept: on another file system than the databases. Without one, a restored
+    /// backup loses withdrawals and erasures.
+    pub journal: Option<PathBuf>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
 }
@@ -146,6 +149,7 @@ impl Deps {
             head_key: SigningKey::from_seed(*key(&config.keys.head)?),
             master_key: MasterKey::from_bytes(*key(&config.keys.master)?),
             controllers,
+            journal: config.journal.clone(),
             clock: Arc::new(system_clock()),
         })
     }

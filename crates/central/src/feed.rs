@@ -18,8 +18,6 @@ use vernport_registry::Facts;
 use vernport_store::{Revision, StoreError, Told};
 use vernport_types::{EntryHash, Slug, UtcMicros};
 
-/// The era of the registry: raised by an operator after a restore from a backup.
-const ERA: u32 = 1;
 /// How many head sequences are taken from the store at a time …
 const SEQUENCES: u32 = 256;
 /// … and for how long heads are sent with them. Who was sent none for longer is not listening.
@@ -161,7 +159,8 @@ impl Controller {
             watch.sequences_until = until;
         }
         let sequence = watch.sequences.next().unwrap_or_default();
-        let head = Head { era: ERA, sequence, at: now, nonce: asked.nonce.0, snapshot_hash: watch.hash };
+        let head =
+            Head { era: self.era.0, sequence, at: now, nonce: asked.nonce.0, snapshot_hash: watch.hash };
         watch.head_at = Some(now);
         let merged = state.segments.get(&asked.gateway).map(|tip| {
             let gateway = asked.gateway.clone();
@@ -171,7 +170,8 @@ impl Controller {
         let shown = snapshot.as_ref().filter(|_| asked.notices);
         let notices =
             shown.map(|snapshot| notices(&self.rules, &state.facts, snapshot, now)).unwrap_or_default();
-        Ok(Some(Feed { head: head.sign(&self.head_key), snapshot, merged, notices }))
+        let era = self.era.1.clone();
+        Ok(Some(Feed { head: head.sign(&self.head_key), snapshot, merged, era, notices }))
     }
 
     /// Fills in by when at the latest each gateway stops, now that what stops is recorded.

@@ -73,6 +73,9 @@ impl Controller {
         }
         let computed = self.compute(&state, now);
         let (mut effect, believed) = self.effect(&state, &computed, now);
+        let orders = entries.iter().zip(&results);
+        let orders = orders.filter(|(entry, _)| matches!(entry.event, Event::ErasureOrdered(_)));
+        effect.erasures = orders.map(|(_, result)| result.entry).collect();
         self.adopt(&mut state, Some(turn), computed, change, now).await?;
         self.bound(&mut state, &believed, &mut effect.stopped).await;
         let awaited = awaited(&state, &effect);
@@ -148,7 +151,8 @@ impl Controller {
         let stopped: Vec<Stopped> = stopped.collect();
         let assets: Vec<AssetId> = stopped.iter().map(|stopped| stopped.asset).collect();
         let goes_on = goes_on(&self.rules, computed.snapshots.iter().map(|(_, snapshot)| snapshot), &assets);
-        (LedgerEffect { stopped, opened: computed.changes.newly_open.clone(), goes_on }, believed)
+        let opened = computed.changes.newly_open.clone();
+        (LedgerEffect { stopped, opened, goes_on, erasures: Vec::new() }, believed)
     }
 
     async fn in_effect(&self, mut effect: LedgerEffect, awaited: &[Awaited], wait: Duration) -> LedgerEffect {

@@ -25,19 +25,25 @@ mod compute;
 mod config;
 mod controller;
 mod deps;
+mod duties;
+mod erasing;
 mod explain;
 mod feed;
+mod journal;
 mod ledger;
 mod refusal;
 mod release;
+mod restored;
 mod routes;
 mod segment;
 mod server;
+mod sweeping;
 mod tls;
 mod witness;
 
 pub use config::{Config, ConfigError, Controller, Databases, Gateway, KeyFiles, Listen, Tls};
 pub use deps::{ControllerDeps, Deps, LoadError};
+pub use restored::{RestoreError, Restored, Restoring, restored};
 pub use tls::{Peer, PeerError, Role, TlsError, server_config};
 
 use controller::Controllers;
@@ -75,6 +81,17 @@ pub enum StartError {
     /// A database cannot be used.
     #[error("the store cannot be used")]
     Store(#[from] StoreError),
+    /// The journal holds what the ledger does not.
+    #[error(
+        "the journal holds {missing} entries, or an era, that the ledger of {controller} lost: its database was \
+         restored from a backup. Bring them back with `vernport registry restored`"
+    )]
+    Restored {
+        /// Whose ledger.
+        controller: ControllerId,
+        /// How many entries.
+        missing: usize,
+    },
     /// The address cannot be bound.
     #[error("{address} cannot be listened at; is another process there, or may this user not?")]
     Listen {
@@ -180,7 +197,10 @@ pub async fn run(
     deps: Deps,
     shutdown: CancellationToken,
 ) -> Result<Running, StartError> {
-    let store = Arc::new(Store::over(open(databases, &shutdown).await?, deps.master_key));
+    let store = Store::over(open(databases, &shutdown).await?, deps.master_key);
+    let ids: Vec<ControllerId> = deps.controllers.iter().map(|of| of.rules.controller().clone()).collect();
+    let now = deps.clock.now().wall;
+    let store = Arc::new(journal::join(store, deps.journal.as_deref(), &ids, now).await?);
     let controllers =
         Controllers::load(&store, deps.head_key, deps.clock, deps.controllers, &shutdown).await?;
     let controllers = Arc::new(controllers);
@@ -190,12 +210,14 @@ pub async fn run(
     let addr = listener.local_addr().map_err(broken)?;
     let acceptor = TlsAcceptor::from(Arc::new(deps.tls));
     let router = routes::router(Arc::clone(&controllers), listen.request_timeout());
-    let hearing = tokio::spawn(cache::listen(Arc::clone(&store), controllers, shutdown.clone()));
+    let hearing = tokio::spawn(cache::listen(Arc::clone(&store), Arc::clone(&controllers), shutdown.clone()));
     let turns = Arc::new(AtomicU64::new(0));
     let counted = Arc::clone(&turns);
     let task = tokio::spawn(async move {
+        let duties = tokio::spawn(controllers.work(shutdown.clone()));
         server::serve(listener, acceptor, router, (listen, &counted), shutdown).await;
         let _ = hearing.await;
+        let _ = duties.await;
         store.close().await;
     });
     tracing::info!(%addr, "central serves");

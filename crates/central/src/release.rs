@@ -2,7 +2,6 @@
 
 use crate::{controller::Controller, refusal::Refusal};
 use vernport_api::{Blob, Code, ReadAnswer, ReadRequest};
-use vernport_policy::may_be_used;
 use vernport_seal::ReceivedEnvelope;
 use vernport_store::ReadQuery;
 use vernport_types::{AssetId, Fate, Identifier, Slug};
@@ -37,7 +36,9 @@ impl Controller {
         };
         let usable = |id| {
             state.book.get(id).is_some_and(|known| {
-                may_be_used(&state.facts, &self.rules, &known.opening, now)
+                known
+                    .opened()
+                    .may_be_used(&state.facts, &self.rules, now)
                     .map_or_else(|reason| reason.fate() == Fate::Send, |()| true)
             })
         };

@@ -3,6 +3,7 @@
 mod audit;
 mod batches;
 mod consents;
+mod erasures;
 mod explain;
 mod feed;
 mod ledger;
@@ -25,8 +26,9 @@ use axum::{
 use std::{sync::Arc, time::Duration};
 use tower_http::timeout::TimeoutLayer;
 use vernport_api::{
-    Code, PATH_BATCHES, PATH_CONSENTS, PATH_EXPLAIN, PATH_FEED, PATH_FIND_ASSET, PATH_LEDGER, PATH_READS,
-    PATH_SEGMENTS, PATH_STATUS, PATH_WITNESS, Status,
+    Code, PATH_BATCHES, PATH_CLOCK, PATH_CONFIRM_DELETIONS, PATH_CONSENTS, PATH_DELETIONS, PATH_ERASURES,
+    PATH_EXPLAIN, PATH_FEED, PATH_FIND_ASSET, PATH_LEDGER, PATH_READS, PATH_SEGMENTS, PATH_STATUS,
+    PATH_WITNESS, Status,
 };
 
 /// The longest JSON body but for the ledger's, in bytes.
@@ -47,6 +49,10 @@ pub(crate) fn router(controllers: Served, request_timeout: Duration) -> Router {
         .route(PATH_CONSENTS, post(consents::stand))
         .route(PATH_FIND_ASSET, post(reads::find_asset))
         .route(PATH_EXPLAIN, post(explain::explain))
+        .route(PATH_ERASURES, post(erasures::erasure))
+        .route(PATH_DELETIONS, post(erasures::fetch))
+        .route(PATH_CONFIRM_DELETIONS, post(erasures::confirm))
+        .route(PATH_CLOCK, post(erasures::clock))
         .route(PATH_STATUS, get(status))
         .fallback(|| async { Refusal::new(Code::NotFound, "look at the paths of the contract, version 1") })
         .method_not_allowed_fallback(|| async {
@@ -75,6 +81,7 @@ async fn status(
         api: vernport_api::VERSION,
         software: env!("CARGO_PKG_VERSION").into(),
         batches: controller.store().count_batches(controller.id()).await?,
+        deleted: controller.store().swept(controller.id()).await?,
         log_alarms: controller.store().log_alarms(controller.id()).await?.1,
     }))
 }

@@ -55,11 +55,15 @@ fn a_wrong_file_says_which_line_or_key_and_what_is_expected() {
             "central.toml: store.erasure: give the erasure keys a database of their own",
         ),
         (
+            BASIC.replace("/var/lib/vernport-journal/central", "/var/lib/./vernport/x/../central.db"),
+            "central.toml: journal.path: give the journal a file of its own",
+        ),
+        (
             FULL.replace("DK-10628334", "NO-999999999"),
             "central.toml: controller.id: list each controller once",
         ),
-        (BASIC.replace("NO-999999999", "999999999"), "central.toml:22: a controller is written"),
-        (BASIC.replace("8520f0", "zz20f0"), "central.toml:26: "),
+        (BASIC.replace("NO-999999999", "999999999"), "central.toml:25: a controller is written"),
+        (BASIC.replace("8520f0", "zz20f0"), "central.toml:29: "),
     ];
     for (text, expected) in cases {
         let error = read(&text).expect_err(expected).to_string();

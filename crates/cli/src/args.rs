@@ -3,6 +3,7 @@
 mod audit;
 mod counter;
 mod dbc;
+mod erase;
 mod explain;
 mod keys;
 mod station;
@@ -10,6 +11,7 @@ mod station;
 pub use audit::{Audit, AuditExport, AuditFsck, AuditProve, AuditVerify, LogPlace};
 pub use counter::{Consent, Consented, Ledger, Order, Registrar, Vehicle};
 pub use dbc::Dbc;
+pub use erase::{Deletions, Erase, Erased, Erasure, RecipientAt, Registry, Restored};
 pub use explain::{Explain, ExplainAudience, ReadFrom, Recognised};
 pub use keys::{Keys, KeysBackup, KeysCheck, KeysNew, KeysOf, KeysRestore, KeysRotate, RotateRecipient};
 pub use station::{MaybeVehicle, Station, StationOrder, StationSaid, Switch};
@@ -56,6 +58,16 @@ pub enum Command {
     /// Write into the ledger at central
     #[command(subcommand)]
     Ledger(Ledger),
+    /// Order that what was read of a person or vehicle is erased, and wait for the certificate
+    Erase(Erase),
+    /// Say what became of an order to erase
+    Erasure(Erasure),
+    /// Say as a recipient what has to be deleted, and confirm it
+    #[command(subcommand)]
+    Deletions(Deletions),
+    /// After a restore or a long stop of central: let its registry go on
+    #[command(subcommand)]
+    Registry(Registry),
     /// Say why a signal of a vehicle passes or does not: rule, clause, ledger entry
     Explain(Explain),
     /// Check, prove and mend evidence logs

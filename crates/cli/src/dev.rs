@@ -356,6 +356,9 @@ client_authority = "tls/ca.pem"
 main = "sqlite://central/main.db"
 erasure = "sqlite://central/erasure.db"
 
+[journal]
+path = "central/journal"
+
 [keys]
 head = "central/head.key"
 master = "central/master.key"

@@ -10,12 +10,14 @@ pub mod decode;
 pub mod demo;
 pub mod dev;
 mod effect;
+pub mod erase;
 pub mod explain;
 pub mod init;
 pub mod keys;
 pub mod ledger;
 pub mod order;
 pub mod registrar;
+pub mod registry;
 pub mod replay;
 pub mod shipped;
 pub mod show;
@@ -41,6 +43,10 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Station(args) => station::run(args).await,
         Command::Consent(args) => consent::run(args).await,
         Command::Ledger(args) => ledger::run(args).await,
+        Command::Erase(args) => erase::run(args).await,
+        Command::Erasure(args) => erase::show(args).await,
+        Command::Deletions(args) => erase::deletions(args).await,
+        Command::Registry(args) => registry::run(args).await,
         Command::Explain(args) => explain::run(&args).await,
         Command::Audit(args) => audit::run(&args).await,
         Command::Bundle(args) => bundle::run(&args),

@@ -5,7 +5,8 @@ use crate::dev::{Dev, DevController, DevRecipient};
 use anyhow::Result;
 use std::sync::Arc;
 use vernport_api::{
-    ConsentsAnswer, ConsentsRequest, LedgerAnswer, LedgerRequest, ReadRequest,
+    ClockRequest, ConsentsAnswer, ConsentsRequest, ErasureAnswer, ErasureRequest, LedgerAnswer,
+    LedgerRequest, ReadRequest,
     explain::{ExplainRequest, Explanation},
 };
 use vernport_crypto::{IdentityKey, random};
@@ -13,7 +14,7 @@ use vernport_registry::{
     Actor, ActorRole, AssetIdentified, ENTRY_FORMAT, Entry, Event, RecipientKeyActivated, Text,
 };
 use vernport_seal::{Body, ReceivedEnvelope};
-use vernport_types::{AssetId, Clock, ControllerId, Identifier, Slug, UtcMicros};
+use vernport_types::{AssetId, Clock, ControllerId, EntryHash, Identifier, Slug, UtcMicros};
 use vernport_uplink::{Client, Config};
 
 /// Envelopes asked for in one read.
@@ -73,6 +74,22 @@ impl Registrar {
             .client
             .record(&LedgerRequest { wait_ms: EFFECT_WAIT_MS, ..request(entries, Vec::new()) })
             .await?)
+    }
+
+    /// What became of an order to erase.
+    ///
+    /// # Errors
+    /// If central cannot be reached or knows of no such order.
+    pub async fn erasure(&self, entry: EntryHash) -> Result<ErasureAnswer> {
+        Ok(self.client.erasure(&ErasureRequest { entry }).await?)
+    }
+
+    /// Confirms central's clock by this one; false if they differ.
+    ///
+    /// # Errors
+    /// If central cannot be reached.
+    pub async fn confirm_clock(&self) -> Result<bool> {
+        Ok(self.client.confirm_clock(&ClockRequest { now: self.clock.now().wall }).await?.believed)
     }
 
     /// Which consents stand, of a receipt or of a vehicle.

@@ -53,8 +53,11 @@ impl Feed {
                 }
                 Err(error) => {
                     // A state that is not believed is asked for anew, whole.
-                    if matches!(error, FeedError::State(_)) {
+                    if let FeedError::State(error) = &error {
                         known = None;
+                        if error.is_rolled_back() {
+                            self.close_all().await;
+                        }
                     }
                     tracing::warn!(error = chain(&error), "no grants from central");
                     self.shared.central_failed();
@@ -67,6 +70,24 @@ impl Feed {
                 }
             }
         }
+    }
+
+    /// A registry that was rolled back may have lost a withdrawal: nothing of it is believed, also
+    /// not what it said before.
+    async fn close_all(&self) {
+        if self.shared.rolled_back(true) {
+            return;
+        }
+        tracing::error!(
+            "central was rolled back: everything is closed here until its controller \
+             begins a new era with `vernport registry restored`"
+        );
+        if let (Some(last), Some(head)) = (self.holds.distrust(), self.guard.last()) {
+            // The head is remembered over a restart, its grants are not.
+            self.kept.keep(&self.spool, self.kept.seal(head, &last)).await;
+        }
+        self.settle().await;
+        let _ = self.inputs.send(Input::Grants).await;
     }
 
     async fn apply(&self, feed: vernport_api::Feed) -> Result<[u8; 32], vernport_policy::ApplyError> {
@@ -99,6 +120,7 @@ impl Feed {
             tracing::error!(error = chain(&error), "what central knows by now could not be forgotten");
         }
         self.shared.head(head, received);
+        self.shared.rolled_back(false);
         Ok(head.snapshot_hash)
     }
 

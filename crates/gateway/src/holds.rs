@@ -111,6 +111,15 @@ impl Holds {
         Ok(())
     }
 
+    /// Central is not where it was: closes everything until it is again, or a new era began. What was
+    /// believed last, without its grants.
+    pub(crate) fn distrust(&self) -> Option<Snapshot> {
+        let mut table = self.table_mut();
+        let last = table.of_central().cloned();
+        table.distrust();
+        last.map(|last| Snapshot { grants: Vec::new(), identify_open: false, ..last })
+    }
+
     /// Something was said here and is durable.
     pub(crate) fn say(&self, kept: Kept, now: Stamp) {
         let mut chain = self.chain();

@@ -236,7 +236,9 @@ pub async fn run(config: &Config, deps: Deps, stop: CancellationToken) -> Result
     }
     let holds = Holds::new(Table::new(Arc::clone(&rules)), secrets.identity, Chain::load(&spool).await?);
     let kept = Last::new(Arc::clone(&storage_keys));
-    if let Some((head, snapshot)) = kept.read(&spool).await
+    let last = kept.read(&spool).await;
+    let last_head = last.as_ref().map(|(head, _)| *head);
+    if let Some((head, snapshot)) = last
         && let Err(error) = holds.restore(snapshot, &head, deps.clock.now())
     {
         tracing::warn!(error = chain(&error), "what central said last cannot be used");
@@ -353,7 +355,8 @@ pub async fn run(config: &Config, deps: Deps, stop: CancellationToken) -> Result
     let feed = Feed {
         uplink,
         kept,
-        guard: HeadGuard::new(config.central.head_key, None),
+        guard: HeadGuard::new(config.central.head_key, last_head)
+            .with_eras_of(config.gateway.controller.clone(), config.rules.bundle_key),
         holds: holds.clone(),
         spool: spool.clone(),
         clock: Arc::clone(&deps.clock),

@@ -46,6 +46,7 @@ pub(crate) struct Seen {
 struct State {
     head: Option<(Head, Stamp)>,
     central_failures: u64,
+    rolled_back: bool,
     delivered: u64,
     published: u64,
     settled: u64,
@@ -85,6 +86,11 @@ impl Shared {
 
     pub(crate) fn central_failed(&self) {
         self.state().central_failures += 1;
+    }
+
+    /// Central was rolled back, or is where it was again; whether it was rolled back before.
+    pub(crate) fn rolled_back(&self, is: bool) -> bool {
+        std::mem::replace(&mut self.state().rolled_back, is)
     }
 
     /// All that was gathered is in the spool.
@@ -167,6 +173,7 @@ impl Shared {
             spool,
             head: state.head,
             central_failures: state.central_failures,
+            central_rolled_back: state.rolled_back,
             delivered_batches: state.delivered,
             published_messages: state.published,
             settled_items: state.settled,
@@ -193,6 +200,8 @@ pub struct Status {
     pub head: Option<(Head, Stamp)>,
     /// Calls to central that failed.
     pub central_failures: u64,
+    /// Whether central is behind what it said before, so that everything is closed.
+    pub central_rolled_back: bool,
     /// Batches that central has committed.
     pub delivered_batches: u64,
     /// Messages that the fleet's broker has acknowledged.

@@ -118,6 +118,22 @@ impl Retention {
     pub fn latest_due(&self, now: UtcMicros) -> UtcMicros {
         self.at_most.after(now, &self.zone)
     }
+
+    /// When something was read that has this latest time, as far as that can be told, from
+    /// `earliest` to `latest`: it was read no earlier than this where the rule was the same.
+    pub fn read_at(&self, latest_due: UtcMicros, earliest: UtcMicros, latest: UtcMicros) -> UtcMicros {
+        let (mut low, mut high) = (earliest.0, latest.0.max(earliest.0));
+        // The first moment whose latest time is no earlier: halved, since later readings are due no earlier.
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if self.latest_due(UtcMicros(middle)) < latest_due {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        UtcMicros(low)
+    }
 }
 
 /// One flow: purpose, recipient, signals, how each is minimised, how long it is kept.

@@ -62,9 +62,7 @@ impl Opening {
 /// # Errors
 /// Why not; [`Reason::fate`] says whether the batch waits or is destroyed.
 pub fn may_be_sent(facts: &Facts, rules: &Rules, opening: &Opening, now: UtcMicros) -> Result<(), Reason> {
-    not_stopped(facts, rules, opening, now)?;
-    consented(facts, rules, opening, now)?;
-    agreed(facts, rules, opening, now)
+    Opened { opening, since: None }.may_be_sent(facts, rules, now)
 }
 
 /// Whether what was committed lawfully may still be used: as [`may_be_sent`], but a consent
@@ -73,23 +71,75 @@ pub fn may_be_sent(facts: &Facts, rules: &Rules, opening: &Opening, now: UtcMicr
 /// # Errors
 /// Why not.
 pub fn may_be_used(facts: &Facts, rules: &Rules, opening: &Opening, now: UtcMicros) -> Result<(), Reason> {
-    not_stopped(facts, rules, opening, now)?;
-    agreed(facts, rules, opening, now)
+    Opened { opening, since: None }.may_be_used(facts, rules, now)
+}
+
+/// An opening, and since when it was open, where that is known: an order to erase
+/// what was read up to an earlier time is not about it.
+#[derive(Debug, Clone, Copy)]
+pub struct Opened<'a> {
+    /// The opening.
+    pub opening: &'a Opening,
+    /// Since when; none: every order counts that came after it in the ledger.
+    pub since: Option<UtcMicros>,
+}
+
+impl Opened<'_> {
+    /// As [`may_be_sent`].
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn may_be_sent(&self, facts: &Facts, rules: &Rules, now: UtcMicros) -> Result<(), Reason> {
+        not_stopped(facts, rules, *self, now)?;
+        consented(facts, rules, self.opening, now)?;
+        agreed(facts, rules, self.opening, now)
+    }
+
+    /// As [`may_be_used`].
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn may_be_used(&self, facts: &Facts, rules: &Rules, now: UtcMicros) -> Result<(), Reason> {
+        not_stopped(facts, rules, *self, now)?;
+        agreed(facts, rules, self.opening, now)
+    }
+
+    /// As [`closing_reason`].
+    pub fn closing_reason(&self, facts: &Facts, rules: &Rules, now: UtcMicros) -> Reason {
+        match self.may_be_sent(facts, rules, now) {
+            Err(reason) => reason,
+            Ok(()) => ended(facts, rules, self.opening, now),
+        }
+    }
+
+    /// The orders to erase that fence it: of each person and of the asset those behind the one that
+    /// the opening came after, and none that is about an earlier time.
+    pub fn fenced_by(&self, facts: &Facts, now: UtcMicros) -> Vec<EntryHash> {
+        let Self { opening, since } = self;
+        let people = opening.subjects.iter().map(|(_, subject)| Whom::Subject(*subject));
+        let whom = std::iter::once(Whom::Asset(opening.asset)).chain(people);
+        let mut fences = Vec::new();
+        for whom in whom {
+            let orders = facts.erasures(whom, &opening.purpose, now);
+            let known = orders.iter().rposition(|(entry, _)| opening.erasures.contains(entry));
+            let later = &orders[known.map_or(0, |known| known + 1)..];
+            let about = later.iter().filter(|(_, up_to)| since.is_none_or(|since| since <= *up_to));
+            fences.extend(about.map(|(entry, _)| *entry));
+        }
+        fences.sort_unstable();
+        fences.dedup();
+        fences
+    }
 }
 
 /// Restricted, a mistake, erased, or objected to.
-fn not_stopped(facts: &Facts, rules: &Rules, opening: &Opening, now: UtcMicros) -> Result<(), Reason> {
+fn not_stopped(facts: &Facts, rules: &Rules, opened: Opened<'_>, now: UtcMicros) -> Result<(), Reason> {
+    let opening = opened.opening;
     excepted(facts, (&opening.flow, &opening.purpose, opening.asset), &opening.subjects, now)?;
     if opening.rests_on.iter().any(|entry| facts.voided_at(entry).is_some_and(|at| at <= now)) {
         return Err(Reason::EntryVoided);
     }
-    let people = opening.subjects.iter().map(|(_, subject)| Whom::Subject(*subject));
-    let mut whom = std::iter::once(Whom::Asset(opening.asset)).chain(people);
-    let fenced = |whom| {
-        let erased = facts.erasure(whom, &opening.purpose, now);
-        erased.is_some_and(|(entry, _)| !opening.erasures.contains(&entry))
-    };
-    if whom.any(fenced) {
+    if !opened.fenced_by(facts, now).is_empty() {
         return Err(Reason::Erased);
     }
     let flow = rules.find(&opening.flow).ok_or(Reason::NoBundle)?;
@@ -131,14 +181,18 @@ fn agreed(facts: &Facts, rules: &Rules, opening: &Opening, now: UtcMicros) -> Re
 /// Why an opening is over that no grant holds any more: what stops its batches,
 /// else a reason that lets them go on.
 pub fn closing_reason(facts: &Facts, rules: &Rules, opening: &Opening, now: UtcMicros) -> Reason {
-    match may_be_sent(facts, rules, opening, now) {
-        Err(reason) => reason,
-        Ok(()) if facts.private_mode(opening.asset, now).is_some() => Reason::PrivateMode,
-        Ok(()) => match rules.find(&opening.flow).map(|flow| flow.window) {
-            Some(Window::Account) => Reason::AccountNotOpen,
-            Some(Window::Disclosure) => Reason::DisclosureNotOpen,
-            Some(Window::Order | Window::Link) | None => Reason::OrderNotOpen,
-        },
+    Opened { opening, since: None }.closing_reason(facts, rules, now)
+}
+
+/// Why a lawful opening is over.
+fn ended(facts: &Facts, rules: &Rules, opening: &Opening, now: UtcMicros) -> Reason {
+    if facts.private_mode(opening.asset, now).is_some() {
+        return Reason::PrivateMode;
+    }
+    match rules.find(&opening.flow).map(|flow| flow.window) {
+        Some(Window::Account) => Reason::AccountNotOpen,
+        Some(Window::Disclosure) => Reason::DisclosureNotOpen,
+        Some(Window::Order | Window::Link) | None => Reason::OrderNotOpen,
     }
 }
 

@@ -156,6 +156,23 @@ impl Table {
         Ok(applied)
     }
 
+    /// Central is not where it was: nothing is open until another snapshot is applied. What was
+    /// closed stays closed as it was, what was open waits.
+    pub fn distrust(&mut self) {
+        (self.snapshot, self.central) = (None, None);
+        self.snapshot_hash = [0; 32];
+        self.own.clear();
+        self.asserted = None;
+        self.rows.clear();
+        self.asset_of.clear();
+        for place in self.standing.values_mut() {
+            if let Place::Open(_) = place {
+                *place = Place::Closed(Reason::GrantStale);
+            }
+        }
+        self.absent = Reason::GrantStale;
+    }
+
     /// Something was said at the station: `links` are all that the snapshot does not know.
     /// None if no snapshot came yet, so that nothing is open anyway.
     pub fn say(&mut self, links: &[SignedLink]) -> Option<Applied> {

@@ -55,7 +55,7 @@ impl Store {
         Ok(Some(ErasureKey::from_bytes(key)))
     }
 
-    async fn wrapped_key(
+    pub(crate) async fn wrapped_key(
         &self,
         controller: &ControllerId,
         epoch: EpochId,

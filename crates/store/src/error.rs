@@ -31,6 +31,9 @@ pub enum StoreError {
     /// A statement failed.
     #[error("a statement of the store failed")]
     Statement(#[from] Error),
+    /// The journal does not take or give rows.
+    #[error("the journal failed")]
+    Journal(#[from] crate::JournalError),
     /// A row does not have the form that this program writes.
     #[error("a row of table {table} cannot be read: restore the database from a backup")]
     Row {

@@ -4,6 +4,7 @@
 use crate::{
     AliasRow, Change, Current, Loaded, NewEntry, RecipientKeyRow, RecordedEntry, Revision, Store, StoreError,
     Turn, Write, bytes,
+    journal::Row,
     sql::{Transaction, sql},
     text,
 };
@@ -11,6 +12,9 @@ use thiserror::Error;
 use vernport_audit::LeafKind;
 use vernport_crypto::MasterKey;
 use vernport_types::{AssetId, ControllerId, EntryHash, IdentifierKind, KeyId, UtcMicros, VehicleAlias};
+
+/// The kind of an entry that orders an erasure.
+const ERASURE_KIND: &str = "erasure-ordered";
 
 /// Why a change was not recorded.
 #[derive(Debug, Error)]
@@ -34,12 +38,12 @@ type AliasColumns = (Vec<u8>, String, String, i64, Vec<u8>);
 
 impl Store {
     /// Records a change that was computed from the revision `based_on`; gives
-    /// the new one. When this returns, it is durable, and no later commit
-    /// rests on a grant that it closed.
+    /// the new one. When this returns, it is durable, in the journal, too, and no later
+    /// commit rests on a grant that it closed.
     ///
     /// # Errors
-    /// [`RecordError`]; then nothing was recorded. Only after a
-    /// [`Store`](RecordError::Store) that lost its connection at the very end it may have been: the
+    /// [`RecordError`]; then nothing was recorded. Only after [`StoreError::Journal`], or a
+    /// [`Store`](RecordError::Store) that lost its connection at the very end, it may have been: the
     /// revision tells.
     pub async fn record(
         &self,
@@ -63,11 +67,14 @@ impl Store {
         change: &Change,
         now: UtcMicros,
     ) -> Result<Revision, RecordError> {
+        self.settle_journal().await?;
         let mut write = self.write_in(turn, controller).await?;
         let revision = write.raise(controller, based_on).await?;
+        let mut rows = Vec::new();
         for (item, entry) in change.entries.iter().enumerate() {
             let reference = self.reference(controller, &entry.external_ref);
             let sealed = self.master.seal(&entry_place(controller, entry.entry), &entry.json);
+            rows.push(Row::entry(controller.clone(), entry.entry, now, sealed.clone()).encode());
             if !write.entry(controller, revision, entry, reference, &sealed).await? {
                 return Err(RecordError::ReferenceReused { item });
             }
@@ -94,6 +101,7 @@ impl Store {
             write.enter_link(controller, revision, link, now).await?;
         }
         write.commit().await?;
+        self.journal(rows).await?;
         Ok(revision)
     }
 
@@ -247,6 +255,15 @@ impl Write {
         .bind(revision.0)
         .execute(&mut self.transaction)
         .await?;
+        if new.kind == ERASURE_KIND {
+            sql("INSERT INTO erasure_order (controller, entry, recorded_at) VALUES ($1, $2, $3)
+                 ON CONFLICT DO NOTHING")
+            .bind(controller.as_str())
+            .bind(&new.entry.as_bytes()[..])
+            .bind(new.recorded_at.0)
+            .execute(&mut self.transaction)
+            .await?;
+        }
         if let Some(voided) = new.voids {
             sql("UPDATE entry SET voided_by = $3 WHERE controller = $1 AND entry = $2")
                 .bind(controller.as_str())

@@ -20,10 +20,15 @@
 
 mod batch;
 mod change;
+mod deletion;
+mod era;
+mod erase;
 mod erasure;
 mod error;
 mod evidence;
 mod grant;
+mod journal;
+mod journaled;
 mod ledger;
 mod link;
 mod listen;
@@ -35,14 +40,18 @@ mod read;
 mod revision;
 mod rewrap;
 mod sql;
+mod sweep;
 mod witnessed;
 
 pub use batch::{CommitError, Incoming};
 pub use change::{
     AliasRow, Change, GrantRow, IdentifierRow, Loaded, NewEntry, RecipientKeyRow, RecordedEntry,
 };
+pub use deletion::DeletionRow;
+pub use erase::{CertificateRow, Erased, Fence};
 pub use error::StoreError;
 pub use evidence::LogHead;
+pub use journal::{Journal, JournalError, MAX_ROW_BYTES, Row, RowKind};
 pub use ledger::RecordError;
 pub use link::LinkRow;
 pub use listen::{Heard, Listener};
@@ -52,6 +61,7 @@ pub use places::{Place, Told};
 pub use read::{Page, ReadQuery, Released};
 pub use revision::{Current, Revision, Turn};
 pub use rewrap::Rewrapped;
+pub use sweep::{KeptBatch, LookAt};
 pub use witnessed::Witnessed;
 
 use evidence::Pending;
@@ -80,6 +90,8 @@ pub struct Store {
     /// How many turns to record may be taken at a time: each holds a connection
     /// while its owner needs others.
     recording: Arc<Semaphore>,
+    /// Where every entry and fence is written once more.
+    journal: Option<Journal>,
     /// Partitions that are known to be there.
     months: Mutex<BTreeSet<i64>>,
 }
@@ -104,7 +116,8 @@ impl Store {
     pub fn over(opened: Opened, master: MasterKey) -> Self {
         let Opened { main, erasure } = opened;
         let recording = Arc::new(Semaphore::new(MAX_TURNS));
-        Self { main, erasure, master, turns: Mutex::default(), recording, months: Mutex::default() }
+        let (turns, months) = (Mutex::default(), Mutex::default());
+        Self { main, erasure, master, turns, recording, journal: None, months }
     }
 
     /// Waits for running statements and closes both databases.

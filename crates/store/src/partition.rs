@@ -36,6 +36,47 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Drops the partitions of months that are over and empty; how many. What is held
+    /// beyond its month keeps its partition.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn drop_partitions(&self, now: UtcMicros) -> Result<usize, StoreError> {
+        let Pool::Postgres(_) = &self.main else { return Ok(0) };
+        let (year, of_year) = calendar(now);
+        let this_month = year * 100 + of_year;
+        let rows: Vec<(String,)> = sql("SELECT child.relname::TEXT FROM pg_inherits
+             JOIN pg_class child ON child.oid = inhrelid JOIN pg_class parent ON parent.oid = inhparent
+             WHERE parent.oid = to_regclass('batch') ORDER BY child.relname")
+        .fetch_all(&self.main)
+        .await?;
+        let months = rows.iter().filter_map(|(table,)| table.strip_prefix("batch_")?.parse::<i64>().ok());
+        let mut dropped = 0;
+        for month in months.filter(|month| *month < this_month) {
+            let mut transaction = self.main.writing().await?;
+            sql("SELECT pg_advisory_xact_lock($1)").bind(TURN).execute(&mut transaction).await?;
+            // No batch comes into a month that is over: it would be overdue.
+            let table = format!("batch_{month:06}");
+            let (is_there,): (bool,) =
+                sql("SELECT to_regclass($1) IS NOT NULL").bind(&table).fetch_one(&mut transaction).await?;
+            if !is_there {
+                continue;
+            }
+            let (is_empty,): (bool,) = composed(format!("SELECT NOT EXISTS (SELECT 1 FROM {table})"))
+                .fetch_one(&mut transaction)
+                .await?;
+            if is_empty {
+                composed(format!("DROP TABLE {table}")).execute(&mut transaction).await?;
+                transaction.commit().await?;
+                self.months().remove(&month);
+                dropped += 1;
+            }
+        }
+        Ok(dropped)
+    }
+}
+
 /// Makes the partition of a month unless it is there. Attaching a table that
 /// was made beforehand holds up nobody who writes into other partitions.
 async fn make(transaction: &mut Transaction, month: i64) -> Result<(), StoreError> {

@@ -4,7 +4,9 @@
 use crate::{CallError, Config, SetupError, http::Http};
 use std::time::Duration;
 use vernport_api::{
-    ConsentsAnswer, ConsentsRequest, FindAnswer, FindRequest, LedgerAnswer, LedgerRequest, PATH_CONSENTS,
+    ClockAnswer, ClockRequest, ConfirmAnswer, ConfirmRequest, ConsentsAnswer, ConsentsRequest,
+    DeletionsAnswer, DeletionsRequest, ErasureAnswer, ErasureRequest, FindAnswer, FindRequest, LedgerAnswer,
+    LedgerRequest, PATH_CLOCK, PATH_CONFIRM_DELETIONS, PATH_CONSENTS, PATH_DELETIONS, PATH_ERASURES,
     PATH_EXPLAIN, PATH_FIND_ASSET, PATH_LEDGER, PATH_READS, PATH_STATUS, ReadAnswer, ReadRequest, Status,
     explain::{ExplainAnswer, ExplainRequest, Explanation},
 };
@@ -70,6 +72,38 @@ impl Client {
     /// [`CallError`].
     pub async fn consents(&self, request: &ConsentsRequest) -> Result<ConsentsAnswer, CallError> {
         self.post(PATH_CONSENTS, request, MAX_ANSWER_BYTES).await
+    }
+
+    /// What became of an order to erase, with its certificates.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn erasure(&self, request: &ErasureRequest) -> Result<ErasureAnswer, CallError> {
+        self.post(PATH_ERASURES, request, MAX_ANSWER_BYTES).await
+    }
+
+    /// What this recipient has to delete and has not confirmed. Central notes that it was told.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn deletions(&self, request: &DeletionsRequest) -> Result<DeletionsAnswer, CallError> {
+        self.post(PATH_DELETIONS, request, MAX_ANSWER_BYTES).await
+    }
+
+    /// Tells that this recipient deleted. Telling it again is harmless.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn confirm_deletions(&self, request: &ConfirmRequest) -> Result<ConfirmAnswer, CallError> {
+        self.post(PATH_CONFIRM_DELETIONS, request, MAX_ANSWER_BYTES).await
+    }
+
+    /// Confirms central's clock by another one.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn confirm_clock(&self, request: &ClockRequest) -> Result<ClockAnswer, CallError> {
+        self.post(PATH_CLOCK, request, MAX_ANSWER_BYTES).await
     }
 
     /// Whether central serves.

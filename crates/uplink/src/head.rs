@@ -4,7 +4,7 @@ use thiserror::Error;
 use vernport_api::{Feed, FeedNonce};
 use vernport_crypto::VerifyingKey;
 use vernport_policy::{Head, HeadError};
-use vernport_types::Slug;
+use vernport_types::{ControllerId, Slug};
 
 /// Why an answer of the feed is not believed. All of them are alarms: a broken or
 /// malicious central, or one restored from a backup.
@@ -15,7 +15,7 @@ pub enum StateError {
     Head(#[from] HeadError),
     /// A new era, which takes more than central's signature.
     #[error(
-        "central began era {found} of the registry, era {last} is in force here: a restored registry has to be released by its controllers"
+        "central began era {found} of the registry, era {last} is in force here: a restored registry goes on when its controller has signed that: `vernport registry restored`"
     )]
     NewEra {
         /// The era in force.
@@ -36,12 +36,35 @@ pub enum StateError {
 pub struct HeadGuard {
     key: VerifyingKey,
     last: Option<Head>,
+    /// Who may begin a new era.
+    begins: Option<(ControllerId, VerifyingKey)>,
+    /// The head that came before the last one: its era is over here, however far it gets.
+    behind: Option<Head>,
+}
+
+impl StateError {
+    /// Whether central is not where it was: restored from a backup, or somebody in its place.
+    pub const fn is_rolled_back(&self) -> bool {
+        matches!(self, Self::NewEra { .. } | Self::Head(HeadError::Backwards { .. }))
+    }
 }
 
 impl HeadGuard {
     /// Heads signed with `key` are believed, after `last` where one was seen before.
     pub const fn new(key: VerifyingKey, last: Option<Head>) -> Self {
-        Self { key, last }
+        Self { key, last, begins: None, behind: None }
+    }
+
+    /// A new era is believed that this controller signed with its bundle key; without this, none is.
+    #[must_use]
+    pub fn with_eras_of(self, controller: ControllerId, bundle_key: VerifyingKey) -> Self {
+        Self { begins: Some((controller, bundle_key)), ..self }
+    }
+
+    /// Whether the controller signed that the era of a head begins.
+    fn is_begun(&self, feed: &Feed, era: u32) -> bool {
+        let (Some((controller, key)), Some(signed)) = (&self.begins, &feed.era) else { return false };
+        signed.verify(key).is_ok_and(|begun| begun.era == era && begun.controller == *controller)
     }
 
     /// The last head that was believed.
@@ -61,9 +84,10 @@ impl HeadGuard {
         nonce: FeedNonce,
         known: Option<[u8; 32]>,
     ) -> Result<(), StateError> {
-        let head = feed.head.verify(&self.key, &nonce.0, self.last.as_ref())?;
+        let head = self.in_order(feed, nonce)?;
         if let Some(last) = &self.last
             && head.era != last.era
+            && !self.is_begun(feed, head.era)
         {
             return Err(StateError::NewEra { last: last.era, found: head.era });
         }
@@ -78,7 +102,26 @@ impl HeadGuard {
                 return Err(StateError::Merged);
             }
         }
-        self.last = Some(head);
+        (self.last, self.behind) = (Some(head), None);
         Ok(())
+    }
+
+    /// The head, if it is signed, fresh and not before the last one. A registry that was behind once
+    /// catches up with its own sequence; what it lost does not come back by that.
+    fn in_order(&mut self, feed: &Feed, nonce: FeedNonce) -> Result<Head, HeadError> {
+        let verified = feed.head.verify(&self.key, &nonce.0, self.last.as_ref());
+        if let Err(HeadError::Backwards { .. }) = &verified {
+            self.behind = Some(feed.head.head);
+        }
+        let head = verified?;
+        match (&self.behind, &self.last) {
+            (Some(behind), Some(last)) if head.era == last.era => Err(HeadError::Backwards {
+                era: behind.era,
+                sequence: behind.sequence,
+                last_era: last.era,
+                last_sequence: last.sequence,
+            }),
+            _ => Ok(head),
+        }
     }
 }

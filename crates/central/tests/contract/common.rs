@@ -9,9 +9,9 @@ use std::{
     fs,
     net::SocketAddr,
     os::unix::fs::PermissionsExt as _,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicI64, AtomicU64, Ordering},
     },
     time::{SystemTime, UNIX_EPOCH},
@@ -71,6 +71,7 @@ pub(crate) struct World {
     head_seed: [u8; 32],
     master: [u8; 32],
     identity: [u8; 32],
+    journal: Mutex<Option<PathBuf>>,
     clock_micros: Arc<AtomicI64>,
     references: AtomicU64,
     databases: Databases,
@@ -109,6 +110,7 @@ impl World {
             head_seed: random(),
             master: random(),
             identity: random(),
+            journal: Mutex::default(),
             clock_micros: Arc::new(AtomicI64::new(START_MICROS)),
             references: AtomicU64::new(0),
             databases,
@@ -201,6 +203,20 @@ recovery_key = {recovery_key}
         Central { addr, running: None, shutdown: CancellationToken::new(), world: self }
     }
 
+    /// Where central writes its journal.
+    pub(crate) fn journal(&self) -> Option<PathBuf> {
+        self.journal.lock().expect("nobody panics with it").clone()
+    }
+
+    /// Where it writes it from its next start on.
+    pub(crate) fn set_journal(&self, journal: Option<PathBuf>) {
+        *self.journal.lock().expect("nobody panics with it") = journal;
+    }
+
+    pub(crate) fn master(&self) -> [u8; 32] {
+        self.master
+    }
+
     pub(crate) fn deps(&self) -> Deps {
         let server = self.ca.server();
         let ca = CertificateDer::from_pem_slice(self.ca.certificate_pem().as_bytes()).expect("PEM");
@@ -217,6 +233,7 @@ recovery_key = {recovery_key}
             head_key: SigningKey::from_seed(self.head_seed),
             master_key: MasterKey::from_bytes(self.master),
             controllers: controllers.into(),
+            journal: self.journal(),
             clock: Arc::new(move || Stamp {
                 wall: UtcMicros(clock_micros.load(Ordering::SeqCst)),
                 boot: BootMicros(0),
@@ -354,6 +371,11 @@ fn catalogue() -> Catalogue {
     Catalogue::from_toml([("signals.toml", include_str!("signals.toml"))]).expect("a catalogue")
 }
 
+pub(crate) fn databases(folder: &Path) -> Databases {
+    let url = |name: &str| format!("sqlite://{}", folder.join(name).display());
+    Databases { main: url("main.db"), erasure: url("erasure.db") }
+}
+
 /// A client with a certificate of the authority.
 pub(crate) fn client(ca: &DevCa, name: &str, role: Role, of: &str) -> Client {
     connect(ca, Some(&ca.client(&slug(name), role, &controller(of))))
@@ -447,6 +469,15 @@ impl Central {
         let response = self.registrar().get(self.url(vernport_api::PATH_STATUS)).send().await;
         taken::<vernport_api::Status>(response.expect("an answer")).await.batches
     }
+}
+
+/// The same with a journal.
+pub(crate) async fn with_journal() -> Central {
+    let world = World::new();
+    world.set_journal(Some(world.folder.path().join("central.journal")));
+    let central = world.start().await;
+    central.ledger(central.world.visit()).await;
+    central
 }
 
 /// A central with a visit going on.

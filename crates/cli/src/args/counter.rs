@@ -148,7 +148,7 @@ pub enum Consent {
 }
 
 /// One word out of a closed list, as the ledger writes it.
-fn word<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
+pub(super) fn word<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
     serde_json::from_value(text.into()).map_err(|error| error.to_string())
 }
 

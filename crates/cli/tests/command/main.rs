@@ -7,6 +7,7 @@ mod counter_day;
 mod dbc;
 mod decode;
 mod demo;
+mod erase;
 mod explain;
 mod ledger;
 mod others;

@@ -3,6 +3,7 @@
 
 mod bed;
 mod commits;
+mod erase;
 mod evidence;
 mod reads;
 mod records;

@@ -34,7 +34,7 @@ fn head(era: u32, sequence: u64, snapshot: &Snapshot) -> Head {
 }
 
 fn feed(head: Head, snapshot: Option<Snapshot>) -> Feed {
-    Feed { head: head.sign(&central()), snapshot, merged: None, notices: Vec::new() }
+    Feed { head: head.sign(&central()), snapshot, merged: None, era: None, notices: Vec::new() }
 }
 
 /// A guard that has seen head (1, 10).
@@ -76,6 +76,7 @@ fn a_head_of_another_signer_or_with_one_bit_changed_is_not_believed() {
         head: head(1, 11, &new).sign(&SigningKey::from_seed([9; 32])),
         snapshot: Some(new.clone()),
         merged: None,
+        era: None,
         notices: Vec::new(),
     };
     assert!(matches!(refused(&forged, None), StateError::Head(HeadError::Signature(_))));
@@ -104,10 +105,61 @@ fn era_and_sequence_never_go_down() {
 }
 
 #[test]
+fn a_registry_that_was_behind_once_is_not_believed_when_its_sequence_catches_up() {
+    let (old, mut guard) = (snapshot(1), guard());
+    let mut check =
+        |sequence| guard.check(&feed(head(1, sequence, &old), Some(old.clone())), &gateway(), NONCE, None);
+    check(11).expect("in order");
+    for sequence in [5, 12, 4_000] {
+        let error = check(sequence).expect_err("it was behind");
+        assert!(matches!(error, StateError::Head(HeadError::Backwards { .. })), "{sequence}: {error}");
+    }
+}
+
+#[test]
 fn a_new_era_is_not_believed_for_central_s_signature_alone() {
     let new = snapshot(2);
     let error = refused(&feed(head(2, 11, &new), Some(new)), None);
     assert!(matches!(error, StateError::NewEra { last: 1, found: 2 }), "{error}");
+}
+
+/// What a controller signs to begin an era.
+fn begun(controller: &str, era: u32, key: &SigningKey) -> vernport_policy::SignedEra {
+    let era = vernport_policy::Era {
+        controller: controller.parse().expect("an id"),
+        era,
+        at: UtcMicros(1),
+        entries: 3,
+        ledger_hash: [3; 32],
+    };
+    era.sign(key)
+}
+
+#[test]
+fn a_new_era_is_believed_when_its_controller_signed_it_with_the_bundle_key() {
+    let (new, bundle_key) = (snapshot(2), SigningKey::from_seed([4; 32]));
+    let of = new.controller.to_string();
+    let guarded = || guard().with_eras_of(new.controller.clone(), bundle_key.verifying_key());
+    let with = |era| Feed { era, ..feed(head(2, 0, &new), Some(new.clone())) };
+    let others = [
+        None,
+        Some(begun(&of, 3, &bundle_key)),
+        Some(begun("DK-10628334", 2, &bundle_key)),
+        Some(begun(&of, 2, &SigningKey::from_seed([9; 32]))),
+        Some(begun(&of, 2, &central())),
+    ];
+    for era in others {
+        let mut guard = guarded();
+        let error = guard.check(&with(era), &gateway(), NONCE, None).expect_err("not begun");
+        assert!(matches!(error, StateError::NewEra { last: 1, found: 2 }) && error.is_rolled_back());
+        assert_eq!(guard.last().map(|head| head.era), Some(1), "nothing changed");
+    }
+    let mut guard = guarded();
+    guard.check(&with(Some(begun(&of, 2, &bundle_key))), &gateway(), NONCE, None).expect("begun");
+    // The old era is over for good.
+    let old = feed(head(1, 99, &new), Some(new.clone()));
+    let error = guard.check(&old, &gateway(), NONCE, None).expect_err("of the era before");
+    assert!(matches!(error, StateError::Head(HeadError::Backwards { .. })) && error.is_rolled_back());
 }
 
 #[test]

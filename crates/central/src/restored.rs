@@ -1,0 +1,186 @@
+//! After the main database was restored from a backup: brings back from the
+//! journals what the ledger lost, erases again what was erased, and begins a new
+//! era that the controller signs. Central does not run meanwhile.
+
+use crate::{Databases, journal, ledger::note};
+use std::{
+    collections::{BTreeMap, HashSet},
+    path::PathBuf,
+};
+use thiserror::Error;
+use vernport_crypto::{MasterKey, SigningKey, sha256};
+use vernport_policy::{Era, SignedEra};
+use vernport_registry::{Entry, Facts};
+use vernport_store::{Change, Journal, JournalError, RecordError, Row, RowKind, Store, StoreError};
+use vernport_types::{ControllerId, EntryHash, UtcMicros};
+
+/// How many entries are recorded in one transaction.
+const ENTRIES_A_STEP: usize = 64;
+
+/// What is needed to begin a new era.
+pub struct Restoring<'a> {
+    /// The two databases.
+    pub databases: &'a Databases,
+    /// Opens what is in the journals.
+    pub master_key: MasterKey,
+    /// Whose registry.
+    pub controller: &'a ControllerId,
+    /// The journal of the central that will serve.
+    pub journal: &'a PathBuf,
+    /// Those of further central processes that wrote to the same database.
+    pub others: &'a [PathBuf],
+    /// The controller's bundle key: signs the era.
+    pub bundle_key: &'a SigningKey,
+    /// The time.
+    pub now: UtcMicros,
+}
+
+/// What came back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Restored {
+    /// Entries that the ledger had lost.
+    pub entries: usize,
+    /// Key epochs whose erasure key was there again and was erased again.
+    pub fences: usize,
+    /// The era that began.
+    pub era: u32,
+}
+
+/// Why a registry was not brought back.
+#[derive(Debug, Error)]
+pub enum RestoreError {
+    /// A database or journal cannot be used.
+    #[error("the store cannot be used")]
+    Store(#[from] StoreError),
+    /// A journal cannot be used.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The ledger does not take an entry of the journal.
+    #[error("an entry of the journal cannot be recorded again")]
+    Record(#[from] RecordError),
+    /// An entry cannot be read.
+    #[error("entry {entry} cannot be read by this version: update vernport")]
+    Entry {
+        /// Which entry.
+        entry: EntryHash,
+    },
+}
+
+/// Brings a registry back and begins its next era. Done again after it was broken off, it
+/// goes on; done again after it ended, it begins one more era.
+///
+/// # Errors
+/// [`RestoreError`]; what was recorded until then stays.
+pub async fn restored(asked: Restoring<'_>) -> Result<Restored, RestoreError> {
+    let Restoring { databases, master_key, controller, journal, others, bundle_key, now } = asked;
+    let store = Store::open(&databases.main, &databases.erasure, master_key).await?;
+    store.add_controller(controller).await?;
+    let (own, _) = journal::open(journal).await?;
+    let store = store.with_journal(own);
+    let rows = rows(controller, others.iter().chain([journal])).await?;
+    let entries = record_again(&store, controller, &rows, now).await?;
+    let mut fences = 0;
+    for row in rows.iter().filter(|row| row.kind == RowKind::Fences) {
+        let found = store.with_keys(controller, &store.journaled_fences(row)?).await?;
+        store.erase_keys(controller, &found, now).await?;
+        fences += found.len();
+    }
+    let mut last = store.era(controller).await?.map_or(Era::FIRST, |(era, _)| era);
+    for row in rows.iter().filter(|row| row.kind == RowKind::Era) {
+        last = last.max(store.journaled_era(row)?);
+    }
+    let era = last + 1;
+    let document = document(&store, controller, era, now).await?.sign(bundle_key);
+    store.begin_era(controller, era, &encode(&document), now).await?;
+    store.close().await;
+    Ok(Restored { entries, fences, era })
+}
+
+/// All rows of a controller in the order of time; each entry once.
+async fn rows(
+    controller: &ControllerId,
+    journals: impl Iterator<Item = &PathBuf>,
+) -> Result<Vec<Row>, JournalError> {
+    let (paths, controller): (Vec<PathBuf>, _) = (journals.cloned().collect(), controller.clone());
+    let read = tokio::task::spawn_blocking(move || {
+        let (mut rows, mut seen) = (Vec::new(), HashSet::new());
+        for path in paths {
+            Journal::read(&path, |row| {
+                let is_new = row.kind != RowKind::Entry || seen.insert(row.entry);
+                if row.controller == controller && is_new {
+                    rows.push(row);
+                }
+            })?;
+        }
+        rows.sort_by_key(|row: &Row| row.at);
+        Ok(rows)
+    });
+    read.await.map_err(|_| JournalError::Ended)?
+}
+
+/// Records the entries that the ledger does not hold; how many.
+async fn record_again(
+    store: &Store,
+    controller: &ControllerId,
+    rows: &[Row],
+    now: UtcMicros,
+) -> Result<usize, RestoreError> {
+    let ledger = store.entry_hashes(controller).await?;
+    let lost = rows.iter().filter(|row| row.kind == RowKind::Entry && !ledger.contains(&row.entry));
+    let mut facts = Facts::new(controller.clone());
+    let (mut change, mut count) = (Change::default(), 0);
+    for row in lost {
+        let broken = || RestoreError::Entry { entry: row.entry };
+        let json = store.journaled_entry(row)?;
+        let entry: Entry = serde_json::from_slice(&json).map_err(|_| broken())?;
+        let applied = facts.replay(&entry).map_err(|_| broken())?;
+        // Sealed identifiers did not come along: blind indexes and links are all there.
+        note(&mut change, &entry, applied.entry, &BTreeMap::new());
+        count += 1;
+        if change.entries.len() == ENTRIES_A_STEP {
+            record(store, controller, &std::mem::take(&mut change), now).await?;
+        }
+    }
+    if !change.is_empty() {
+        record(store, controller, &change, now).await?;
+    }
+    Ok(count)
+}
+
+/// Records without having computed anything: no central serves from these databases now.
+async fn record(
+    store: &Store,
+    controller: &ControllerId,
+    change: &Change,
+    now: UtcMicros,
+) -> Result<(), RestoreError> {
+    let revision = store.current(controller).await?.revision;
+    Ok(store.record(controller, revision, change, now).await.map(drop)?)
+}
+
+async fn document(
+    store: &Store,
+    controller: &ControllerId,
+    era: u32,
+    now: UtcMicros,
+) -> Result<Era, StoreError> {
+    let mut entries: Vec<EntryHash> = store.entry_hashes(controller).await?.into_iter().collect();
+    entries.sort_unstable();
+    let bytes: Vec<u8> = entries.iter().flat_map(EntryHash::as_bytes).copied().collect();
+    Ok(Era {
+        controller: controller.clone(),
+        era,
+        at: now,
+        entries: entries.len() as u64,
+        ledger_hash: sha256(&bytes),
+    })
+}
+
+fn encode(era: &SignedEra) -> Vec<u8> {
+    serde_json::to_vec(era).expect("texts and numbers are plain data")
+}
+
+/// The document of an era as the store keeps it.
+pub(crate) fn decode(document: &[u8]) -> Option<SignedEra> {
+    serde_json::from_slice(document).ok()
+}

@@ -1,0 +1,150 @@
+//! Store and journal together: what goes into it, and what it knows that the
+//! main database does not, because that was restored from a backup.
+
+use crate::{
+    Journal, JournalError, Row, RowKind, Store, StoreError, bytes, erase::fences_place, ledger::entry_place,
+    sql::sql,
+};
+use std::collections::HashSet;
+use vernport_types::{ControllerId, EntryHash, EpochId, UtcMicros};
+
+/// How many entries go into the journal at once when it catches up.
+const CATCH_UP_ROWS: usize = 256;
+
+impl Store {
+    /// Has every entry and fence from now on written to a journal as well.
+    #[must_use]
+    pub fn with_journal(self, journal: Journal) -> Self {
+        Self { journal: Some(journal), ..self }
+    }
+
+    /// Whether there is a journal.
+    pub fn has_journal(&self) -> bool {
+        self.journal.is_some()
+    }
+
+    /// Writes what the journal could not take when it was recorded. Nothing may be
+    /// answered for before this returns.
+    ///
+    /// # Errors
+    /// [`StoreError::Journal`].
+    pub async fn settle_journal(&self) -> Result<(), StoreError> {
+        self.journal(Vec::new()).await
+    }
+
+    pub(crate) async fn journal(&self, rows: Vec<Vec<u8>>) -> Result<(), StoreError> {
+        match &self.journal {
+            Some(journal) => journal.append(rows).await.map_err(Into::into),
+            None => Ok(()),
+        }
+    }
+
+    /// What a row of the journal says about an entry: its JSON. May hold identifiers.
+    ///
+    /// # Errors
+    /// [`StoreError::Row`] if it is no entry, or was not sealed here.
+    pub fn journaled_entry(&self, row: &Row) -> Result<Vec<u8>, StoreError> {
+        self.open_row(row, RowKind::Entry, &entry_place(&row.controller, row.entry))
+    }
+
+    /// The key epochs that a row of the journal fences.
+    ///
+    /// # Errors
+    /// [`StoreError::Row`] if it is none of fences, or was not sealed here.
+    pub fn journaled_fences(&self, row: &Row) -> Result<Vec<EpochId>, StoreError> {
+        let epochs = self.open_row(row, RowKind::Fences, &fences_place(&row.controller, row.entry))?;
+        let (epochs, rest) = epochs.as_chunks();
+        if !rest.is_empty() {
+            return Err(StoreError::Row { table: "journal" });
+        }
+        Ok(epochs.iter().copied().map(EpochId::from_bytes).collect())
+    }
+
+    /// The number of the era that a row of the journal tells of.
+    ///
+    /// # Errors
+    /// [`StoreError::Row`] if it is none of an era, or was not sealed here.
+    pub fn journaled_era(&self, row: &Row) -> Result<u32, StoreError> {
+        let era = self.open_row(row, RowKind::Era, &era_place(&row.controller))?;
+        Ok(u32::from_be_bytes(bytes("journal", &era)?))
+    }
+
+    fn open_row(&self, row: &Row, kind: RowKind, place: &[u8]) -> Result<Vec<u8>, StoreError> {
+        let broken = StoreError::Row { table: "journal" };
+        if row.kind != kind {
+            return Err(broken);
+        }
+        Ok(self.master.open(place, &row.sealed).map_err(|_| broken)?.to_vec())
+    }
+
+    /// All entries of a controller's ledger.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn entry_hashes(&self, controller: &ControllerId) -> Result<HashSet<EntryHash>, StoreError> {
+        let rows: Vec<(Vec<u8>,)> = sql("SELECT entry FROM entry WHERE controller = $1")
+            .bind(controller.as_str())
+            .fetch_all(&self.main)
+            .await?;
+        rows.iter().map(|(entry,)| Ok(EntryHash::from_bytes(bytes("entry", entry)?))).collect()
+    }
+
+    /// Brings a journal up to the ledger: entries that were recorded before there
+    /// was one, or right before a crash. Says how many there were.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn catch_up_journal(
+        &self,
+        controller: &ControllerId,
+        known: &HashSet<EntryHash>,
+        now: UtcMicros,
+    ) -> Result<usize, StoreError> {
+        if self.journal.is_none() {
+            return Ok(0);
+        }
+        let (mut after, mut count) = (i64::MIN, 0);
+        loop {
+            let limit = i64::try_from(CATCH_UP_ROWS).expect("small");
+            let rows: Vec<(i64, Vec<u8>, Vec<u8>)> = sql("SELECT position, entry, sealed FROM entry
+                 WHERE controller = $1 AND position > $2 ORDER BY position LIMIT $3")
+            .bind(controller.as_str())
+            .bind(after)
+            .bind(limit)
+            .fetch_all(&self.main)
+            .await?;
+            let Some((last, ..)) = rows.last() else { return Ok(count) };
+            after = *last;
+            let mut missing = Vec::new();
+            for (_, entry, sealed) in rows {
+                let entry = EntryHash::from_bytes(bytes("entry", &entry)?);
+                if !known.contains(&entry) {
+                    missing.push(Row::entry(controller.clone(), entry, now, sealed).encode());
+                }
+            }
+            count += missing.len();
+            self.journal(missing).await?;
+        }
+    }
+
+    /// Writes an era that began into the journal.
+    pub(crate) async fn journal_era(
+        &self,
+        controller: &ControllerId,
+        era: u32,
+        now: UtcMicros,
+    ) -> Result<(), StoreError> {
+        let sealed = self.master.seal(&era_place(controller), &era.to_be_bytes());
+        self.journal(vec![Row::era(controller.clone(), now, sealed).encode()]).await
+    }
+}
+
+fn era_place(controller: &ControllerId) -> Vec<u8> {
+    [b"era\0", controller.as_str().as_bytes()].concat()
+}
+
+impl From<JournalError> for crate::RecordError {
+    fn from(error: JournalError) -> Self {
+        Self::Store(error.into())
+    }
+}
