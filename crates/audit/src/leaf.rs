@@ -95,7 +95,8 @@ impl Leaf {
     /// [`LeafError`] for another length or an unknown kind.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, LeafError> {
         match postcard::take_from_bytes(bytes) {
-            Ok((leaf, [])) => Ok(leaf),
+            // A kind that is written longer than it has to be would give one leaf two hashes.
+            Ok((leaf, [])) if bytes.len() == LEAF_BYTES => Ok(leaf),
             _ => Err(LeafError { bytes: bytes.len() }),
         }
     }
@@ -147,6 +148,8 @@ mod tests {
             assert!(Leaf::from_bytes(&bytes[..len]).is_err(), "{len} bytes");
         }
         assert!(Leaf::from_bytes(&[&bytes[..], &[0]].concat()).is_err());
+        // The kind 00 as a varint of two bytes.
+        assert!(Leaf::from_bytes(&[&[0x80], &bytes[..]].concat()).is_err());
         let mut unknown = bytes;
         unknown[0] = 7;
         let error = Leaf::from_bytes(&unknown).expect_err("kind 7 does not exist");
