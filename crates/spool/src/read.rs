@@ -6,7 +6,7 @@ use crate::{
     gauges::Gauges,
     log,
 };
-use futures_util::TryStreamExt as _;
+use futures_util::{Stream, TryStreamExt as _};
 use sqlx::{Row as _, SqliteConnection, sqlite::SqliteRow};
 use vernport_crypto::sha256;
 
@@ -148,7 +148,7 @@ pub(crate) async fn batches(
     connection: &mut SqliteConnection,
     page: Page,
 ) -> sqlx::Result<(Vec<StoredBatch>, Vec<Damaged>)> {
-    let mut rows = sqlx::query(
+    let rows = sqlx::query(
         "SELECT b.row, b.id, b.grant_id, b.queued_at, b.digest, coalesce(e.sealed, x'') AS sealed
          FROM batch b LEFT JOIN envelope e ON e.row = b.row
          WHERE b.parked IS NULL AND b.problem IS NULL AND b.row > ? ORDER BY b.row LIMIT ?",
@@ -156,30 +156,18 @@ pub(crate) async fn batches(
     .bind(page.after)
     .bind(i64::from(page.max_items))
     .fetch(connection);
-    let (mut good, mut bad, mut total_bytes) = (Vec::new(), Vec::new(), 0);
-    while let Some(row) = rows.try_next().await? {
-        let batch = BatchId::from_bytes(fixed(&row, "id")?);
-        match sealed_bytes(&row)? {
-            Err(problem) => bad.push((Item::Batch(batch), Change::Damaged(problem))),
-            Ok(bytes) => {
-                total_bytes += bytes.len() as u64;
-                if total_bytes > page.max_bytes && !good.is_empty() {
-                    break;
-                }
-                match reload_recipient(bytes) {
-                    Ok(sealed) => good.push(StoredBatch {
-                        row: row.try_get("row")?,
-                        batch,
-                        grant: GrantId::from_bytes(fixed(&row, "grant_id")?),
-                        queued_at: UtcMicros(row.try_get("queued_at")?),
-                        sealed,
-                    }),
-                    Err(_) => bad.push((Item::Batch(batch), Change::Damaged("not an envelope"))),
-                }
-            }
-        }
-    }
-    Ok((good, bad))
+    let item = |id| Item::Batch(BatchId::from_bytes(id));
+    paged(rows, page, item, |row, bytes| {
+        let Ok(sealed) = reload_recipient(bytes) else { return Ok(Err("not an envelope")) };
+        Ok(Ok(StoredBatch {
+            row: row.try_get("row")?,
+            batch: BatchId::from_bytes(fixed(row, "id")?),
+            grant: GrantId::from_bytes(fixed(row, "grant_id")?),
+            queued_at: UtcMicros(row.try_get("queued_at")?),
+            sealed,
+        }))
+    })
+    .await
 }
 
 pub(crate) async fn topics(
@@ -188,7 +176,7 @@ pub(crate) async fn topics(
     page: Page,
 ) -> sqlx::Result<(Vec<StoredTopic>, Vec<Damaged>)> {
     // A number below `seq` was delivered, waits in front, or was skipped.
-    let mut rows = sqlx::query(
+    let rows = sqlx::query(
         "SELECT t.row, t.id, t.grant_id, t.seq, t.expiry, t.queued_at, t.digest, t.sealed,
              max(0, t.seq - 1 - max(s.delivered, coalesce((
                  SELECT max(p.seq) FROM topic p
@@ -202,60 +190,69 @@ pub(crate) async fn topics(
     .bind(page.after)
     .bind(i64::from(page.max_items))
     .fetch(connection);
-    let (mut good, mut bad, mut total_bytes) = (Vec::new(), Vec::new(), 0);
-    while let Some(row) = rows.try_next().await? {
-        let message = MessageId::from_bytes(fixed(&row, "id")?);
-        match sealed_bytes(&row)? {
-            Err(problem) => bad.push((Item::Topic(message), Change::Damaged(problem))),
-            Ok(bytes) => {
-                total_bytes += bytes.len() as u64;
-                if total_bytes > page.max_bytes && !good.is_empty() {
-                    break;
-                }
-                match reload_storage(bytes) {
-                    Ok(sealed) => good.push(StoredTopic {
-                        row: row.try_get("row")?,
-                        message,
-                        grant: GrantId::from_bytes(fixed(&row, "grant_id")?),
-                        seq: number(&row, "seq")?,
-                        skipped: number(&row, "skipped")?,
-                        expiry: UtcMicros(row.try_get("expiry")?),
-                        queued_at: UtcMicros(row.try_get("queued_at")?),
-                        sealed,
-                    }),
-                    Err(_) => bad.push((Item::Topic(message), Change::Damaged("not a sealed message"))),
-                }
-            }
-        }
-    }
-    Ok((good, bad))
+    paged(rows, page, topic_item, |row, bytes| {
+        let Ok(sealed) = reload_storage(bytes) else { return Ok(Err(NO_MESSAGE)) };
+        Ok(Ok(StoredTopic {
+            row: row.try_get("row")?,
+            message: MessageId::from_bytes(fixed(row, "id")?),
+            grant: GrantId::from_bytes(fixed(row, "grant_id")?),
+            seq: number(row, "seq")?,
+            skipped: number(row, "skipped")?,
+            expiry: UtcMicros(row.try_get("expiry")?),
+            queued_at: UtcMicros(row.try_get("queued_at")?),
+            sealed,
+        }))
+    })
+    .await
 }
 
 pub(crate) async fn messages(
     connection: &mut SqliteConnection,
     page: Page,
 ) -> sqlx::Result<(Vec<StoredMessage>, Vec<Damaged>)> {
-    let mut rows = sqlx::query(
+    let rows = sqlx::query(
         "SELECT row, id, digest, sealed FROM topic WHERE problem IS NULL AND row > ? ORDER BY row LIMIT ?",
     )
     .bind(page.after)
     .bind(i64::from(page.max_items))
     .fetch(connection);
+    paged(rows, page, topic_item, |row, bytes| {
+        let Ok(sealed) = reload_storage(bytes) else { return Ok(Err(NO_MESSAGE)) };
+        let message = MessageId::from_bytes(fixed(row, "id")?);
+        Ok(Ok(StoredMessage { row: row.try_get("row")?, message, sealed }))
+    })
+    .await
+}
+
+/// Why a row of a message is put into quarantine.
+const NO_MESSAGE: &str = "not a sealed message";
+
+fn topic_item(id: [u8; 16]) -> Item {
+    Item::Topic(MessageId::from_bytes(id))
+}
+
+/// Reads rows up to the bytes of the page; what does not read any more comes apart, with why.
+async fn paged<T>(
+    mut rows: impl Stream<Item = sqlx::Result<SqliteRow>> + Unpin,
+    page: Page,
+    item: impl Fn([u8; 16]) -> Item,
+    read: impl Fn(&SqliteRow, Vec<u8>) -> sqlx::Result<Result<T, &'static str>>,
+) -> sqlx::Result<(Vec<T>, Vec<Damaged>)> {
     let (mut good, mut bad, mut total_bytes) = (Vec::new(), Vec::new(), 0);
     while let Some(row) = rows.try_next().await? {
-        let message = MessageId::from_bytes(fixed(&row, "id")?);
-        match sealed_bytes(&row)? {
-            Err(problem) => bad.push((Item::Topic(message), Change::Damaged(problem))),
+        let found = match sealed_bytes(&row)? {
+            Err(problem) => Err(problem),
             Ok(bytes) => {
                 total_bytes += bytes.len() as u64;
                 if total_bytes > page.max_bytes && !good.is_empty() {
                     break;
                 }
-                match reload_storage(bytes) {
-                    Ok(sealed) => good.push(StoredMessage { row: row.try_get("row")?, message, sealed }),
-                    Err(_) => bad.push((Item::Topic(message), Change::Damaged("not a sealed message"))),
-                }
+                read(&row, bytes)?
             }
+        };
+        match found {
+            Ok(stored) => good.push(stored),
+            Err(problem) => bad.push((item(fixed(&row, "id")?), Change::Damaged(problem))),
         }
     }
     Ok((good, bad))
