@@ -73,7 +73,7 @@ pub(crate) struct Sealing {
     pub(crate) rules: Arc<Rules>,
     pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) catalogue_hash: [u8; 32],
-    pub(crate) device: SigningKey,
+    pub(crate) device: Arc<SigningKey>,
     pub(crate) storage: Arc<StorageKeys>,
     /// Whether there is a fleet broker to send messages to.
     pub(crate) topics: bool,

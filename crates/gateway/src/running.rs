@@ -31,7 +31,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use vernport_audit::Keeper;
 use vernport_canbus::VirtualBuses;
-use vernport_crypto::{IdentityKey, SigningKey, Zeroizing, sha256};
+use vernport_crypto::{IdentityKey, Zeroizing, sha256};
 use vernport_mqtt::{Endpoint, Publisher, PublisherConfig, ToolInbox, ToolLimits, UrlError};
 use vernport_policy::{Rules, Table};
 use vernport_registry::StationRef;
@@ -243,8 +243,7 @@ pub async fn run(config: &Config, deps: Deps, stop: CancellationToken) -> Result
     {
         tracing::warn!(error = chain(&error), "what central said last cannot be used");
     }
-    let device = SigningKey::from_seed(*secrets.device.seed());
-    let log_key = SigningKey::from_seed(*secrets.device.seed());
+    let device = Arc::new(secrets.device);
     let shared = Arc::new(Shared::default());
     let sealing = Sealing {
         gateway: config.gateway.name.clone(),
@@ -252,7 +251,7 @@ pub async fn run(config: &Config, deps: Deps, stop: CancellationToken) -> Result
         rules: Arc::clone(&rules),
         catalogue: Arc::clone(&catalogue),
         catalogue_hash: sha256(&catalogue.normal_form()),
-        device: secrets.device,
+        device: Arc::clone(&device),
         storage: Arc::clone(&storage_keys),
         topics: config.fleet.is_some(),
         boot: boot_id(),
@@ -323,7 +322,7 @@ pub async fn run(config: &Config, deps: Deps, stop: CancellationToken) -> Result
     let station = Arc::new(Station {
         gateway: config.gateway.name.clone(),
         at: StationRef { site: config.gateway.site.clone(), station: config.gateway.station.clone() },
-        device,
+        device: Arc::clone(&device),
         holds: holds.clone(),
         spool: spool.clone(),
         clock: Arc::clone(&deps.clock),
@@ -345,7 +344,7 @@ pub async fn run(config: &Config, deps: Deps, stop: CancellationToken) -> Result
         spool: spool.clone(),
         clock: Arc::clone(&deps.clock),
         shared: Arc::clone(&shared),
-        device: log_key,
+        device,
         gateway: Keeper::Gateway { controller: controller.clone(), gateway },
         central: Keeper::Central { controller },
         central_key: config.central.head_key,

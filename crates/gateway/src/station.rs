@@ -52,7 +52,7 @@ const MAX_DRAWS: usize = 8;
 pub(crate) struct Station {
     pub(crate) gateway: Slug,
     pub(crate) at: StationRef,
-    pub(crate) device: SigningKey,
+    pub(crate) device: Arc<SigningKey>,
     pub(crate) holds: Holds,
     pub(crate) spool: Spool,
     pub(crate) clock: Arc<dyn Clock>,

@@ -54,7 +54,7 @@ pub(crate) struct Witness {
     pub(crate) spool: Spool,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) shared: Arc<Shared>,
-    pub(crate) device: SigningKey,
+    pub(crate) device: Arc<SigningKey>,
     pub(crate) gateway: Keeper,
     pub(crate) central: Keeper,
     /// Signs heads and central's checkpoints.
