@@ -1,8 +1,8 @@
 //! The calls of those who are not gateways: a registrar records and looks up, a
 //! recipient reads.
 
-use crate::{CallError, Config, SetupError, http::Http};
-use std::time::Duration;
+use crate::{CallError, Config, SetupError, Transport, http::Http};
+use std::{sync::Arc, time::Duration};
 use vernport_api::{
     ClockAnswer, ClockRequest, ConfirmAnswer, ConfirmRequest, ConsentsAnswer, ConsentsRequest,
     DeletionsAnswer, DeletionsRequest, ErasureAnswer, ErasureRequest, FindAnswer, FindRequest, LedgerAnswer,
@@ -29,6 +29,11 @@ impl Client {
     /// [`SetupError`] for an address that is none.
     pub fn new(config: &Config, tls: rustls::ClientConfig) -> Result<Self, SetupError> {
         Http::new(config, tls).map(|http| Self { http })
+    }
+
+    /// A client over a transport that is there already and says who calls.
+    pub fn over(transport: Arc<dyn Transport>) -> Self {
+        Self { http: Http::over(transport) }
     }
 
     /// Records entries, all or none, and answers what each changed. Recording an entry again is harmless.

@@ -1,24 +1,12 @@
-//! One call to central: bounded in time and bytes, its failures sorted.
+//! One call to central: bounded in time and bytes, its failures sorted. What carries
+//! it stands below, behind [`Transport`].
 
+use crate::transport::{Broken, Call, Carried, Method, Reqwest, Transport};
 use bytes::Bytes;
-use reqwest::{
-    Method, Response, StatusCode, Url,
-    header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER},
-    redirect,
-};
 use serde::{Serialize, de::DeserializeOwned};
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 use thiserror::Error;
 use vernport_api::{Code, Problem};
-
-/// The longest problem document that is read, in bytes.
-const MAX_PROBLEM_BYTES: usize = 64 << 10;
-/// How often an open connection is tried while a call waits, and how long for an answer.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
-const KEEP_ALIVE_ANSWER: Duration = Duration::from_secs(5);
 
 /// Where central is and how long to wait for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,12 +20,14 @@ pub struct Config {
 }
 
 impl Config {
+    pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
     /// Central at `url`, with 5 s to connect and 30 s for a call.
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
             connect_timeout: Duration::from_secs(5),
-            request_timeout: Duration::from_secs(30),
+            request_timeout: Self::REQUEST_TIMEOUT,
         }
     }
 }
@@ -61,10 +51,10 @@ pub enum SetupError {
 pub enum CallError {
     /// Central was not reached, or the connection broke.
     #[error("central cannot be reached")]
-    Unreachable(#[source] reqwest::Error),
+    Unreachable(#[source] Broken),
     /// Central, or what is between, was too slow.
     #[error("central did not answer in time")]
-    Timeout(#[source] reqwest::Error),
+    Timeout,
     /// Central asks to come back later.
     #[error("central is busy (status {status})")]
     Busy {
@@ -102,7 +92,7 @@ impl CallError {
     /// Whether the same call may succeed later without anybody's doing.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Unreachable(_) | Self::Timeout(_) | Self::Busy { .. } => true,
+            Self::Unreachable(_) | Self::Timeout | Self::Busy { .. } => true,
             Self::Refused(problem) => matches!(problem.code, Code::Busy | Code::Internal),
             Self::Unexpected { status } => *status >= 500,
             Self::TooLong { .. } | Self::Malformed { .. } => false,
@@ -115,45 +105,26 @@ impl CallError {
     }
 }
 
-/// An HTTP client for one central.
+/// An HTTP client for one central. Clones share its connection.
 #[derive(Debug, Clone)]
 pub(crate) struct Http {
-    /// Shared by clones, so that all of them leave a dead connection together.
-    client: Arc<Mutex<reqwest::Client>>,
-    tls: rustls::ClientConfig,
-    connect_timeout: Duration,
-    base: Url,
+    transport: Arc<dyn Transport>,
     request_timeout: Duration,
 }
 
 impl Http {
-    pub(crate) fn new(config: &Config, mut tls: rustls::ClientConfig) -> Result<Self, SetupError> {
-        let bad = || SetupError::Url { url: config.url.clone() };
-        let base = Url::parse(&config.url).map_err(|_| bad())?;
-        if base.scheme() != "https"
-            || base.path() != "/"
-            || base.query().is_some()
-            || base.fragment().is_some()
-        {
-            return Err(bad());
-        }
-        // The contract is spoken over HTTP/2 only.
-        tls.alpn_protocols = vec![b"h2".to_vec()];
-        let client = client(&tls, config.connect_timeout).map_err(SetupError::Client)?;
-        Ok(Self {
-            client: Arc::new(Mutex::new(client)),
-            tls,
-            connect_timeout: config.connect_timeout,
-            base,
-            request_timeout: config.request_timeout,
-        })
+    pub(crate) fn new(config: &Config, tls: rustls::ClientConfig) -> Result<Self, SetupError> {
+        let transport = Arc::new(Reqwest::new(config, tls)?);
+        Ok(Self { transport, request_timeout: config.request_timeout })
+    }
+
+    pub(crate) fn over(transport: Arc<dyn Transport>) -> Self {
+        Self { transport, request_timeout: Config::REQUEST_TIMEOUT }
     }
 
     /// Leaves the connection there is: the next call makes its own. A call under way keeps the old one.
     pub(crate) fn reconnect(&self) -> Result<(), SetupError> {
-        let fresh = client(&self.tls, self.connect_timeout).map_err(SetupError::Client)?;
-        *self.client.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
-        Ok(())
+        self.transport.reconnect()
     }
 
     pub(crate) async fn get<A: DeserializeOwned>(
@@ -161,7 +132,7 @@ impl Http {
         path: &str,
         max_bytes: usize,
     ) -> Result<A, CallError> {
-        self.call(Method::GET, path, None, Duration::ZERO, max_bytes).await
+        self.call(Method::Get, path, None, Duration::ZERO, max_bytes).await
     }
 
     /// Posts JSON; `patience` is what central was asked to wait.
@@ -174,7 +145,7 @@ impl Http {
     ) -> Result<A, CallError> {
         let body =
             serde_json::to_vec(question).expect("questions of the contract have no map keys to fail on");
-        self.call(Method::POST, path, Some(("application/json", body.into())), patience, max_bytes).await
+        self.call(Method::Post, path, Some(("application/json", body.into())), patience, max_bytes).await
     }
 
     pub(crate) async fn post_bytes<A: DeserializeOwned>(
@@ -184,7 +155,7 @@ impl Http {
         body: Vec<u8>,
         max_bytes: usize,
     ) -> Result<A, CallError> {
-        self.call(Method::POST, path, Some((content_type, body.into())), Duration::ZERO, max_bytes).await
+        self.call(Method::Post, path, Some((content_type, body.into())), Duration::ZERO, max_bytes).await
     }
 
     async fn call<A: DeserializeOwned>(
@@ -195,67 +166,31 @@ impl Http {
         patience: Duration,
         max_bytes: usize,
     ) -> Result<A, CallError> {
-        let url = self.base.join(path).expect("paths of the contract are paths");
-        let client = self.client.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let mut request = client.request(method, url).timeout(self.request_timeout.saturating_add(patience));
-        if let Some((content_type, body)) = body {
-            request = request.header(CONTENT_TYPE, HeaderValue::from_static(content_type)).body(body);
+        let call = Call { method, path: path.to_owned(), body, max_bytes };
+        let limit = self.request_timeout.saturating_add(patience);
+        let Carried { status, retry_after, body } =
+            match tokio::time::timeout(limit, self.transport.carry(call)).await {
+                Ok(carried) => carried.map_err(CallError::Unreachable)?,
+                Err(_) => return Err(CallError::Timeout),
+            };
+        if !(200..300).contains(&status) {
+            return Err(refused(status, retry_after, &body));
         }
-        let response = request.send().await.map_err(unanswered)?;
-        if !response.status().is_success() {
-            return Err(refused(response).await);
+        if body.len() > max_bytes {
+            return Err(CallError::TooLong { max_bytes });
         }
-        let bytes = bounded(response, max_bytes).await?;
-        serde_json::from_slice(&bytes)
+        serde_json::from_slice(&body)
             .map_err(|error| CallError::Malformed { line: error.line(), column: error.column() })
     }
 }
 
-fn client(tls: &rustls::ClientConfig, connect_timeout: Duration) -> reqwest::Result<reqwest::Client> {
-    reqwest::Client::builder()
-        .tls_backend_preconfigured(tls.clone())
-        .https_only(true)
-        .http2_prior_knowledge()
-        .no_proxy()
-        .redirect(redirect::Policy::none())
-        .connect_timeout(connect_timeout)
-        .http2_keep_alive_interval(KEEP_ALIVE)
-        .http2_keep_alive_timeout(KEEP_ALIVE_ANSWER)
-        .build()
-}
-
-fn unanswered(error: reqwest::Error) -> CallError {
-    if error.is_timeout() { CallError::Timeout(error) } else { CallError::Unreachable(error) }
-}
-
-async fn bounded(mut response: Response, max_bytes: usize) -> Result<Vec<u8>, CallError> {
-    let mut bytes = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(unanswered)? {
-        if bytes.len() + chunk.len() > max_bytes {
-            return Err(CallError::TooLong { max_bytes });
-        }
-        bytes.extend_from_slice(&chunk);
+/// 503 and 429 (RFC 9110, 15.6.4; RFC 6585, 4) ask to come back; what else is no success says why.
+fn refused(status: u16, retry_after: Option<Duration>, body: &[u8]) -> CallError {
+    if matches!(status, 503 | 429) {
+        return CallError::Busy { status, retry_after };
     }
-    Ok(bytes)
-}
-
-async fn refused(response: Response) -> CallError {
-    let status = response.status();
-    if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
-        return CallError::Busy { status: status.as_u16(), retry_after: retry_after(&response) };
+    match serde_json::from_slice::<Problem>(body) {
+        Ok(problem) => CallError::Refused(Box::new(problem)),
+        Err(_) => CallError::Unexpected { status },
     }
-    match bounded(response, MAX_PROBLEM_BYTES).await {
-        Ok(bytes) => match serde_json::from_slice(&bytes) {
-            Ok(problem) => CallError::Refused(Box::new(problem)),
-            Err(_) => CallError::Unexpected { status: status.as_u16() },
-        },
-        Err(error @ (CallError::Unreachable(_) | CallError::Timeout(_))) => error,
-        Err(_) => CallError::Unexpected { status: status.as_u16() },
-    }
-}
-
-/// Seconds; the form as a date is not used by central (RFC 9110, 10.2.3).
-fn retry_after(response: &Response) -> Option<Duration> {
-    let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds))
 }

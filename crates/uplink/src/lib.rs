@@ -16,6 +16,7 @@ mod client;
 mod head;
 mod http;
 mod tls;
+mod transport;
 mod uplink;
 
 pub use backoff::Backoff;
@@ -23,4 +24,5 @@ pub use client::Client;
 pub use head::{HeadGuard, StateError};
 pub use http::{CallError, Config, SetupError};
 pub use tls::{TlsError, TlsFiles};
+pub use transport::{Broken, Call, Carried, Carrying, Method, Transport};
 pub use uplink::{FeedError, SendError, Uplink};

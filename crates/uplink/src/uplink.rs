@@ -1,7 +1,7 @@
 //! The calls of a gateway: batches up, grants down.
 
-use crate::{CallError, Config, HeadGuard, SetupError, StateError, http::Http};
-use std::time::Duration;
+use crate::{CallError, Config, HeadGuard, SetupError, StateError, Transport, http::Http};
+use std::{sync::Arc, time::Duration};
 use thiserror::Error;
 use vernport_api::{
     BatchAnswer, BatchAnswers, Feed, FeedNonce, FeedRequest, MAX_WAIT_MS, PATH_BATCHES, PATH_FEED,
@@ -68,6 +68,11 @@ impl Uplink {
     /// [`SetupError`] for an address that is none.
     pub fn new(config: &Config, gateway: Slug, tls: rustls::ClientConfig) -> Result<Self, SetupError> {
         Http::new(config, tls).map(|http| Self { http, gateway })
+    }
+
+    /// An uplink of `gateway` over a transport that is there already and says who calls.
+    pub fn over(transport: Arc<dyn Transport>, gateway: Slug) -> Self {
+        Self { http: Http::over(transport), gateway }
     }
 
     /// Leaves the connection there is, for this uplink and its clones: after a sleep the other side may

@@ -110,7 +110,7 @@ async fn an_answer_longer_than_any_is_cut_off() {
 async fn central_that_does_not_answer_is_not_waited_for_without_end() {
     let double = Double::start(Router::new().fallback(any(std::future::pending::<Response<Body>>))).await;
     let error = double.client().status().await.expect_err("never answers");
-    assert!(matches!(error, CallError::Timeout(_)) && error.is_transient(), "{error}");
+    assert!(matches!(error, CallError::Timeout) && error.is_transient(), "{error}");
 }
 
 #[tokio::test]
@@ -120,7 +120,7 @@ async fn a_body_that_never_ends_is_not_waited_for_either() {
         status(200).body(Body::from_stream(body)).expect("a response")
     })
     .await;
-    assert!(matches!(error, CallError::Timeout(_)) && error.is_transient(), "{error}");
+    assert!(matches!(error, CallError::Timeout) && error.is_transient(), "{error}");
 }
 
 #[tokio::test]
