@@ -10,11 +10,12 @@ use crate::{
     controller::{Controller, Controllers, State},
     refusal::Refusal,
 };
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
+use std::{sync::Arc, time::Duration};
+use tokio::{
+    sync::MutexGuard,
+    task::JoinSet,
+    time::{Instant, sleep},
 };
-use tokio::{sync::MutexGuard, task::JoinSet, time::sleep};
 use tokio_util::sync::CancellationToken;
 use vernport_api::Code;
 use vernport_policy::{Rules, Tip};
@@ -218,6 +219,7 @@ pub(crate) async fn listen(store: Arc<Store>, controllers: Arc<Controllers>, shu
         }
     };
     tokio::select! {
+        biased;
         () = hearing => {}
         () = shutdown.cancelled() => {}
     }

@@ -15,9 +15,11 @@ use crate::{
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
+};
+use tokio::{
+    sync::{Mutex, Notify, watch},
     time::Instant,
 };
-use tokio::sync::{Mutex, Notify, watch};
 use tokio_util::sync::CancellationToken;
 use vernport_api::{Answer, Code, LedgerRequest};
 use vernport_crypto::{IdentityKey, SigningKey, VerifyingKey, WrappingKey};

@@ -24,6 +24,7 @@ impl Controllers {
             workers.spawn(async move {
                 let (Some(controller), holder) = (controllers.get(&id), random()) else { return };
                 tokio::select! {
+                    biased;
                     () = shutdown.cancelled() => {}
                     () = controller.work(&holder) => {}
                 }
@@ -52,6 +53,7 @@ impl Controller {
                 tracing::warn!(%problem, "erasing or deleting was broken off; it goes on at the next look");
             }
             tokio::select! {
+                biased;
                 () = self.duties.notified() => {}
                 () = tokio::time::sleep(LOOK_EVERY) => {}
             }

@@ -112,6 +112,7 @@ impl Controller {
             drop(state);
             let look_at = end.min(Instant::now() + LOOK_EVERY);
             tokio::select! {
+                biased;
                 _ = timeout_at(look_at, changed.changed()) => {}
                 () = self.shutdown.cancelled() => {}
             }
@@ -229,6 +230,7 @@ impl Controller {
                 return;
             }
             tokio::select! {
+                biased;
                 _ = timeout_at(end.min(Instant::now() + ASK_EVERY), changed.changed()) => {}
                 () = self.shutdown.cancelled() => return,
             }

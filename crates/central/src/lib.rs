@@ -37,6 +37,7 @@ mod restored;
 mod routes;
 mod segment;
 mod server;
+mod service;
 mod sweeping;
 mod tls;
 mod witness;
@@ -44,9 +45,9 @@ mod witness;
 pub use config::{Config, ConfigError, Controller, Databases, Gateway, KeyFiles, Listen, Tls};
 pub use deps::{ControllerDeps, Deps, LoadError};
 pub use restored::{RestoreError, Restored, Restoring, restored};
+pub use service::Service;
 pub use tls::{Peer, PeerError, Role, TlsError, server_config};
 
-use controller::Controllers;
 use std::{
     net::SocketAddr,
     sync::{
@@ -197,28 +198,18 @@ pub async fn run(
     deps: Deps,
     shutdown: CancellationToken,
 ) -> Result<Running, StartError> {
-    let store = Store::over(open(databases, &shutdown).await?, deps.master_key);
-    let ids: Vec<ControllerId> = deps.controllers.iter().map(|of| of.rules.controller().clone()).collect();
-    let now = deps.clock.now().wall;
-    let store = Arc::new(journal::join(store, deps.journal.as_deref(), &ids, now).await?);
-    let controllers =
-        Controllers::load(&store, deps.head_key, deps.clock, deps.controllers, &shutdown).await?;
-    let controllers = Arc::new(controllers);
+    let opened = open(databases, &shutdown).await?;
+    let acceptor = TlsAcceptor::from(Arc::new(deps.tls.clone()));
+    let service = Service::start(opened, deps, listen.request_timeout(), shutdown.clone()).await?;
     let address = listen.address;
     let broken = |source| StartError::Listen { address, source };
     let listener = TcpListener::bind(address).await.map_err(broken)?;
     let addr = listener.local_addr().map_err(broken)?;
-    let acceptor = TlsAcceptor::from(Arc::new(deps.tls));
-    let router = routes::router(Arc::clone(&controllers), listen.request_timeout());
-    let hearing = tokio::spawn(cache::listen(Arc::clone(&store), Arc::clone(&controllers), shutdown.clone()));
     let turns = Arc::new(AtomicU64::new(0));
     let counted = Arc::clone(&turns);
     let task = tokio::spawn(async move {
-        let duties = tokio::spawn(controllers.work(shutdown.clone()));
-        server::serve(listener, acceptor, router, (listen, &counted), shutdown).await;
-        let _ = hearing.await;
-        let _ = duties.await;
-        store.close().await;
+        server::serve(listener, acceptor, &service, (listen, &counted), shutdown).await;
+        service.stopped().await;
     });
     tracing::info!(%addr, "central serves");
     Ok(Running { addr, turns, task })

@@ -1,7 +1,7 @@
 //! The accept loop: connections within a bound, handshakes within a time,
 //! HTTP/2 with the caller's certificate handed to the routes.
 
-use crate::{chain, config::Listen, tls::Peer};
+use crate::{chain, config::Listen, service::Service, tls::Peer};
 use axum::{Extension, Router};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -43,7 +43,7 @@ const TURN_EVERY: Duration = Duration::from_secs(1);
 pub(crate) async fn serve(
     listener: TcpListener,
     acceptor: TlsAcceptor,
-    router: Router,
+    service: &Service,
     (bounds, turns): (Listen, &AtomicU64),
     shutdown: CancellationToken,
 ) {
@@ -71,7 +71,7 @@ pub(crate) async fn serve(
                 continue;
             }
         };
-        let (acceptor, router, watcher) = (acceptor.clone(), router.clone(), graceful.watcher());
+        let (acceptor, router, watcher) = (acceptor.clone(), service.router(), graceful.watcher());
         let handshake_timeout = bounds.handshake_timeout();
         connections.spawn(async move {
             let _place = place;

@@ -45,8 +45,45 @@ pub mod hash_text {
 /// If the kernel gives none: nothing can be protected then.
 pub fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
+    #[cfg(feature = "danger-seeded-random")]
+    if seeded::fill(&mut bytes) {
+        return bytes;
+    }
     SystemRandom::new().fill(&mut bytes).expect("the kernel gives random bytes");
     bytes
+}
+
+/// From here on [`random`] gives, on this thread, what follows from `seed`, and nothing that protects anything;
+/// with none, the kernel's again. Keys of HPKE come from the kernel in any case.
+#[cfg(feature = "danger-seeded-random")]
+pub fn danger_seed_random(seed: Option<u64>) {
+    seeded::set(seed);
+}
+
+#[cfg(feature = "danger-seeded-random")]
+mod seeded {
+    use super::sha256;
+    use std::cell::Cell;
+
+    thread_local! {
+        /// The seed and how many blocks were drawn from it.
+        static DRAWN: Cell<Option<(u64, u64)>> = const { Cell::new(None) };
+    }
+
+    pub(super) fn set(seed: Option<u64>) {
+        DRAWN.set(seed.map(|seed| (seed, 0)));
+    }
+
+    /// SHA-256 of seed and number of the block; false where the thread has no seed.
+    pub(super) fn fill(bytes: &mut [u8]) -> bool {
+        for part in bytes.chunks_mut(32) {
+            let Some((seed, drawn)) = DRAWN.get() else { return false };
+            DRAWN.set(Some((seed, drawn + 1)));
+            let block = sha256(&[seed.to_be_bytes(), drawn.to_be_bytes()].concat());
+            part.copy_from_slice(&block[..part.len()]);
+        }
+        DRAWN.get().is_some()
+    }
 }
 
 #[cfg(test)]

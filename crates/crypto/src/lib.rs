@@ -23,6 +23,8 @@ mod wrap;
 
 pub use at_rest::{AtRestKey, AtRestUse, BackupKey, ErasureKey, MasterKey, StorageKey};
 pub use data_key::{DataKey, OpenError, TAG_BYTES};
+#[cfg(feature = "danger-seeded-random")]
+pub use hash::danger_seed_random;
 pub use hash::{hash_text, random, sha256};
 pub use identity::{BlindIndex, IdentityKey};
 pub use sign::{Signature, SigningKey, VerifyError, VerifyingKey};

@@ -38,6 +38,7 @@ impl Deliver {
                 (shared.queued.notified(), shared.central_back.notified(), shared.resumed.notified());
             tokio::pin!(resumed);
             let went = tokio::select! {
+                biased;
                 () = shutdown.cancelled() => return,
                 // What was under way on the old connection is answered `duplicate` if it arrived.
                 () = &mut resumed => continue,
@@ -54,6 +55,7 @@ impl Deliver {
                 }
             };
             tokio::select! {
+                biased;
                 () = shutdown.cancelled() => return,
                 () = rung, if why == Pause::Idle => {}
                 () = back, if why == Pause::Failed => {}

@@ -34,6 +34,7 @@ impl Feed {
         loop {
             let question = self.uplink.feed(&mut self.guard, random(), known, WAIT);
             let answer = tokio::select! {
+                biased;
                 () = shutdown.cancelled() => return,
                 () = self.shared.resumed.notified() => continue,
                 answer = question => answer,
@@ -63,6 +64,7 @@ impl Feed {
                     self.shared.central_failed();
                     let pause = backoff.failed(u32::from_le_bytes(random()), error.retry_after());
                     tokio::select! {
+                        biased;
                         () = shutdown.cancelled() => return,
                         () = self.shared.resumed.notified() => backoff.succeeded(),
                         () = tokio::time::sleep(pause) => {}

@@ -24,6 +24,7 @@ pub(crate) async fn watch(
     let mut last = clock.now().boot;
     loop {
         tokio::select! {
+            biased;
             () = shutdown.cancelled() => return,
             () = tokio::time::sleep(TICK) => {}
         }

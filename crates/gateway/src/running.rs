@@ -8,13 +8,14 @@ use crate::{
     driver::{Driver, MAX_WAITING},
     feed::Feed,
     gather::Sealing,
+    given::Given,
     holds::Holds,
     last::Last,
     pipeline::Pipeline,
     publish::Publish,
     resume,
-    rules::{self, RulesError},
-    secrets::{SecretError, Secrets},
+    rules::RulesError,
+    secrets::SecretError,
     source::Source,
     station::{self, Chain, ChainError, SocketError, Station},
     status::{Shared, Status},
@@ -35,9 +36,9 @@ use vernport_crypto::{IdentityKey, Zeroizing, sha256};
 use vernport_mqtt::{Endpoint, Publisher, PublisherConfig, ToolInbox, ToolLimits, UrlError};
 use vernport_policy::{Rules, Table};
 use vernport_registry::StationRef;
-use vernport_spool::{Config as SpoolConfig, Spool};
+use vernport_spool::Spool;
 use vernport_types::{Catalogue, Clock, Slug};
-use vernport_uplink::{Config as UplinkConfig, HeadGuard, SetupError, TlsError, TlsFiles, Uplink};
+use vernport_uplink::{HeadGuard, SetupError, TlsError, TlsFiles};
 
 /// What a gateway needs from outside beside its configuration.
 #[derive(Clone)]
@@ -206,30 +207,26 @@ impl Drop for Running {
 /// # Errors
 /// [`StartError`], with what to mend.
 pub async fn run(config: &Config, deps: Deps, stop: CancellationToken) -> Result<Running, StartError> {
-    let catalogue = Arc::new(rules::load_catalogue(&config.rules.signals)?);
-    let rules = Arc::new(rules::load(&config.rules, &config.gateway.controller, &catalogue)?);
-    let secrets = Secrets::load(&config.keys)?;
-    let storage_keys = Arc::new(secrets.storage);
-    let tools_key = IdentityKey::from_bytes(*secrets.identity.to_bytes());
-    let tls = TlsFiles {
-        ca: config.central.ca.clone(),
-        certificate: config.central.certificate.clone(),
-        key: config.central.key.clone(),
-    };
-    let uplink =
-        Uplink::new(&UplinkConfig::new(&config.central.url), config.gateway.name.clone(), tls.client()?)?;
+    run_with(config, Given::load(config).await?, deps, stop).await
+}
 
-    let folder = &config.gateway.data_dir;
-    std::fs::create_dir_all(folder).map_err(|source| StartError::Folder { path: folder.clone(), source })?;
+/// The same with what was read and opened before.
+///
+/// # Errors
+/// [`StartError`], with what to mend.
+pub async fn run_with(
+    config: &Config,
+    given: Given,
+    deps: Deps,
+    stop: CancellationToken,
+) -> Result<Running, StartError> {
+    let Given { catalogue, rules, secrets, uplink, spool } = given;
     let keep_longest = config.spool.keep_longest.clone();
     if let Some(flow) = keep_longest.iter().find(|flow| rules.find(flow).is_none()) {
         return Err(StartError::KeptFlow { flow: flow.clone() });
     }
-    let spool = Spool::open(SpoolConfig {
-        max_age_seconds: config.spool.max_age_h * 3600,
-        ..SpoolConfig::new(folder.join("spool.db"), config.spool.max_mib << 20)
-    });
-    let spool = spool.await?;
+    let storage_keys = Arc::new(secrets.storage);
+    let tools_key = IdentityKey::from_bytes(*secrets.identity.to_bytes());
     if config.keys.storage == KeySource::Memory || storage_keys.before().is_some() {
         let survey = survey(&spool, &storage_keys, deps.clock.now().wall).await?;
         told(&config.keys.storage, &survey);

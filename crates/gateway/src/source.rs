@@ -94,6 +94,7 @@ impl Source {
             }
         };
         tokio::select! {
+            biased;
             () = stop.cancelled() => {}
             () = reading => {}
         }

@@ -94,6 +94,7 @@ impl Station {
     pub(crate) async fn end_orders(&self, shutdown: CancellationToken) {
         loop {
             tokio::select! {
+                biased;
                 () = shutdown.cancelled() => return,
                 () = tokio::time::sleep(LOOK_EVERY) => {}
             }

@@ -87,6 +87,7 @@ impl Witness {
             tracing::error!(error = chain(&error), "what was seen of the logs cannot be read");
         }
         tokio::select! {
+            biased;
             () = shutdown.cancelled() => return,
             () = self.shared.first_head() => {}
         }
@@ -108,6 +109,7 @@ impl Witness {
                 }
             };
             tokio::select! {
+                biased;
                 () = shutdown.cancelled() => return,
                 () = tokio::time::sleep(pause) => {}
             }

@@ -25,6 +25,7 @@
 mod change;
 mod command;
 mod config;
+mod disk;
 mod error;
 mod evidence;
 mod gauges;
@@ -41,6 +42,8 @@ mod unit;
 mod writer;
 
 pub use config::Config;
+#[cfg(feature = "simulation")]
+pub use disk::Disk;
 pub use error::{OpenError, QueueError, ReadError, SettleError};
 pub use evidence::{KeptCheckpoint, LogHead};
 pub use inspect::{Inspect, InspectError, Leaves, QueuedEvidence};

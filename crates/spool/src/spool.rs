@@ -5,6 +5,7 @@ use crate::{
     SpoolStatus, StoredBatch, StoredMessage, StoredTopic, Unit,
     change::Change,
     command::{Command, Failure, Outcome, Refusal, Request},
+    disk::Below,
     error::is_full,
     gauges::Gauges,
     open, read,
@@ -35,6 +36,7 @@ struct Shared {
     /// None once the spool is closed.
     reader: Mutex<Option<SqliteConnection>>,
     gauges: Arc<Gauges>,
+    below: Below,
 }
 
 impl fmt::Debug for Spool {
@@ -49,6 +51,20 @@ impl Spool {
     /// # Errors
     /// [`OpenError`], with what to do about it. Nothing is lost by a failed opening.
     pub async fn open(config: Config) -> Result<Self, OpenError> {
+        Self::over(config, Below::default()).await
+    }
+
+    /// Opens a spool on a disk that a test simulates. Its file is a real one.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    #[cfg(feature = "simulation")]
+    pub async fn open_on(disk: Arc<dyn crate::Disk>, config: Config) -> Result<Self, OpenError> {
+        let below = Below { disk: Some(disk) };
+        below.clone().run(Self::over(config, below)).await
+    }
+
+    async fn over(config: Config, below: Below) -> Result<Self, OpenError> {
         let mut opened = open::open(&config).await?;
         let used_bytes = read::used_bytes(&mut opened.reader)
             .await
@@ -57,7 +73,8 @@ impl Spool {
         let gauges = Arc::new(Gauges::new(used_bytes, config.max_bytes, reserve.is_whole()));
         let (sender, commands) = mpsc::channel(MAX_WAITING);
         let path = config.path.as_path().into();
-        let writer = Writer::new(config, opened.writer, opened.lock, reserve, Arc::clone(&gauges));
+        let writer =
+            Writer::new(config, opened.writer, opened.lock, reserve, Arc::clone(&gauges)).on(below.clone());
         tokio::spawn(writer.run(commands));
         Ok(Self {
             shared: Arc::new(Shared {
@@ -65,6 +82,7 @@ impl Spool {
                 writer: sender,
                 reader: Mutex::new(Some(opened.reader)),
                 gauges,
+                below,
             }),
         })
     }
@@ -225,7 +243,7 @@ impl Spool {
     pub async fn close(self) {
         // First the reader: who closes last tidies the log.
         if let Some(reader) = self.shared.reader.lock().await.take() {
-            open::close(reader).await;
+            self.shared.below.run(open::close(reader)).await;
         }
         // A writer that has stopped already has nothing left to close.
         let _ = self.write(Command::Close).await;
@@ -270,6 +288,10 @@ impl Spool {
     ) -> Result<T, ReadError> {
         let mut reader = self.shared.reader.lock().await;
         let reader = reader.as_mut().ok_or(ReadError::Closed)?;
-        ask(reader).await.map_err(|source| ReadError::Store { path: self.shared.path.to_path_buf(), source })
+        self.shared
+            .below
+            .run(ask(reader))
+            .await
+            .map_err(|source| ReadError::Store { path: self.shared.path.to_path_buf(), source })
     }
 }

@@ -7,6 +7,7 @@ use crate::{
     Config, Item, Unit,
     change::{self, Change},
     command::{Command, Failure, Outcome, Refusal, Request},
+    disk::Below,
     error::{is_fatal, is_full},
     gauges::Gauges,
     open, queue,
@@ -14,13 +15,8 @@ use crate::{
     room, station,
 };
 use sqlx::SqliteConnection;
-use std::{
-    fs::File,
-    io,
-    sync::Arc,
-    time::{Duration, Instant},
-};
-use tokio::sync::mpsc;
+use std::{fs::File, io, sync::Arc, time::Duration};
+use tokio::{sync::mpsc, time::Instant};
 use vernport_policy::Standing;
 use vernport_types::UtcMicros;
 
@@ -41,6 +37,7 @@ pub(crate) struct Writer {
     reserve: Reserve,
     reserve_failed: Option<Instant>,
     gauges: Arc<Gauges>,
+    below: Below,
 }
 
 impl Writer {
@@ -51,7 +48,24 @@ impl Writer {
         reserve: Reserve,
         gauges: Arc<Gauges>,
     ) -> Self {
-        Self { config, connection, lock, reserve, reserve_failed: None, gauges }
+        Self { config, connection, lock, reserve, reserve_failed: None, gauges, below: Below::default() }
+    }
+
+    pub(crate) fn on(self, below: Below) -> Self {
+        Self { below, ..self }
+    }
+
+    /// The disk takes its time, and has room or none.
+    #[cfg(feature = "simulation")]
+    async fn wait_for_disk(&mut self) {
+        let Some(disk) = self.below.disk.clone() else { return };
+        tokio::time::sleep(disk.delay()).await;
+        // SQLite takes a bound below what the file has as one at what it has.
+        self.config.max_file_bytes = if disk.has_room() { u64::MAX >> 8 } else { 0 };
+        let bounded = open::set_max_pages(&mut self.connection, self.config.max_file_bytes);
+        if let Err(error) = self.below.run(bounded).await {
+            tracing::error!(%error, "the simulated disk was not bounded");
+        }
     }
 
     /// Works until it is told to close, all handles are gone, or the disk can no longer be trusted.
@@ -66,7 +80,9 @@ impl Writer {
             // What stands behind a call to close is answered by its reply being dropped.
             let close = group.iter().position(|request| matches!(request.command, Command::Close));
             let closing = close.map(|place| group.split_off(place));
-            let trusted = self.serve(group).await;
+            #[cfg(feature = "simulation")]
+            self.wait_for_disk().await;
+            let trusted = self.below.clone().run(self.serve(group)).await;
             if closing.is_some() || !trusted {
                 requests.close();
                 let reply =
@@ -82,10 +98,11 @@ impl Writer {
     }
 
     async fn stop(mut self) {
-        if let Err(error) = open::empty_log(&mut self.connection).await {
+        let below = self.below;
+        if let Err(error) = below.run(open::empty_log(&mut self.connection)).await {
             tracing::warn!(%error, "the log of the spool stays as it is until the next opening");
         }
-        open::close(self.connection).await;
+        below.run(open::close(self.connection)).await;
         drop(self.lock);
     }
 
@@ -223,7 +240,17 @@ impl Writer {
     async fn together(&mut self, commands: &[Command]) -> sqlx::Result<Vec<Result<Outcome, Failure>>> {
         let result = self.transact(commands).await;
         match &result {
-            Ok(outcomes) => self.gauges.account(outcomes.iter().flatten()),
+            Ok(outcomes) => {
+                self.gauges.account(outcomes.iter().flatten());
+                #[cfg(feature = "simulation")]
+                if let Some(disk) = &self.below.disk {
+                    for (command, outcome) in commands.iter().zip(outcomes) {
+                        if let (Command::Queue(unit), Ok(_)) = (command, outcome) {
+                            disk.queued(unit);
+                        }
+                    }
+                }
+            }
             // SQLite may have rolled back by itself; then there is nothing to roll back.
             Err(_) => drop(sqlx::query("ROLLBACK").execute(&mut self.connection).await),
         }

@@ -28,6 +28,7 @@ pub(crate) async fn tell(station: Arc<Station>, uplink: Uplink, shutdown: Cancel
         });
         if links.is_empty() {
             tokio::select! {
+                biased;
                 () = shutdown.cancelled() => return,
                 () = rung => {}
                 () = tokio::time::sleep(IDLE) => {}
@@ -38,6 +39,7 @@ pub(crate) async fn tell(station: Arc<Station>, uplink: Uplink, shutdown: Cancel
         let request =
             SegmentRequest { links: links.into_iter().map(|kept| kept.signed).collect(), identifiers };
         let answer = tokio::select! {
+            biased;
             () = shutdown.cancelled() => return,
             answer = uplink.merge(&request) => answer,
         };
@@ -76,6 +78,7 @@ pub(crate) async fn tell(station: Arc<Station>, uplink: Uplink, shutdown: Cancel
                 }
                 let pause = backoff.failed(u32::from_le_bytes(random()), error.retry_after());
                 tokio::select! {
+                    biased;
                     () = shutdown.cancelled() => return,
                     () = tokio::time::sleep(pause) => {}
                 }
