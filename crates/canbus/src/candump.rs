@@ -11,6 +11,7 @@ use crate::{
 };
 use std::{
     fmt,
+    io::Cursor,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -18,7 +19,7 @@ use std::{
 use thiserror::Error;
 use tokio::{
     fs::File,
-    io::{AsyncBufReadExt, BufReader},
+    io::{AsyncBufRead, AsyncBufReadExt, BufReader},
     time::Instant,
 };
 use vernport_decode::candump;
@@ -49,7 +50,7 @@ enum Skip {
 /// A log that is being played.
 pub(crate) struct Replay {
     path: PathBuf,
-    input: BufReader<File>,
+    input: Box<dyn AsyncBufRead + Send + Unpin>,
     clock: Arc<dyn Clock>,
     time: Time,
     pace: Pace,
@@ -89,11 +90,14 @@ struct Heard {
 
 impl Replay {
     pub(crate) async fn open(path: &Path, options: OpenOptions) -> Result<Self, OpenError> {
-        let file =
-            File::open(path).await.map_err(|source| OpenError::Log { path: path.to_owned(), source })?;
+        let failed = |source| OpenError::Log { path: path.to_owned(), source };
+        let input: Box<dyn AsyncBufRead + Send + Unpin> = match options.buses.log(path) {
+            Some(log) => Box::new(Cursor::new(log)),
+            None => Box::new(BufReader::with_capacity(BUFFER_BYTES, File::open(path).await.map_err(failed)?)),
+        };
         Ok(Self {
             path: path.to_owned(),
-            input: BufReader::with_capacity(BUFFER_BYTES, file),
+            input,
             clock: options.clock,
             time: options.time,
             pace: options.pace,

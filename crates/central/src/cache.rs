@@ -174,6 +174,8 @@ impl State {
         for row in &loaded.entries {
             let entry: Entry = serde_json::from_slice(&row.json).ok()?;
             let applied = self.facts.replay(&entry).ok()?;
+            // Whoever recorded it was there: a process that starts with its clock behind would undo that.
+            self.floor = self.floor.max(entry.recorded_at);
             if !applied.duplicate {
                 self.note(rules, &entry, applied);
             }

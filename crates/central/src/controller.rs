@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 use vernport_api::{Answer, Code, LedgerRequest};
 use vernport_crypto::{IdentityKey, SigningKey, VerifyingKey, WrappingKey};
 use vernport_policy::{Agenda, Era, Rules, SignedEra, Tip};
-use vernport_registry::{Applied, Entry, Event, Facts, GatewayEnrolled, Touched};
+use vernport_registry::{Applied, Entry, Event, Facts, GatewayEnrolled, MAX_FUTURE_SECONDS, Touched};
 use vernport_store::{Change, CommitError, Incoming, RecordError, Revision, Store, StoreError, Turn};
 use vernport_types::{Catalogue, Clock, ControllerId, KeyId, Slug, UtcMicros};
 
@@ -183,6 +183,15 @@ impl State {
     pub(crate) fn now(&mut self, clock: &dyn Clock) -> UtcMicros {
         self.floor = self.floor.max(clock.now().wall);
         self.floor
+    }
+
+    /// The time that counts for what is recorded now: not before it happened by the clock of who says it, as far
+    /// as the registry lets that clock be ahead. Else a withdrawal would be answered before it counts.
+    pub(crate) fn now_for(&mut self, said: &[Entry], clock: &dyn Clock) -> UtcMicros {
+        let most = clock.now().wall.plus_seconds(MAX_FUTURE_SECONDS);
+        let latest = said.iter().map(|entry| entry.occurred_at).filter(|at| *at <= most).max();
+        self.floor = self.floor.max(latest.unwrap_or(self.floor));
+        self.now(clock)
     }
 
     /// Notes an entry that the facts took just now.

@@ -118,6 +118,16 @@ pub struct Deps {
     pub clock: Arc<dyn Clock>,
 }
 
+/// What a [`Service`](crate::Service) needs beside its databases.
+pub struct Serving {
+    /// Signs heads.
+    pub head_key: SigningKey,
+    /// The controllers that are served.
+    pub controllers: Vec<ControllerDeps>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+}
+
 /// What central needs of one controller.
 pub struct ControllerDeps {
     /// Its checked rules.

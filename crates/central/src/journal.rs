@@ -52,33 +52,54 @@ impl Journaled {
 }
 
 /// All that a journal holds, by controller.
-pub(crate) type ByController = HashMap<ControllerId, Journaled>;
+type ByController = HashMap<ControllerId, Journaled>;
 
-/// Opens the journal to write, and reads it.
-pub(crate) async fn open(path: &Path) -> Result<(Journal, ByController), JournalError> {
-    let path: PathBuf = path.to_owned();
-    let opened = tokio::task::spawn_blocking(move || {
+/// A journal that is open to write, with all that it holds.
+pub struct OpenJournal {
+    pub(crate) journal: Journal,
+    held: ByController,
+}
+
+impl OpenJournal {
+    /// Opens one by a function that shows its rows.
+    ///
+    /// # Errors
+    /// Those of the function.
+    pub fn open(
+        open: impl FnOnce(&mut dyn FnMut(Row)) -> Result<Journal, JournalError>,
+    ) -> Result<Self, JournalError> {
         let mut held = ByController::new();
-        let journal = Journal::open(&path, |row| held.entry(row.controller.clone()).or_default().take(row))?;
-        Ok((journal, held))
-    });
+        let journal = open(&mut |row| held.entry(row.controller.clone()).or_default().take(row))?;
+        Ok(Self { journal, held })
+    }
+}
+
+impl std::fmt::Debug for OpenJournal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OpenJournal").finish_non_exhaustive()
+    }
+}
+
+/// Opens the file of a journal.
+pub(crate) async fn open(path: &Path) -> Result<OpenJournal, JournalError> {
+    let path: PathBuf = path.to_owned();
+    let opened = tokio::task::spawn_blocking(move || OpenJournal::open(|row| Journal::open(&path, row)));
     opened.await.map_err(|_| JournalError::Ended)?
 }
 
 /// Gives the store its journal, if ledgers and journal agree.
 pub(crate) async fn join(
     store: Store,
-    path: Option<&Path>,
+    journal: Option<OpenJournal>,
     controllers: &[ControllerId],
     now: UtcMicros,
 ) -> Result<Store, StartError> {
-    let Some(path) = path else {
+    let Some(OpenJournal { journal, held }) = journal else {
         tracing::warn!(
             "no [journal] is configured: after a restore from a backup, withdrawals and erasures since then are lost"
         );
         return Ok(store);
     };
-    let (journal, held) = open(path).await.map_err(StoreError::from)?;
     let store = store.with_journal(journal);
     let nothing = Journaled::default();
     for controller in controllers {

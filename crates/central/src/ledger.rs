@@ -50,7 +50,7 @@ impl Controller {
         let now = state.now(&*self.clock);
         self.refresh(&mut state, now).await?;
         let turn = self.turn(&mut state).await?;
-        let now = state.now(&*self.clock);
+        let now = state.now_for(&asked.entries, &*self.clock);
         // What counts is when it stood in this ledger, whatever the sender wrote.
         let entries = asked.entries.iter().map(|entry| Entry { recorded_at: now, ..entry.clone() });
         let entries: Vec<Entry> = entries.collect();
@@ -71,6 +71,7 @@ impl Controller {
                 state.note(&self.rules, entry, applied);
             }
         }
+        state.pass(&self.rules, now);
         let computed = self.compute(&state, now);
         let (mut effect, believed) = self.effect(&state, &computed, now);
         let orders = entries.iter().zip(&results);

@@ -43,8 +43,9 @@ mod tls;
 mod witness;
 
 pub use config::{Config, ConfigError, Controller, Databases, Gateway, KeyFiles, Listen, Tls};
-pub use deps::{ControllerDeps, Deps, LoadError};
-pub use restored::{RestoreError, Restored, Restoring, restored};
+pub use deps::{ControllerDeps, Deps, LoadError, Serving};
+pub use journal::OpenJournal;
+pub use restored::{RestoreError, Restored, Restoring, restored, restored_over};
 pub use service::Service;
 pub use tls::{Peer, PeerError, Role, TlsError, server_config};
 
@@ -198,9 +199,15 @@ pub async fn run(
     deps: Deps,
     shutdown: CancellationToken,
 ) -> Result<Running, StartError> {
-    let opened = open(databases, &shutdown).await?;
-    let acceptor = TlsAcceptor::from(Arc::new(deps.tls.clone()));
-    let service = Service::start(opened, deps, listen.request_timeout(), shutdown.clone()).await?;
+    let Deps { tls, head_key, master_key, controllers, journal, clock } = deps;
+    let store = Store::over(open(databases, &shutdown).await?, master_key);
+    let journal = match &journal {
+        Some(path) => Some(journal::open(path).await.map_err(StoreError::from)?),
+        None => None,
+    };
+    let serving = Serving { head_key, controllers, clock };
+    let service = Service::start(store, journal, serving, listen.request_timeout(), shutdown.clone()).await?;
+    let acceptor = TlsAcceptor::from(Arc::new(tls));
     let address = listen.address;
     let broken = |source| StartError::Listen { address, source };
     let listener = TcpListener::bind(address).await.map_err(broken)?;

@@ -2,7 +2,11 @@
 //! journals what the ledger lost, erases again what was erased, and begins a new
 //! era that the controller signs. Central does not run meanwhile.
 
-use crate::{Databases, journal, ledger::note};
+use crate::{
+    Databases,
+    journal::{self, OpenJournal},
+    ledger::note,
+};
 use std::{
     collections::{BTreeMap, HashSet},
     path::PathBuf,
@@ -74,10 +78,24 @@ pub enum RestoreError {
 pub async fn restored(asked: Restoring<'_>) -> Result<Restored, RestoreError> {
     let Restoring { databases, master_key, controller, journal, others, bundle_key, now } = asked;
     let store = Store::open(&databases.main, &databases.erasure, master_key).await?;
+    let rows = rows(others.iter().chain([journal])).await?;
+    restored_over(store, journal::open(journal).await?, rows, (controller, bundle_key), now).await
+}
+
+/// The same over a store and a journal that are open; `rows` are those of all journals.
+///
+/// # Errors
+/// As [`restored`].
+pub async fn restored_over(
+    store: Store,
+    journal: OpenJournal,
+    rows: Vec<Row>,
+    (controller, bundle_key): (&ControllerId, &SigningKey),
+    now: UtcMicros,
+) -> Result<Restored, RestoreError> {
     store.add_controller(controller).await?;
-    let (own, _) = journal::open(journal).await?;
-    let store = store.with_journal(own);
-    let rows = rows(controller, others.iter().chain([journal])).await?;
+    let store = store.with_journal(journal.journal);
+    let rows = in_order(controller, rows);
     let entries = record_again(&store, controller, &rows, now).await?;
     let mut fences = 0;
     for row in rows.iter().filter(|row| row.kind == RowKind::Fences) {
@@ -96,23 +114,24 @@ pub async fn restored(asked: Restoring<'_>) -> Result<Restored, RestoreError> {
     Ok(Restored { entries, fences, era })
 }
 
-/// All rows of a controller in the order of time; each entry once.
-async fn rows(
-    controller: &ControllerId,
-    journals: impl Iterator<Item = &PathBuf>,
-) -> Result<Vec<Row>, JournalError> {
-    let (paths, controller): (Vec<PathBuf>, _) = (journals.cloned().collect(), controller.clone());
+/// The rows of a controller in the order of time; each entry once.
+fn in_order(controller: &ControllerId, mut rows: Vec<Row>) -> Vec<Row> {
+    let mut seen = HashSet::new();
+    rows.retain(|row| {
+        row.controller == *controller && (row.kind != RowKind::Entry || seen.insert(row.entry))
+    });
+    rows.sort_by_key(|row| row.at);
+    rows
+}
+
+/// All rows of some files.
+async fn rows(journals: impl Iterator<Item = &PathBuf>) -> Result<Vec<Row>, JournalError> {
+    let paths: Vec<PathBuf> = journals.cloned().collect();
     let read = tokio::task::spawn_blocking(move || {
-        let (mut rows, mut seen) = (Vec::new(), HashSet::new());
+        let mut rows = Vec::new();
         for path in paths {
-            Journal::read(&path, |row| {
-                let is_new = row.kind != RowKind::Entry || seen.insert(row.entry);
-                if row.controller == controller && is_new {
-                    rows.push(row);
-                }
-            })?;
+            Journal::read(&path, |row| rows.push(row))?;
         }
-        rows.sort_by_key(|row: &Row| row.at);
         Ok(rows)
     });
     read.await.map_err(|_| JournalError::Ended)?

@@ -2,15 +2,22 @@
 //! [`run`](crate::run) puts mutual TLS before it, the suite `simulation` a network of its own.
 //!
 //! It opens no port. Who calls is told by the caller, so it can be made only by code that
-//! holds [`Deps`](crate::Deps), and with them all keys of central.
+//! holds the databases and central's keys anyway.
 
-use crate::{StartError, cache, controller::Controllers, deps::Deps, journal, routes, tls::Peer};
+use crate::{
+    StartError, cache,
+    controller::Controllers,
+    deps::Serving,
+    journal::{self, OpenJournal},
+    routes,
+    tls::Peer,
+};
 use axum::{Extension, Router, body::Body, extract::Request, response::Response};
 use std::{fmt, sync::Arc, time::Duration};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
-use vernport_store::{Opened, Store};
+use vernport_store::Store;
 use vernport_types::ControllerId;
 
 /// A central that serves. Dropped, it ends wherever it is.
@@ -27,24 +34,22 @@ impl fmt::Debug for Service {
 }
 
 impl Service {
-    /// Reads the ledgers out of databases that were opened, and begins its duties; both until `shutdown`. A
-    /// request takes `request_timeout` at most. Of `deps`, `tls` is not used.
+    /// Holds ledgers and journal against each other, reads the ledgers, and begins its duties; until
+    /// `shutdown`. A request takes `request_timeout` at most.
     ///
     /// # Errors
     /// [`StartError`], but for those of an address.
     pub async fn start(
-        opened: Opened,
-        deps: Deps,
+        store: Store,
+        journal: Option<OpenJournal>,
+        serving: Serving,
         request_timeout: Duration,
         shutdown: CancellationToken,
     ) -> Result<Self, StartError> {
-        let store = Store::over(opened, deps.master_key);
-        let ids: Vec<ControllerId> =
-            deps.controllers.iter().map(|of| of.rules.controller().clone()).collect();
-        let now = deps.clock.now().wall;
-        let store = Arc::new(journal::join(store, deps.journal.as_deref(), &ids, now).await?);
-        let controllers =
-            Controllers::load(&store, deps.head_key, deps.clock, deps.controllers, &shutdown).await?;
+        let Serving { head_key, controllers, clock } = serving;
+        let ids: Vec<ControllerId> = controllers.iter().map(|of| of.rules.controller().clone()).collect();
+        let store = Arc::new(journal::join(store, journal, &ids, clock.now().wall).await?);
+        let controllers = Controllers::load(&store, head_key, clock, controllers, &shutdown).await?;
         let controllers = Arc::new(controllers);
         let router = routes::router(Arc::clone(&controllers), request_timeout);
         let mut duties = JoinSet::new();
