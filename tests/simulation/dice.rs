@@ -1,0 +1,41 @@
+//! The one source of chance: what happens in a simulation follows from its seed.
+
+use std::sync::{Mutex, PoisonError};
+
+/// Dice that many hands may throw. SplitMix64 (Steele, Lea and Flood, 2014).
+#[derive(Debug)]
+pub(crate) struct Dice(Mutex<u64>);
+
+impl Dice {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(Mutex::new(seed ^ 0x005E_ED0F_7E57))
+    }
+
+    pub(crate) fn draw(&self) -> u64 {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = *state;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// Below `end`, which is above 0.
+    pub(crate) fn below(&self, end: u64) -> u64 {
+        self.draw() % end
+    }
+
+    /// From `least` to `most`.
+    pub(crate) fn between(&self, least: u64, most: u64) -> u64 {
+        least + self.below(most - least + 1)
+    }
+
+    /// Whether something happens that does in so many of a hundred cases.
+    pub(crate) fn percent(&self, percent: u64) -> bool {
+        self.below(100) < percent
+    }
+
+    pub(crate) fn of<T: Copy>(&self, list: &[T]) -> T {
+        list[usize::try_from(self.below(list.len() as u64)).unwrap_or(0)]
+    }
+}
