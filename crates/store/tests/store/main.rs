@@ -1,4 +1,4 @@
-//! The store's promises, each kept over SQLite and over PostgreSQL: once,
+//! The store's promises, each kept over SQLite, over PostgreSQL and by the model: once,
 //! withdrawal first, logged first, nothing readable.
 
 mod bed;
