@@ -22,7 +22,8 @@
 //!
 //! What it is not: sealing is real, but nothing is a file, so "no file holds it" is for the SQL to
 //! prove; there are no partitions and no migrations; and transactions that PostgreSQL lets run beside
-//! each other in one controller wait for each other here, as in SQLite.
+//! each other in one controller wait for each other here, as in SQLite. A process that hangs in a
+//! transaction keeps it until it is dropped; PostgreSQL ends it after 10 s.
 
 mod batches;
 mod erasures;
@@ -141,7 +142,7 @@ impl Model {
         Ok(Store { databases: Databases::Model(session), master, journal: None })
     }
 
-    /// Looks at a controller's evidence log as it is now, as [`Look::open`] does.
+    /// Looks at a controller's evidence log as it is now, as [`Look::open`] does. Asks no hook.
     pub fn look(&self, controller: ControllerId) -> Look {
         let tables = self.main().get(&controller).cloned().unwrap_or_default();
         Look::at(tables, controller)

@@ -2,7 +2,7 @@
 
 use super::{
     Session, Write,
-    fault::{Database, Refused},
+    fault::{Call, Database, Refused, When, gone},
     tables::{Gateway, Tables},
 };
 use crate::{Current, Heard, LinkRow, Listener, Revision, StoreError, Told, Turn};
@@ -35,9 +35,12 @@ impl Session {
     }
 
     pub(crate) async fn add_controller(&self, controller: &ControllerId) -> Result<(), StoreError> {
-        self.ask(Database::Main, "add_controller").await?;
+        let operation = "add_controller";
+        self.ask(Database::Main, operation).await?;
+        let commit = Call { database: Database::Main, operation, when: When::Commit };
+        let is_answered = self.model.0.hook.commit(commit).await?;
         self.model.main().entry(controller.clone()).or_default();
-        Ok(())
+        if is_answered { Ok(()) } else { Err(gone()) }
     }
 
     pub(crate) async fn controllers(&self) -> Result<Vec<ControllerId>, StoreError> {

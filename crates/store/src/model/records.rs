@@ -2,7 +2,7 @@
 
 use super::{
     Session, Write,
-    fault::Refused,
+    fault::{Database, Refused},
     tables::{Entry, ErasureOrder, Grant, Link, RecipientKey},
 };
 use crate::{
@@ -63,10 +63,8 @@ impl Session {
         controller: &ControllerId,
         behind: Revision,
     ) -> Result<(Loaded, Vec<(EntryHash, Vec<u8>)>), StoreError> {
-        let tables = self.reading("load", controller).await?;
-        if !self.model.main().contains_key(controller) {
-            return Err(Error::RowNotFound.into());
-        }
+        self.ask(Database::Main, "load").await?;
+        let tables = self.model.main().get(controller).cloned().ok_or(Error::RowNotFound)?;
         let entries = tables.entries.values().filter(|entry| entry.revision > behind);
         let grants = tables.grants.values().filter(|grant| grant.revision > behind);
         let aliases = tables.aliases.iter().filter(|(_, (_, revision))| *revision > behind);

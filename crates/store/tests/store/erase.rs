@@ -1,7 +1,7 @@
 //! Erasing and deleting in steps: broken off after any of them and begun again, it comes to the
 //! same end.
 
-use crate::bed::{Bed, KEY, NOW, Paper, batch, commit, controller, on_all, read, record, slug};
+use crate::bed::{Bed, KEY, NOW, Paper, batch, commit, controller, on_all, read, read_behind, record, slug};
 use vernport_api::Answer;
 use vernport_store::{
     CertificateRow, Change, Erased, Fence, Incoming, Journal, JournalError, NewEntry, Row, RowKind, Store,
@@ -13,6 +13,7 @@ const ORDER: EntryHash = EntryHash::from_bytes([0xE0; 32]);
 on_all! {
     an_erasure_broken_off_after_any_step_comes_to_the_same_end,
     whoever_read_of_an_epoch_is_ordered_to_delete_once,
+    whoever_read_from_behind_a_batch_is_not_ordered_to_delete_that,
     a_journaled_fence_takes_a_key_that_a_restore_brought_back,
     what_is_due_goes_and_is_counted_and_an_ended_epoch_loses_its_key,
     one_process_has_a_duty_until_it_leaves_it_or_its_time_is_over,
@@ -121,6 +122,20 @@ async fn whoever_read_of_an_epoch_is_ordered_to_delete_once(bed: Bed) {
         store.fetch_deletions(&controller(), &slug("workshop"), 0, 10, NOW).await.expect("read").is_empty()
     );
     assert_eq!(KEY.as_bytes().len(), 16);
+}
+
+async fn whoever_read_from_behind_a_batch_is_not_ordered_to_delete_that(bed: Bed) {
+    let (store, grant) = bed.with_grant().await;
+    let items = [batch(grant), batch(grant), batch(grant)];
+    commit(&store, &items).await.expect("no failure");
+    let kept = store.kept_batches(&controller(), items[0].epoch, i64::MIN, 8).await.expect("read");
+    let page = read_behind(&store, kept[0].position).await.expect("read").expect("active");
+    assert_eq!(page.batches.len(), 2);
+    let fences = items.each_ref().map(|item| fence(item.epoch));
+    store.fence(&controller(), &ORDER, &fences, NOW.plus_seconds(9), NOW).await.expect("fenced");
+    let orders = store.deletions_of(&controller(), &ORDER).await.expect("read");
+    let ordered: Vec<_> = orders.iter().map(|row| (row.epoch, row.batches)).collect();
+    assert_eq!(ordered, [(items[1].epoch, 1), (items[2].epoch, 1)]);
 }
 
 async fn a_journaled_fence_takes_a_key_that_a_restore_brought_back(bed: Bed) {

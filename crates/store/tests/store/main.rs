@@ -3,8 +3,10 @@
 
 mod bed;
 mod commits;
+mod compare;
 mod erase;
 mod evidence;
+mod faults;
 mod reads;
 mod records;
 mod revisions;
