@@ -49,6 +49,7 @@ pub use tls::{Peer, PeerError, Role, TlsError, server_config};
 use controller::Controllers;
 use std::{
     net::SocketAddr,
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -65,7 +66,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use vernport_crypto::{MasterKey, Zeroizing};
 use vernport_registry::Entry;
-use vernport_store::{Opened, Rewrapped, Store, StoreError};
+use vernport_store::{Journal, Opened, Rewrapped, Store, StoreError};
 use vernport_types::{ControllerId, chain};
 
 /// For how long a database that cannot be reached is waited for at the start.
@@ -146,16 +147,24 @@ impl Running {
     }
 }
 
-/// Seals ledger entries and erasure keys under another master key. No central may serve from these
-/// databases meanwhile; after an interruption it is done again with the same two keys.
+/// Seals ledger entries, erasure keys and the rows of journals under another master key; how many of
+/// the last stands beside. No central may serve from these databases meanwhile: one that has a journal
+/// open is noticed. After an interruption it is done again with the same two keys. Blocks while it is at a journal.
 ///
 /// # Errors
-/// [`StoreError`], if a database cannot be opened or neither key opens a row.
+/// [`StoreError`], if a journal is taken, a database cannot be opened or neither key opens a row.
 pub async fn rewrap_master(
     databases: &Databases,
+    journals: &[&Path],
     old: MasterKey,
     new: &MasterKey,
-) -> Result<Rewrapped, StoreError> {
+) -> Result<(Rewrapped, u64), StoreError> {
+    let (mut rows, mut held) = (0, Vec::new());
+    for path in journals.iter().filter(|path| path.exists()) {
+        rows += Journal::reseal(path, &old, new)?;
+        // Nobody starts meanwhile.
+        held.push(Journal::open(path, |_| {})?);
+    }
     let external_ref = |json: &[u8]| {
         let entry: Entry = serde_json::from_slice(json).ok()?;
         Some(Zeroizing::new(entry.external_ref.as_str().to_owned()))
@@ -163,7 +172,8 @@ pub async fn rewrap_master(
     let store = Store::open(&databases.main, &databases.erasure, old).await?;
     let done = store.rewrap(new, external_ref).await;
     store.close().await;
-    done
+    drop(held);
+    Ok((done?, rows))
 }
 
 /// Opens the databases; waits for those that cannot be reached yet.

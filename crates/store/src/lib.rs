@@ -59,6 +59,7 @@ mod open;
 mod partition;
 mod places;
 mod read;
+mod reseal;
 mod revision;
 mod rewrap;
 mod sql;
