@@ -29,6 +29,9 @@ pub enum RecordError {
     /// and compute again.
     #[error("another change was recorded in between")]
     Stale,
+    /// Another attempt under the same Idempotency-Key works on it.
+    #[error("another attempt under the same key took over")]
+    Overtaken,
     /// The store failed.
     #[error("the store failed while it recorded")]
     Store(#[from] StoreError),
@@ -100,6 +103,9 @@ impl Store {
         for link in &change.links {
             write.enter_link(controller, revision, link, now).await?;
         }
+        if let Some(answered) = &change.answered {
+            write.answer_keyed(controller, answered, &self.seal_answer(controller, answered)).await?;
+        }
         write.commit().await?;
         self.journal(rows).await?;
         Ok(revision)
@@ -150,7 +156,7 @@ impl Store {
         Ok(row.map(|(kind, recorded_at)| (kind, UtcMicros(recorded_at))))
     }
 
-    fn reference(&self, controller: &ControllerId, external_ref: &str) -> [u8; 32] {
+    pub(crate) fn reference(&self, controller: &ControllerId, external_ref: &str) -> [u8; 32] {
         reference(&self.master, controller, external_ref)
     }
 }

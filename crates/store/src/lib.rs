@@ -19,6 +19,7 @@
 //! `migrations/postgres/`; statements are written once for both.
 
 mod batch;
+mod callers;
 mod change;
 mod deletion;
 mod era;
@@ -44,6 +45,7 @@ mod sweep;
 mod witnessed;
 
 pub use batch::{CommitError, Incoming};
+pub use callers::{Answered, Begun, EntryRow, KEPT_SECONDS, Keyed, MAX_KEYED};
 pub use change::{
     AliasRow, Change, GrantRow, IdentifierRow, Loaded, NewEntry, RecipientKeyRow, RecordedEntry,
 };

@@ -25,6 +25,9 @@ impl Store {
     /// Seals ledger entries and erasure keys under `new`. No process may serve from these databases
     /// meanwhile, nor this store afterwards: open it again with the new key.
     ///
+    /// Answers under an Idempotency-Key are forgotten: keys are kept as keyed hashes only. What was recorded
+    /// is still recorded once, by its reference.
+    ///
     /// References of sources are kept as keyed hashes, so `external_ref` reads them out of an entry's JSON.
     ///
     /// # Errors
@@ -39,6 +42,9 @@ impl Store {
             sql("SELECT controller FROM controller ORDER BY controller").fetch_all(&self.main).await?;
         for (controller,) in &controllers {
             let controller = crate::text("controller", controller)?;
+            let mut write = self.write(&controller).await?;
+            write.transaction.forget_keyed(&controller).await?;
+            write.commit().await?;
             done.entries += self.rewrap_entries(&controller, new, &external_ref).await?;
             done.erasure_keys += self.rewrap_erasure_keys(&controller, new).await?;
         }
