@@ -3,6 +3,7 @@
 
 mod bundle;
 mod bundle_test;
+mod callers;
 mod counter_day;
 mod dbc;
 mod decode;
