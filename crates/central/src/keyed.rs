@@ -71,8 +71,8 @@ impl Attempt {
     }
 
     /// The answer, to be recorded with what the request changed.
-    pub(crate) fn answered(&self, request: [u8; 32], answer: Vec<u8>) -> Answered {
-        Answered { keyed: self.keyed, request, answer }
+    pub(crate) fn answered(&self, request: [u8; 32], answer: &[u8]) -> Answered {
+        self.store.answered(&self.controller, self.keyed, request, answer)
     }
 
     /// Says that it goes on.
@@ -86,7 +86,7 @@ impl Attempt {
     }
 
     /// Keeps the answer as it is given. What was recorded stays so if that fails.
-    pub(crate) async fn keep(mut self, request: [u8; 32], answer: Vec<u8>) {
+    pub(crate) async fn keep(mut self, request: [u8; 32], answer: &[u8]) {
         self.is_over = true;
         let kept = self.store.answer_keyed(&self.controller, &self.answered(request, answer)).await;
         if let Err(error) = kept {

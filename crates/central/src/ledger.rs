@@ -127,7 +127,7 @@ impl Controller {
             // When each gateway stops is filled in later, where central lives to see it.
             let answer = LedgerAnswer { results: results.clone(), effect: effect.clone() };
             let answer = serde_json::to_vec(&answer).expect("an answer is plain data");
-            change.answered = Some(attempt.answered(request, answer));
+            change.answered = Some(attempt.answered(request, &answer));
         }
         self.adopt(state, Some(turn), computed, change, now).await?;
         Ok(Entered { results, effect, believed })

@@ -1,5 +1,5 @@
-//! What callers with systems of their own rely on: requests under an
-//! Idempotency-Key, entries by their reference, entries behind a position.
+//! What callers rely on: requests under an Idempotency-Key, entries by their
+//! reference, entries behind a position.
 //!
 //! Promises:
 //! - The answer to a keyed request is recorded with what the request changed, in one transaction.
@@ -7,9 +7,9 @@
 //! - Keys and references are kept as keyed hashes, answers sealed.
 
 use crate::{
-    RecordError, Store, StoreError, Write, bytes,
-    ledger::entry_place,
-    sql::{Transaction, sql},
+    RecordError, Sql, Store, StoreError, Write, bytes,
+    ledger::{entry_place, reference},
+    sql::sql,
 };
 use vernport_types::{ControllerId, EntryHash, Slug, UtcMicros};
 
@@ -22,11 +22,11 @@ pub const MAX_KEYED: i64 = 20_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Keyed {
     /// Keyed hash of the caller.
-    caller: [u8; 32],
+    pub(crate) caller: [u8; 32],
     /// Keyed hash of the key.
-    key: [u8; 32],
+    pub(crate) key: [u8; 32],
     /// Drawn for this attempt.
-    holder: [u8; 16],
+    pub(crate) holder: [u8; 16],
 }
 
 /// What the store knows of a key when an attempt begins.
@@ -47,15 +47,12 @@ pub enum Begun {
     Full,
 }
 
-/// An answer to be kept with a change.
+/// An answer to be kept with a change, sealed ([`Store::answered`]).
 #[derive(Debug, Clone)]
 pub struct Answered {
-    /// Under which key.
-    pub keyed: Keyed,
-    /// SHA-256 of the request.
-    pub request: [u8; 32],
-    /// The answer.
-    pub answer: Vec<u8>,
+    pub(crate) keyed: Keyed,
+    pub(crate) request: [u8; 32],
+    pub(crate) sealed: Vec<u8>,
 }
 
 /// An entry as the store knows it.
@@ -81,9 +78,19 @@ impl Store {
         let index = |what: &[u8], text: &str| {
             self.master.index(&[what, controller.as_str().as_bytes(), b"\0", text.as_bytes()].concat())
         };
-        let caller_hash = index(b"keyed-caller\0", caller);
         let key = index(b"keyed-request\0", &format!("{caller}\0{key}"));
-        Keyed { caller: caller_hash, key, holder: attempt }
+        Keyed { caller: index(b"keyed-caller\0", caller), key, holder: attempt }
+    }
+
+    /// An answer as it is kept: under which key, SHA-256 of the request, what was answered.
+    pub fn answered(
+        &self,
+        controller: &ControllerId,
+        keyed: Keyed,
+        request: [u8; 32],
+        answer: &[u8],
+    ) -> Answered {
+        Answered { keyed, request, sealed: self.master.seal(&place(controller, &keyed), answer) }
     }
 
     /// Begins an attempt, and forgets answers that are older than [`KEPT_SECONDS`]. Until `until` no
@@ -98,40 +105,26 @@ impl Store {
         now: UtcMicros,
         until: UtcMicros,
     ) -> Result<Begun, StoreError> {
-        let mut write = self.write(controller).await?;
-        sql("DELETE FROM keyed_request WHERE controller = $1 AND first_at <= $2 AND until <= $3")
-            .bind(controller.as_str())
-            .bind(now.plus_seconds(-KEPT_SECONDS).0)
-            .bind(now.0)
-            .execute(&mut write.transaction)
-            .await?;
-        let known: Option<KeyedColumns> = sql("SELECT until, request, answer FROM keyed_request
-             WHERE controller = $1 AND caller = $2 AND key = $3")
-        .bind(controller.as_str())
-        .bind(&keyed.caller)
-        .bind(&keyed.key)
-        .fetch_optional(&mut write.transaction)
-        .await?;
-        let begun = match known {
-            // Also one that is recorded with its change, but not yet given: it may say more in the end.
-            Some((held_until, ..)) if now.0 < held_until => Begun::UnderWay,
-            Some((_, Some(request), Some(sealed))) => {
+        match self.begin_sealed(controller, keyed, now, until).await? {
+            Begun::Answered { request, answer: sealed } => {
                 let broken = |_| StoreError::Row { table: "keyed_request" };
                 let answer = self.master.open(&place(controller, keyed), &sealed).map_err(broken)?;
-                Begun::Answered { request: bytes("keyed_request", &request)?, answer: answer.to_vec() }
+                Ok(Begun::Answered { request, answer: answer.to_vec() })
             }
-            Some(_) => {
-                write.hold(controller, keyed, until).await?;
-                Begun::Free
-            }
-            None if write.count_keyed(controller).await? >= MAX_KEYED => Begun::Full,
-            None => {
-                write.enter_keyed(controller, keyed, now, until).await?;
-                Begun::Free
-            }
-        };
-        write.commit().await?;
-        Ok(begun)
+            begun => Ok(begun),
+        }
+    }
+
+    /// The same; an answer is still sealed.
+    async fn begin_sealed(
+        &self,
+        controller: &ControllerId,
+        keyed: &Keyed,
+        now: UtcMicros,
+        until: UtcMicros,
+    ) -> Result<Begun, StoreError> {
+        let db = sql_or!(self, begin_keyed(controller, keyed, now, until));
+        db.begin_keyed(controller, keyed, now, until).await
     }
 
     /// Goes on with an attempt that takes longer; false if another attempt took it over.
@@ -144,7 +137,8 @@ impl Store {
         keyed: &Keyed,
         until: UtcMicros,
     ) -> Result<bool, StoreError> {
-        let mut write = self.write(controller).await?;
+        let db = sql_or!(self, hold_keyed(controller, keyed, until));
+        let mut write = db.write(controller).await?;
         let held = sql("UPDATE keyed_request SET until = $5
              WHERE controller = $1 AND caller = $2 AND key = $3 AND holder = $4 AND answer IS NULL")
         .bind(controller.as_str())
@@ -168,9 +162,9 @@ impl Store {
         controller: &ControllerId,
         answered: &Answered,
     ) -> Result<(), RecordError> {
-        let sealed = self.seal_answer(controller, answered);
-        let mut write = self.write(controller).await?;
-        write.answer_keyed(controller, answered, &sealed).await?;
+        let db = sql_or!(self, answer_keyed(controller, answered));
+        let mut write = db.write(controller).await?;
+        write.answer_keyed(controller, answered).await?;
         write.let_go(controller, &answered.keyed).await?;
         Ok(write.commit().await?)
     }
@@ -181,7 +175,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn give_up_keyed(&self, controller: &ControllerId, keyed: &Keyed) -> Result<(), StoreError> {
-        let mut write = self.write(controller).await?;
+        let db = sql_or!(self, give_up_keyed(controller, keyed));
+        let mut write = db.write(controller).await?;
         sql("DELETE FROM keyed_request
              WHERE controller = $1 AND caller = $2 AND key = $3 AND holder = $4 AND answer IS NULL")
         .bind(controller.as_str())
@@ -191,6 +186,17 @@ impl Store {
         .execute(&mut write.transaction)
         .await?;
         write.let_go(controller, keyed).await?;
+        write.commit().await
+    }
+
+    /// Forgets all keys: under another master key none is found again.
+    pub(crate) async fn forget_keyed(&self, controller: &ControllerId) -> Result<(), StoreError> {
+        let db = sql_or!(self, forget_keyed(controller));
+        let mut write = db.write(controller).await?;
+        sql("DELETE FROM keyed_request WHERE controller = $1")
+            .bind(controller.as_str())
+            .execute(&mut write.transaction)
+            .await?;
         write.commit().await
     }
 
@@ -204,13 +210,14 @@ impl Store {
         source: &Slug,
         external_ref: &str,
     ) -> Result<Option<EntryRow>, StoreError> {
-        let reference = self.reference(controller, external_ref);
+        let reference = reference(&self.master, controller, external_ref);
+        let db = sql_or!(self, find_entry(controller, source, &reference));
         let row: Option<EntryColumns> = sql("SELECT position, entry, kind, recorded_at FROM entry
              WHERE controller = $1 AND source = $2 AND reference = $3")
         .bind(controller.as_str())
         .bind(source.as_str())
         .bind(&reference)
-        .fetch_optional(&self.main)
+        .fetch_optional(&db.main)
         .await?;
         row.map(entry_row).transpose()
     }
@@ -224,10 +231,11 @@ impl Store {
         controller: &ControllerId,
         position: i64,
     ) -> Result<Option<EntryHash>, StoreError> {
+        let db = sql_or!(self, entry_at(controller, position));
         let row: Option<(Vec<u8>,)> = sql("SELECT entry FROM entry WHERE controller = $1 AND position = $2")
             .bind(controller.as_str())
             .bind(position)
-            .fetch_optional(&self.main)
+            .fetch_optional(&db.main)
             .await?;
         row.map(|(entry,)| Ok(EntryHash::from_bytes(bytes("entry", &entry)?))).transpose()
     }
@@ -243,26 +251,34 @@ impl Store {
         position: i64,
         limit: u16,
     ) -> Result<Vec<(EntryRow, Vec<u8>)>, StoreError> {
-        let rows: Vec<SealedColumns> = sql("SELECT position, entry, kind, recorded_at, sealed FROM entry
-             WHERE controller = $1 AND position > $2 ORDER BY position LIMIT $3")
-        .bind(controller.as_str())
-        .bind(position)
-        .bind(i64::from(limit))
-        .fetch_all(&self.main)
-        .await?;
-        let open = |(position, entry, kind, recorded_at, sealed): SealedColumns| {
-            let row = entry_row((position, entry, kind, recorded_at))?;
+        let open = |(row, sealed): (EntryRow, Vec<u8>)| {
             let json = self
                 .master
                 .open(&entry_place(controller, row.entry), &sealed)
                 .map_err(|_| StoreError::Row { table: "entry" })?;
             Ok((row, json.to_vec()))
         };
-        rows.into_iter().map(open).collect()
+        self.sealed_after(controller, position, limit).await?.into_iter().map(open).collect()
     }
 
-    pub(crate) fn seal_answer(&self, controller: &ControllerId, answered: &Answered) -> Vec<u8> {
-        self.master.seal(&place(controller, &answered.keyed), &answered.answer)
+    async fn sealed_after(
+        &self,
+        controller: &ControllerId,
+        position: i64,
+        limit: u16,
+    ) -> Result<Vec<(EntryRow, Vec<u8>)>, StoreError> {
+        let db = sql_or!(self, sealed_after(controller, position, limit));
+        let rows: Vec<SealedColumns> = sql("SELECT position, entry, kind, recorded_at, sealed FROM entry
+             WHERE controller = $1 AND position > $2 ORDER BY position LIMIT $3")
+        .bind(controller.as_str())
+        .bind(position)
+        .bind(i64::from(limit))
+        .fetch_all(&db.main)
+        .await?;
+        let row = |(position, entry, kind, recorded_at, sealed): SealedColumns| {
+            Ok((entry_row((position, entry, kind, recorded_at))?, sealed))
+        };
+        rows.into_iter().map(row).collect()
     }
 }
 
@@ -275,14 +291,46 @@ fn place(controller: &ControllerId, keyed: &Keyed) -> Vec<u8> {
     [b"keyed-answer\0", controller.as_str().as_bytes(), b"\0", &keyed.caller, &keyed.key].concat()
 }
 
-impl Transaction {
-    /// Under another master key neither keys nor answers are found again.
-    pub(crate) async fn forget_keyed(&mut self, controller: &ControllerId) -> Result<(), StoreError> {
-        sql("DELETE FROM keyed_request WHERE controller = $1")
+impl Sql {
+    async fn begin_keyed(
+        &self,
+        controller: &ControllerId,
+        keyed: &Keyed,
+        now: UtcMicros,
+        until: UtcMicros,
+    ) -> Result<Begun, StoreError> {
+        let mut write = self.write(controller).await?;
+        sql("DELETE FROM keyed_request WHERE controller = $1 AND first_at <= $2 AND until <= $3")
             .bind(controller.as_str())
-            .execute(self)
+            .bind(now.plus_seconds(-KEPT_SECONDS).0)
+            .bind(now.0)
+            .execute(&mut write.transaction)
             .await?;
-        Ok(())
+        let known: Option<KeyedColumns> = sql("SELECT until, request, answer FROM keyed_request
+             WHERE controller = $1 AND caller = $2 AND key = $3")
+        .bind(controller.as_str())
+        .bind(&keyed.caller)
+        .bind(&keyed.key)
+        .fetch_optional(&mut write.transaction)
+        .await?;
+        let begun = match known {
+            // Also one that is recorded with its change, but not yet given: it may say more in the end.
+            Some((held_until, ..)) if now.0 < held_until => Begun::UnderWay,
+            Some((_, Some(request), Some(answer))) => {
+                Begun::Answered { request: bytes("keyed_request", &request)?, answer }
+            }
+            Some(_) => {
+                write.hold(controller, keyed, until).await?;
+                Begun::Free
+            }
+            None if write.count_keyed(controller).await? >= MAX_KEYED => Begun::Full,
+            None => {
+                write.enter_keyed(controller, keyed, now, until).await?;
+                Begun::Free
+            }
+        };
+        write.commit().await?;
+        Ok(begun)
     }
 }
 
@@ -292,7 +340,6 @@ impl Write {
         &mut self,
         controller: &ControllerId,
         answered: &Answered,
-        sealed: &[u8],
     ) -> Result<(), RecordError> {
         let Keyed { caller, key, holder } = &answered.keyed;
         let kept = sql("UPDATE keyed_request SET request = $5, answer = $6
@@ -302,7 +349,7 @@ impl Write {
         .bind(key)
         .bind(holder)
         .bind(&answered.request)
-        .bind(sealed)
+        .bind(&answered.sealed)
         .execute(&mut self.transaction)
         .await?;
         if kept == 1 { Ok(()) } else { Err(RecordError::Overtaken) }

@@ -60,7 +60,7 @@ pub(super) async fn import(
             Ok((import, is_final)) => {
                 let answer = serde_json::to_vec(&import.answer).expect("an answer is plain data");
                 if is_final {
-                    attempt.keep(said(&lines), answer.clone()).await;
+                    attempt.keep(said(&lines), &answer).await;
                 } else {
                     attempt.give_up().await;
                 }

@@ -34,7 +34,7 @@ pub(super) async fn record(
             match desk.controller.record(asked, &desk.by, Some((&attempt, request))).await {
                 Ok(recorded) => {
                     let answer = to_json(&recorded);
-                    attempt.keep(request, answer.clone()).await;
+                    attempt.keep(request, &answer).await;
                     Ok(keyed::json_bytes(answer))
                 }
                 Err(refusal) => {

@@ -1,17 +1,19 @@
 //! What callers rely on: keyed requests, entries by reference, entries behind a position.
 
-use crate::bed::{Bed, NOW, controller, on_both, slug};
+use crate::bed::{Bed, NOW, controller, on_all, slug};
 use vernport_crypto::random;
 use vernport_store::{Answered, Begun, Change, KEPT_SECONDS, Keyed, NewEntry, RecordError, Revision, Store};
 use vernport_types::{EntryHash, UtcMicros};
 
-on_both! {
+on_all! {
     an_attempt_has_its_key_to_itself_until_it_answers_gives_up_or_its_time_is_over,
     an_answer_is_recorded_with_its_change_or_neither_is,
     answers_are_kept_for_a_day_and_then_forgotten,
     of_attempts_at_once_one_begins,
     entries_are_found_by_their_reference_and_follow_each_other_by_position,
     under_another_master_key_answers_are_forgotten_and_entries_are_found,
+    ;
+    sql: neither_callers_nor_answers_are_in_any_file,
 }
 
 const REQUEST: [u8; 32] = [0x52; 32];
@@ -24,8 +26,8 @@ async fn begin(store: &Store, keyed: &Keyed, now: UtcMicros) -> Begun {
     store.begin_keyed(&controller(), keyed, now, now.plus_seconds(60)).await.expect("asked")
 }
 
-fn answered(keyed: Keyed, answer: &[u8]) -> Answered {
-    Answered { keyed, request: REQUEST, answer: answer.to_vec() }
+fn answered(store: &Store, keyed: Keyed, answer: &[u8]) -> Answered {
+    store.answered(&controller(), keyed, REQUEST, answer)
 }
 
 fn known(answer: &[u8]) -> Begun {
@@ -71,15 +73,25 @@ async fn an_attempt_has_its_key_to_itself_until_it_answers_gives_up_or_its_time_
     // The time of the second is over: a third takes it over, and the second answers nothing.
     let third = keyed(&store, "k");
     assert_eq!(begin(&store, &third, NOW.plus_seconds(119)).await, Begun::Free);
-    let late = other.answer_keyed(&controller(), &answered(second, b"late")).await;
+    let late = other.answer_keyed(&controller(), &answered(&other, second, b"late")).await;
     assert!(matches!(late, Err(RecordError::Overtaken)));
-    store.answer_keyed(&controller(), &answered(third, b"done")).await.expect("kept");
+    store.answer_keyed(&controller(), &answered(&store, third, b"done")).await.expect("kept");
     for store in [&store, &other] {
         assert_eq!(begin(store, &keyed(store, "k"), NOW.plus_seconds(119)).await, known(b"done"));
         // Who was answered cannot be given up.
         store.give_up_keyed(&controller(), &third).await.expect("asked");
     }
-    assert!(!bed.any_file_holds(b"registrar dms").await);
+}
+
+async fn neither_callers_nor_answers_are_in_any_file(bed: Bed) {
+    let store = opened(&bed).await;
+    let first = keyed(&store, "a key that names somebody");
+    assert_eq!(begin(&store, &first, NOW).await, Begun::Free);
+    let answer = b"an answer that nobody else may read";
+    store.answer_keyed(&controller(), &answered(&store, first, answer)).await.expect("kept");
+    for secret in [&b"registrar dms"[..], b"names somebody", answer] {
+        assert!(!bed.any_file_holds(secret).await);
+    }
 }
 
 async fn an_answer_is_recorded_with_its_change_or_neither_is(bed: Bed) {
@@ -88,7 +100,7 @@ async fn an_answer_is_recorded_with_its_change_or_neither_is(bed: Bed) {
     assert_eq!(begin(&store, &keyed_now, NOW).await, Begun::Free);
     let change = |keyed| Change {
         entries: vec![entry(1)],
-        answered: Some(answered(keyed, b"an answer that nobody else may read")),
+        answered: Some(answered(&store, keyed, b"an answer that nobody else may read")),
         ..Change::default()
     };
     assert!(matches!(record(&store, &change(gone)).await, Err(RecordError::Overtaken)));
@@ -99,7 +111,6 @@ async fn an_answer_is_recorded_with_its_change_or_neither_is(bed: Bed) {
     assert_eq!(begin(&store, &keyed(&store, "k"), NOW).await, Begun::UnderWay);
     let later = begin(&store, &keyed(&store, "k"), NOW.plus_seconds(60)).await;
     assert_eq!(later, known(b"an answer that nobody else may read"));
-    assert!(!bed.any_file_holds(b"an answer that nobody else may read").await);
     // A caller that hung up after it was recorded leaves the answer behind.
     store.give_up_keyed(&controller(), &keyed_now).await.expect("asked");
     assert!(matches!(begin(&store, &keyed(&store, "k"), NOW).await, Begun::Answered { .. }));
@@ -109,7 +120,7 @@ async fn answers_are_kept_for_a_day_and_then_forgotten(bed: Bed) {
     let store = opened(&bed).await;
     let first = keyed(&store, "k");
     begin(&store, &first, NOW).await;
-    store.answer_keyed(&controller(), &answered(first, b"done")).await.expect("kept");
+    store.answer_keyed(&controller(), &answered(&store, first, b"done")).await.expect("kept");
     let kept_until = NOW.plus_seconds(KEPT_SECONDS);
     assert_eq!(begin(&store, &keyed(&store, "k"), kept_until.plus_seconds(-1)).await, known(b"done"));
     assert_eq!(begin(&store, &keyed(&store, "k"), kept_until).await, Begun::Free);
@@ -151,7 +162,7 @@ async fn under_another_master_key_answers_are_forgotten_and_entries_are_found(be
     let store = opened(&bed).await;
     let first = keyed(&store, "k");
     begin(&store, &first, NOW).await;
-    store.answer_keyed(&controller(), &answered(first, b"done")).await.expect("kept");
+    store.answer_keyed(&controller(), &answered(&store, first, b"done")).await.expect("kept");
     record(&store, &Change { entries: vec![entry(1)], ..Change::default() }).await.expect("recorded");
     let new = vernport_crypto::MasterKey::from_bytes([8; 32]);
     let reference = |_: &[u8]| Some(vernport_crypto::Zeroizing::new("ref-1".to_owned()));
