@@ -238,6 +238,7 @@ pub async fn run(config: &Config, deps: Deps, stop: CancellationToken) -> Result
     let kept = Last::new(Arc::clone(&storage_keys));
     let last = kept.read(&spool).await;
     let last_head = last.as_ref().map(|(head, _)| *head);
+    let behind = kept.read_behind(&spool).await;
     if let Some((head, snapshot)) = last
         && let Err(error) = holds.restore(snapshot, &head, deps.clock.now())
     {
@@ -245,6 +246,11 @@ pub async fn run(config: &Config, deps: Deps, stop: CancellationToken) -> Result
     }
     let device = Arc::new(secrets.device);
     let shared = Arc::new(Shared::default());
+    if behind.is_some() {
+        holds.distrust();
+        shared.rolled_back(true);
+        tracing::error!("central was rolled back before this start, and nobody has begun a new era since");
+    }
     let sealing = Sealing {
         gateway: config.gateway.name.clone(),
         place: format!("{}/{}", config.gateway.site, config.gateway.station),
@@ -355,7 +361,8 @@ pub async fn run(config: &Config, deps: Deps, stop: CancellationToken) -> Result
         uplink,
         kept,
         guard: HeadGuard::new(config.central.head_key, last_head)
-            .with_eras_of(config.gateway.controller.clone(), config.rules.bundle_key),
+            .with_eras_of(config.gateway.controller.clone(), config.rules.bundle_key)
+            .with_behind(behind),
         holds: holds.clone(),
         spool: spool.clone(),
         clock: Arc::clone(&deps.clock),

@@ -1,6 +1,7 @@
 //! The command as a person types it: one program for all of its tests, since
 //! linking it takes longer than most of them.
 
+mod audit;
 mod bundle;
 mod bundle_test;
 mod callers;
