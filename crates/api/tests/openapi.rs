@@ -7,10 +7,11 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use vernport_api::{
-    BatchAnswers, Code, ConsentsAnswer, ConsentsRequest, EventsAnswer, EventsRequest, FeedRequest,
-    FindAnswer, FindEntryAnswer, FindEntryRequest, FindRequest, ImportAnswer, ImportLine, LedgerAnswer,
-    LedgerRequest, OPENAPI, Problem, ReadAnswer, ReadRequest, SegmentAnswer, SegmentRequest, Status,
-    WitnessAnswer, WitnessRequest,
+    BatchAnswers, ClockAnswer, ClockRequest, Code, ConfirmAnswer, ConfirmRequest, ConsentsAnswer,
+    ConsentsRequest, DeletionsAnswer, DeletionsRequest, ErasureAnswer, ErasureRequest, EventsAnswer,
+    EventsRequest, FeedRequest, FindAnswer, FindEntryAnswer, FindEntryRequest, FindRequest, ImportAnswer,
+    ImportLine, LedgerAnswer, LedgerRequest, OPENAPI, Problem, ReadAnswer, ReadRequest, SegmentAnswer,
+    SegmentRequest, Status, WitnessAnswer, WitnessRequest,
     explain::{ExplainAnswer, ExplainRequest},
 };
 use vernport_registry::Entry;
@@ -28,6 +29,14 @@ type Parser = fn(&Value) -> bool;
 /// Which schema describes which type.
 const TYPES: &[(&str, Parser)] = &[
     ("BatchAnswers", parses::<BatchAnswers>),
+    ("ClockAnswer", parses::<ClockAnswer>),
+    ("ClockRequest", parses::<ClockRequest>),
+    ("ConfirmAnswer", parses::<ConfirmAnswer>),
+    ("ConfirmRequest", parses::<ConfirmRequest>),
+    ("DeletionsAnswer", parses::<DeletionsAnswer>),
+    ("DeletionsRequest", parses::<DeletionsRequest>),
+    ("ErasureAnswer", parses::<ErasureAnswer>),
+    ("ErasureRequest", parses::<ErasureRequest>),
     ("ConsentsAnswer", parses::<ConsentsAnswer>),
     ("ConsentsRequest", parses::<ConsentsRequest>),
     ("Entry", parses::<Entry>),
@@ -57,6 +66,14 @@ const TYPES: &[(&str, Parser)] = &[
 /// Which golden file is of which schema.
 const GOLDEN: &[(&str, &str)] = &[
     ("BatchAnswers", include_str!("../golden/answers.json")),
+    ("ClockAnswer", include_str!("../golden/clock-answer.json")),
+    ("ClockRequest", include_str!("../golden/clock-request.json")),
+    ("ConfirmAnswer", include_str!("../golden/confirm-answer.json")),
+    ("ConfirmRequest", include_str!("../golden/confirm-request.json")),
+    ("DeletionsAnswer", include_str!("../golden/deletions-answer.json")),
+    ("DeletionsRequest", include_str!("../golden/deletions-request.json")),
+    ("ErasureAnswer", include_str!("../golden/erasure-answer.json")),
+    ("ErasureRequest", include_str!("../golden/erasure-request.json")),
     ("ConsentsAnswer", include_str!("../golden/consents-answer.json")),
     ("ConsentsRequest", include_str!("../golden/consents-by-receipt.json")),
     ("ConsentsRequest", include_str!("../golden/consents-by-vehicle.json")),
@@ -83,8 +100,9 @@ const GOLDEN: &[(&str, &str)] = &[
     ("WitnessRequest", include_str!("../golden/witness-request.json")),
 ];
 
-/// Golden files that are no body: a part of the feed, a form that `explain` prints, all problems.
-const NO_BODY: &[&str] = &["merged.json", "explain-recipient.json", "problems.json"];
+/// Golden files that are no body: a part of the feed, a form that `explain` prints, all problems, the text
+/// in a signed certificate.
+const NO_BODY: &[&str] = &["merged.json", "explain-recipient.json", "problems.json", "certificate.json"];
 
 /// Every golden body with its schema, and every entry of the ledger's own golden files.
 fn golden() -> Vec<(&'static str, Value)> {
