@@ -3,7 +3,7 @@
 use super::Served;
 use crate::{
     caller::{Caller, Desk},
-    import::Import,
+    import::{Import, ReadLine},
     keyed::{self, Attempt, Begin},
     lines::{Lines, Next},
     refusal::Refusal,
@@ -74,8 +74,8 @@ pub(super) async fn import(
     }
 }
 
-/// Reads and takes chunk after chunk, and the whole body in any case: also what comes behind the
-/// place where it stopped belongs to the request. False if it is not the last word.
+/// Takes chunk after chunk, and reads the whole body in any case: also what comes behind the place
+/// where it stopped belongs to the request. False if it is not the last word.
 async fn run<'a>(
     desk: &'a Desk<'_>,
     query: ImportQuery,
@@ -86,23 +86,23 @@ async fn run<'a>(
     let mut import = Import::begin(desk.controller, &desk.by, query).await?;
     loop {
         let (chunk, broken, is_more) = import.read(lines).await;
-        if import.goes_on() && began.elapsed() > BEGIN_WITHIN {
+        if began.elapsed() > BEGIN_WITHIN {
             let late = Refusal::new(Code::Busy, "the import takes too long; send it again from here on");
-            import.stop(chunk.first().map_or(lines.number, |line| line.number()), late);
-        }
-        if import.goes_on() {
+            import.stop(chunk.first().map_or(lines.number, ReadLine::number), late);
+        } else {
             if let Some(attempt) = attempt {
                 attempt.hold(desk.controller.clock.now().wall).await?;
             }
             import.take(&chunk).await;
         }
-        let is_whole = broken.is_none();
-        if let Some((line, refusal)) = broken
-            && import.goes_on()
-        {
+        let mut is_whole = broken.is_none();
+        if let Some((line, refusal)) = broken {
             import.stop(line, refusal);
         }
-        if !is_more {
+        if !import.goes_on() && is_more {
+            is_whole = drain(lines).await.is_ok();
+        }
+        if !import.goes_on() || !is_more {
             let stop = import.answer.stopped.as_ref().map(|stop| stop.code);
             let is_trouble = matches!(stop, Some(Code::Busy | Code::Internal | Code::NoAgreement));
             return Ok((import, is_whole && !is_trouble));

@@ -14,7 +14,7 @@ pub struct LedgerImport {
     /// How to reach central
     #[command(flatten)]
     pub registrar: Registrar,
-    /// A file with one entry a line, as {"entry": {…}, "identifiers": […]} (NDJSON)
+    /// A file with one entry a line, as {"entry": …, "identifiers": …} (NDJSON)
     pub file: PathBuf,
     /// Say what would be recorded, and record nothing
     #[arg(long)]
