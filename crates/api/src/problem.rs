@@ -79,6 +79,16 @@ codes! {
     LinkGap = 409, "link-gap", "a link does not follow the last one of its chain";
     /// The place of a link was taken before, by another link.
     LinkReplaced = 409, "link-replaced", "the place of a link was taken before by another one";
+    /// No agreement lets this processor act for the controller that it names, if there is such a one.
+    NoAgreement = 403, "no-agreement", "no agreement with this processor is in force";
+    /// The agreement of this processor does not cover what it asks.
+    OutOfScope = 403, "out-of-scope", "the agreement with this processor does not cover this";
+    /// An Idempotency-Key was used before, for another request.
+    IdempotencyKeyReused = 422, "idempotency-key-reused", "the key was used before for another request";
+    /// The first request with this Idempotency-Key is still being worked on.
+    IdempotencyKeyInUse = 409, "idempotency-key-in-use", "a request with this key is still being worked on";
+    /// A cursor is of another state of this registry: it was restored or rolled back.
+    CursorOutdated = 410, "cursor-outdated", "the cursor is of another state of this registry";
 }
 
 impl fmt::Display for Code {

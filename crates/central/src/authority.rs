@@ -120,7 +120,7 @@ mod tests {
         let name: Slug = "bay-1".parse().expect("a slug");
         let controller: ControllerId = "DK-10628334".parse().expect("a controller");
         let authority = Authority::new().expect("random bytes");
-        for role in [Role::Gateway, Role::Registrar, Role::Recipient] {
+        for role in [Role::Gateway, Role::Registrar, Role::Recipient, Role::Processor] {
             let issued = authority.client(&name, role, &controller).expect("issued");
             let der =
                 CertificateDer::from_pem_slice(issued.certificate_pem.as_bytes()).expect("a certificate");

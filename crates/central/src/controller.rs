@@ -5,10 +5,13 @@ use crate::{
     StartError,
     book::Book,
     cache::{ATTEMPTS, LoadError, NotAdopted, overtaken},
+    caller::By,
     chain,
     compute::{Computed, compute},
     deps::ControllerDeps,
     feed::Watch,
+    import::MAX_IMPORTS,
+    keyed,
     refusal::Refusal,
     tls::Peer,
 };
@@ -17,7 +20,7 @@ use std::{
     sync::Arc,
     time::Instant,
 };
-use tokio::sync::{Mutex, Notify, watch};
+use tokio::sync::{Mutex, Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use vernport_api::{Answer, Code, LedgerRequest};
 use vernport_crypto::{IdentityKey, SigningKey, VerifyingKey, WrappingKey};
@@ -63,6 +66,8 @@ impl Controllers {
                 changed: watch::Sender::new(()),
                 applied: watch::Sender::new(()),
                 recorded: Notify::new(),
+                entered: watch::Sender::new(()),
+                imports: Semaphore::new(MAX_IMPORTS),
                 duties: Notify::new(),
                 era: era(store, &id).await?,
             };
@@ -75,9 +80,8 @@ impl Controllers {
             drop(state);
             if !news.is_empty() {
                 let asked = LedgerRequest { entries: news, identifiers: Vec::new(), wait_ms: 0 };
-                controller.record(asked).await.map_err(|refusal| StartError::Enrol {
-                    controller: id.clone(),
-                    problem: refusal.0.to_string(),
+                controller.record(asked, &By::Controller, None).await.map_err(|refusal| {
+                    StartError::Enrol { controller: id.clone(), problem: refusal.0.to_string() }
                 })?;
             }
             loaded.insert(id, controller);
@@ -128,6 +132,10 @@ pub(crate) struct Controller {
     pub(crate) applied: watch::Sender<()>,
     /// Whenever another process recorded something.
     pub(crate) recorded: Notify,
+    /// Whenever entries were recorded, here or at another process.
+    pub(crate) entered: watch::Sender<()>,
+    /// Who may import now: each holds a copy of the facts.
+    pub(crate) imports: Semaphore,
     /// Rung when there may be something to erase.
     pub(crate) duties: Notify,
     /// The era of the registry, and what the controller signed to begin it.
@@ -295,6 +303,7 @@ impl Controller {
             };
             state.revision = recorded.map_err(|error| match error {
                 RecordError::Stale => NotAdopted::Stale,
+                RecordError::Overtaken => keyed::in_use().into(),
                 RecordError::ReferenceReused { item } => {
                     Refusal::new(Code::ExternalRefReused, "choose a new external_ref").at_item(item).into()
                 }
@@ -303,6 +312,9 @@ impl Controller {
                     error.into()
                 }
             })?;
+        }
+        if !change.entries.is_empty() {
+            self.entered.send_replace(());
         }
         if change.entries.iter().any(|entry| DUTIES.contains(&&*entry.kind)) {
             self.duties.notify_one();

@@ -36,6 +36,8 @@ enum Command {
         #[arg(long)]
         config: PathBuf,
     },
+    /// Print the description of what is served (OpenAPI 3.1).
+    Openapi,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -62,6 +64,10 @@ fn main() -> anyhow::Result<()> {
             {
                 println!("{}: in order, {} controllers", config.display(), checked.controllers.len());
             }
+            Ok(())
+        }
+        Command::Openapi => {
+            std::io::Write::write_all(&mut std::io::stdout(), vernport_api::OPENAPI.as_bytes())?;
             Ok(())
         }
     }

@@ -25,6 +25,11 @@ impl Refusal {
         Self(Problem::new(code, detail))
     }
 
+    /// The same once more.
+    pub(crate) fn again(&self) -> Self {
+        Self(self.0.clone())
+    }
+
     pub(crate) fn at_item(self, item: usize) -> Self {
         Self(self.0.at_item(item))
     }
@@ -70,8 +75,12 @@ pub(crate) async fn body(body: Body, max_bytes: usize) -> Result<bytes::Bytes, R
 
 /// Reads a JSON body. The refusal says where, and repeats nothing of it.
 pub(crate) async fn json<T: DeserializeOwned>(from: Body, max_bytes: usize) -> Result<T, Refusal> {
-    let bytes = body(from, max_bytes).await?;
-    serde_json::from_slice(&bytes).map_err(|error| {
+    parse(&body(from, max_bytes).await?)
+}
+
+/// The same of a body that was read.
+pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
+    serde_json::from_slice(bytes).map_err(|error| {
         let place = format!("line {} column {}", error.line(), error.column());
         Refusal::new(Code::BadRequest, format!("not the JSON that this path takes, at {place}"))
     })

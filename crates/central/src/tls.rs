@@ -1,7 +1,8 @@
 //! Mutual TLS: who may connect, and in which role.
 //!
 //! The subject of a client certificate says who its holder is: common name =
-//! name, organisational unit = role, organisation = controller id. What the
+//! name, organisational unit = role, organisation = controller id; of a processor, which
+//! records for several controllers, its own organisation number. What the
 //! authority signed is believed; a certificate that says anything else, or
 //! says one of them twice, is refused at the handshake's end.
 
@@ -40,6 +41,8 @@ pub enum Role {
     Registrar,
     /// Reads what is sealed to it.
     Recipient,
+    /// Records for controllers that agreed to that; its organisation is its own.
+    Processor,
 }
 
 impl Role {
@@ -49,6 +52,7 @@ impl Role {
             Self::Gateway => "gateway",
             Self::Registrar => "registrar",
             Self::Recipient => "recipient",
+            Self::Processor => "processor",
         }
     }
 }
@@ -57,7 +61,7 @@ impl FromStr for Role {
     type Err = PeerError;
 
     fn from_str(text: &str) -> Result<Self, PeerError> {
-        let known = [Self::Gateway, Self::Registrar, Self::Recipient];
+        let known = [Self::Gateway, Self::Registrar, Self::Recipient, Self::Processor];
         known.into_iter().find(|role| role.as_str() == text).ok_or(PeerError::Subject("organisational unit"))
     }
 }
@@ -69,7 +73,7 @@ pub struct Peer {
     pub name: Slug,
     /// Organisational unit.
     pub role: Role,
-    /// Organisation.
+    /// Organisation: the controller; of a processor, itself.
     pub controller: ControllerId,
 }
 
@@ -81,7 +85,7 @@ pub enum PeerError {
     Unreadable,
     /// A part of its subject is missing, there twice, or not of the expected form.
     #[error(
-        "the client certificate needs one {0}: CN = name, OU = gateway, registrar or recipient, O = controller id"
+        "the client certificate needs one {0}: CN = name, OU = gateway, registrar, recipient or processor, O = organisation number"
     )]
     Subject(&'static str),
 }

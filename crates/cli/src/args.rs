@@ -1,6 +1,7 @@
 //! What can be typed after `vernport`.
 
 mod audit;
+mod callers;
 mod counter;
 mod dbc;
 mod erase;
@@ -9,6 +10,7 @@ mod keys;
 mod station;
 
 pub use audit::{Audit, AuditExport, AuditFsck, AuditProve, AuditVerify, LogPlace};
+pub use callers::{Agree, LedgerEvents, LedgerFind, LedgerImport, Processor};
 pub use counter::{Consent, Consented, Ledger, Order, Registrar, Vehicle};
 pub use dbc::Dbc;
 pub use erase::{Deletions, Erase, Erased, Erasure, RecipientAt, Registry, Restored};
@@ -58,6 +60,9 @@ pub enum Command {
     /// Write into the ledger at central
     #[command(subcommand)]
     Ledger(Ledger),
+    /// Agree with another firm that its system records for this controller, and end that
+    #[command(subcommand)]
+    Processor(Processor),
     /// Order that what was read of a person or vehicle is erased, and wait for the certificate
     Erase(Erase),
     /// Say what became of an order to erase

@@ -16,6 +16,7 @@ pub mod init;
 pub mod keys;
 pub mod ledger;
 pub mod order;
+pub mod processor;
 pub mod registrar;
 pub mod registry;
 pub mod replay;
@@ -43,6 +44,7 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Station(args) => station::run(args).await,
         Command::Consent(args) => consent::run(args).await,
         Command::Ledger(args) => ledger::run(args).await,
+        Command::Processor(args) => processor::run(args).await,
         Command::Erase(args) => erase::run(args).await,
         Command::Erasure(args) => erase::show(args).await,
         Command::Deletions(args) => erase::deletions(args).await,

@@ -1,6 +1,6 @@
 //! What is recorded together: rows as plain values.
 
-use crate::{LinkRow, Place, Revision};
+use crate::{Answered, LinkRow, Place, Revision};
 use vernport_crypto::BlindIndex;
 use vernport_types::{
     AssetId, EntryHash, GrantId, IdentifierKind, KeyId, Reason, Slug, SubjectId, UtcMicros, VehicleAlias,
@@ -122,6 +122,8 @@ pub struct Change {
     pub revoked_keys: Vec<KeyId>,
     /// Links that were merged, in order.
     pub links: Vec<LinkRow>,
+    /// The answer to the keyed request that this is.
+    pub answered: Option<Answered>,
 }
 
 impl Change {
@@ -138,6 +140,7 @@ impl Change {
             && self.recipient_keys.is_empty()
             && self.revoked_keys.is_empty()
             && self.links.is_empty()
+            && self.answered.is_none()
     }
 }
 

@@ -29,6 +29,9 @@ pub enum RecordError {
     /// and compute again.
     #[error("another change was recorded in between")]
     Stale,
+    /// Another attempt under the same Idempotency-Key works on it.
+    #[error("another attempt under the same key took over")]
+    Overtaken,
     /// The store failed.
     #[error("the store failed while it recorded")]
     Store(#[from] StoreError),
@@ -187,6 +190,9 @@ impl Sql {
         }
         for link in &change.links {
             write.enter_link(controller, revision, link, now).await?;
+        }
+        if let Some(answered) = &change.answered {
+            write.answer_keyed(controller, answered).await?;
         }
         write.commit().await?;
         Ok(revision)

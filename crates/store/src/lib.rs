@@ -39,6 +39,7 @@ macro_rules! sql_or {
 }
 
 mod batch;
+mod callers;
 mod change;
 mod deletion;
 mod era;
@@ -67,6 +68,7 @@ mod sweep;
 mod witnessed;
 
 pub use batch::{CommitError, Incoming};
+pub use callers::{Answered, Begun, EntryRow, KEPT_SECONDS, Keyed, MAX_KEYED};
 pub use change::{
     AliasRow, Change, GrantRow, IdentifierRow, Loaded, NewEntry, RecipientKeyRow, RecordedEntry,
 };

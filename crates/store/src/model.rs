@@ -26,6 +26,7 @@
 //! transaction keeps it until it is dropped; PostgreSQL ends it after 10 s.
 
 mod batches;
+mod callers;
 mod erasures;
 mod evidence;
 mod fault;

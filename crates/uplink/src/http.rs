@@ -12,7 +12,8 @@ use std::{
     time::Duration,
 };
 use thiserror::Error;
-use vernport_api::{Code, Problem};
+use vernport_api::{Code, HEADER_CONTROLLER, HEADER_IDEMPOTENCY_KEY, IdempotencyKey, Problem};
+use vernport_types::ControllerId;
 
 /// The longest problem document that is read, in bytes.
 const MAX_PROBLEM_BYTES: usize = 64 << 10;
@@ -124,6 +125,23 @@ pub(crate) struct Http {
     connect_timeout: Duration,
     base: Url,
     request_timeout: Duration,
+    /// The controller that each request names.
+    on: Option<ControllerId>,
+}
+
+/// What is sent: a type, the bytes, and the key under which a repetition is known.
+pub(crate) struct Sent<'a> {
+    pub(crate) content_type: &'static str,
+    pub(crate) body: Bytes,
+    pub(crate) key: Option<&'a IdempotencyKey>,
+}
+
+impl Sent<'static> {
+    pub(crate) fn json<Q: Serialize>(question: &Q) -> Self {
+        let body =
+            serde_json::to_vec(question).expect("questions of the contract have no map keys to fail on");
+        Self { content_type: "application/json", body: body.into(), key: None }
+    }
 }
 
 impl Http {
@@ -146,7 +164,13 @@ impl Http {
             connect_timeout: config.connect_timeout,
             base,
             request_timeout: config.request_timeout,
+            on: None,
         })
+    }
+
+    /// The same, with a controller that each request names.
+    pub(crate) fn on(&self, controller: ControllerId) -> Self {
+        Self { on: Some(controller), ..self.clone() }
     }
 
     /// Leaves the connection there is: the next call makes its own. A call under way keeps the old one.
@@ -172,9 +196,17 @@ impl Http {
         patience: Duration,
         max_bytes: usize,
     ) -> Result<A, CallError> {
-        let body =
-            serde_json::to_vec(question).expect("questions of the contract have no map keys to fail on");
-        self.call(Method::POST, path, Some(("application/json", body.into())), patience, max_bytes).await
+        self.send(path, Sent::json(question), patience, max_bytes).await
+    }
+
+    pub(crate) async fn send<A: DeserializeOwned>(
+        &self,
+        path: &str,
+        sent: Sent<'_>,
+        patience: Duration,
+        max_bytes: usize,
+    ) -> Result<A, CallError> {
+        self.call(Method::POST, path, Some(sent), patience, max_bytes).await
     }
 
     pub(crate) async fn post_bytes<A: DeserializeOwned>(
@@ -184,21 +216,28 @@ impl Http {
         body: Vec<u8>,
         max_bytes: usize,
     ) -> Result<A, CallError> {
-        self.call(Method::POST, path, Some((content_type, body.into())), Duration::ZERO, max_bytes).await
+        let sent = Sent { content_type, body: body.into(), key: None };
+        self.send(path, sent, Duration::ZERO, max_bytes).await
     }
 
     async fn call<A: DeserializeOwned>(
         &self,
         method: Method,
         path: &str,
-        body: Option<(&'static str, Bytes)>,
+        sent: Option<Sent<'_>>,
         patience: Duration,
         max_bytes: usize,
     ) -> Result<A, CallError> {
         let url = self.base.join(path).expect("paths of the contract are paths");
         let client = self.client.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut request = client.request(method, url).timeout(self.request_timeout.saturating_add(patience));
-        if let Some((content_type, body)) = body {
+        if let Some(controller) = &self.on {
+            request = request.header(HEADER_CONTROLLER, controller.as_str());
+        }
+        if let Some(Sent { content_type, body, key }) = sent {
+            if let Some(key) = key {
+                request = request.header(HEADER_IDEMPOTENCY_KEY, key.header());
+            }
             request = request.header(CONTENT_TYPE, HeaderValue::from_static(content_type)).body(body);
         }
         let response = request.send().await.map_err(unanswered)?;

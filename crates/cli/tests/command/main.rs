@@ -4,6 +4,7 @@
 mod audit;
 mod bundle;
 mod bundle_test;
+mod callers;
 mod counter_day;
 mod dbc;
 mod decode;

@@ -3,6 +3,7 @@
 mod consents;
 mod exceptions;
 mod milestones;
+mod processors;
 mod rights;
 #[path = "../samples/mod.rs"]
 mod samples;

@@ -83,6 +83,8 @@ pub(crate) struct Naive {
     restricted: BTreeMap<EntryHash, Whom>,
     excepted: Vec<(EntryHash, RestrictionExcepted)>,
     kept: Vec<(EntryHash, ErasureExcepted)>,
+    agreements: BTreeMap<ControllerId, (EntryHash, ProcessorAgreed)>,
+    ended_agreements: BTreeSet<EntryHash>,
 }
 
 /// All assets of the small world: a consent is kept for each of them apart,
@@ -325,6 +327,10 @@ impl Naive {
             Event::DisclosureEnded(ended) => _ = self.ended_disclosures.insert(ended.disclosure),
             Event::RestrictionExcepted(excepted) => self.excepted.push((hash, excepted.clone())),
             Event::ErasureExcepted(excepted) => self.kept.push((hash, excepted.clone())),
+            Event::ProcessorAgreed(agreed) => {
+                _ = self.agreements.insert(agreed.processor.clone(), (hash, agreed.clone()));
+            }
+            Event::ProcessorEnded(ended) => _ = self.ended_agreements.insert(ended.agreement),
             Event::Unknown(unknown) => {
                 if unknown.closes() {
                     self.closed.push((unknown.asset(), hash));

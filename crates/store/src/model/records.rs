@@ -53,6 +53,9 @@ impl Session {
         for link in &change.links {
             write.enter_link(revision, link)?;
         }
+        if let Some(answered) = &change.answered {
+            write.answer_keyed(answered)?;
+        }
         write.commit().await?;
         drop(turn);
         Ok(revision)

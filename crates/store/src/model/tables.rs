@@ -82,6 +82,8 @@ pub(crate) struct Tables {
     pub(super) duties: Table<String, ([u8; 16], UtcMicros)>,
     pub(super) believed_clock: Option<UtcMicros>,
     pub(super) swept: Table<Slug, u64>,
+    /// By keyed hashes of caller and key.
+    pub(super) keyed_requests: Table<([u8; 32], [u8; 32]), KeyedRequest>,
 }
 
 #[derive(Clone, Default)]
@@ -160,6 +162,15 @@ pub(super) struct Link {
 pub(super) struct ErasureOrder {
     pub(super) recorded_at: UtcMicros,
     pub(super) completed_at: Option<UtcMicros>,
+}
+
+#[derive(Clone)]
+pub(super) struct KeyedRequest {
+    pub(super) holder: [u8; 16],
+    pub(super) until: UtcMicros,
+    pub(super) first_at: UtcMicros,
+    /// Hash of the request, and the sealed answer.
+    pub(super) answer: Option<([u8; 32], Vec<u8>)>,
 }
 
 impl Tables {

@@ -2,6 +2,7 @@
 //! withdrawal first, logged first, nothing readable.
 
 mod bed;
+mod callers;
 mod commits;
 mod compare;
 mod erase;
