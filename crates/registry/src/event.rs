@@ -24,7 +24,9 @@ pub use consent::{
     Consent, MAX_CONSENT_SECONDS, Method, NoticeServed, Renewal, TextHash, Withdrawal, WithdrawalScope,
 };
 pub use disclosure::{DisclosureApproved, DisclosureEnded, DisclosureGround, MAX_DISCLOSURE_SECONDS};
-pub use gateway::{EnrolmentEnded, GatewayEnrolled, RecipientKeyActivated, RecipientKeyRevoked, StationRef};
+pub use gateway::{
+    EnrolmentEnded, GatewayEnrolled, GatewayRevoked, RecipientKeyActivated, RecipientKeyRevoked, StationRef,
+};
 pub use milestone::{Milestone, MilestoneReached};
 pub use objection::{Against, Objection, ObjectionOutcome};
 pub use order::{MAX_ORDER_SECONDS, ORDER_SECONDS, OrderClosed, OrderOpened};
@@ -176,6 +178,8 @@ events! {
     /// Something is kept in spite of an order to erase (GDPR Art. 17(3)): it
     /// stops a deletion, as a hold does.
     ErasureExcepted(ErasureExcepted) = "erasure-excepted", Closes;
+    /// A gateway is in wrong hands: its enrolment ended, and nothing that it says counts any more.
+    GatewayRevoked(GatewayRevoked) = "gateway-revoked", Closes;
 }
 
 impl Event {
@@ -209,6 +213,7 @@ impl Event {
             | Self::PrivateModeEnded(_)
             | Self::GatewayEnrolled(_)
             | Self::EnrolmentEnded(_)
+            | Self::GatewayRevoked(_)
             | Self::RecipientKeyActivated(_)
             | Self::RecipientKeyRevoked(_)
             | Self::HoldLifted(_)

@@ -1,6 +1,6 @@
 //! What is recorded together: rows as plain values.
 
-use crate::{LinkRow, Place, Revision};
+use crate::{InvitationUsed, LinkRow, Place, Revision};
 use vernport_crypto::BlindIndex;
 use vernport_types::{
     AssetId, EntryHash, GrantId, IdentifierKind, KeyId, Reason, Slug, SubjectId, UtcMicros, VehicleAlias,
@@ -122,6 +122,8 @@ pub struct Change {
     pub revoked_keys: Vec<KeyId>,
     /// Links that were merged, in order.
     pub links: Vec<LinkRow>,
+    /// The invitation that is used up by an entry of this change.
+    pub invitation: Option<InvitationUsed>,
 }
 
 impl Change {
@@ -138,6 +140,7 @@ impl Change {
             && self.recipient_keys.is_empty()
             && self.revoked_keys.is_empty()
             && self.links.is_empty()
+            && self.invitation.is_none()
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod consents;
 mod exceptions;
+mod gateways;
 mod milestones;
 mod rights;
 #[path = "../samples/mod.rs"]

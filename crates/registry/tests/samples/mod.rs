@@ -201,6 +201,7 @@ pub(crate) fn events() -> Vec<Event> {
             approver: slug("lead-1"),
             until: EIGHT.plus_seconds(5 * 366 * 86_400),
         }),
+        Event::GatewayRevoked(GatewayRevoked { gateway: slug("truck-7") }),
     ]
 }
 

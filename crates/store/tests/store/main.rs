@@ -3,6 +3,7 @@
 
 mod bed;
 mod commits;
+mod enrolment;
 mod erase;
 mod evidence;
 mod reads;
