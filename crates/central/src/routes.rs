@@ -6,6 +6,7 @@ mod consents;
 mod erasures;
 mod explain;
 mod feed;
+mod gateways;
 mod ledger;
 mod reads;
 mod segments;
@@ -27,8 +28,8 @@ use std::{sync::Arc, time::Duration};
 use tower_http::timeout::TimeoutLayer;
 use vernport_api::{
     Code, PATH_BATCHES, PATH_CLOCK, PATH_CONFIRM_DELETIONS, PATH_CONSENTS, PATH_DELETIONS, PATH_ERASURES,
-    PATH_EXPLAIN, PATH_FEED, PATH_FIND_ASSET, PATH_LEDGER, PATH_READS, PATH_SEGMENTS, PATH_STATUS,
-    PATH_WITNESS, Status,
+    PATH_EXPLAIN, PATH_FEED, PATH_FIND_ASSET, PATH_GATEWAYS, PATH_INVITATIONS, PATH_LEDGER, PATH_READS,
+    PATH_RENEW, PATH_SEGMENTS, PATH_STATUS, PATH_WITNESS, Status,
 };
 
 /// The longest JSON body but for the ledger's, in bytes.
@@ -53,6 +54,9 @@ pub(crate) fn router(controllers: Served, request_timeout: Duration) -> Router {
         .route(PATH_DELETIONS, post(erasures::fetch))
         .route(PATH_CONFIRM_DELETIONS, post(erasures::confirm))
         .route(PATH_CLOCK, post(erasures::clock))
+        .route(PATH_GATEWAYS, get(gateways::list))
+        .route(PATH_INVITATIONS, post(gateways::invite))
+        .route(PATH_RENEW, post(gateways::renew))
         .route(PATH_STATUS, get(status))
         .fallback(|| async { Refusal::new(Code::NotFound, "look at the paths of the contract, version 1") })
         .method_not_allowed_fallback(|| async {
@@ -64,7 +68,7 @@ pub(crate) fn router(controllers: Served, request_timeout: Duration) -> Router {
 }
 
 /// The one refusal that a layer makes gets its document here.
-async fn timed_out(response: Response) -> Response {
+pub(crate) async fn timed_out(response: Response) -> Response {
     if response.status() == StatusCode::REQUEST_TIMEOUT {
         Refusal::new(Code::Busy, "the request took too long; send it faster, or again later").into_response()
     } else {

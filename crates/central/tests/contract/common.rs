@@ -1,6 +1,8 @@
 //! A central in this process with certificates, keys, rules and a clock of its
 //! own; and the clients that talk to it.
 
+#[path = "common/enrolling.rs"]
+pub(crate) mod enrolling;
 #[path = "common/program.rs"]
 mod program;
 
@@ -185,6 +187,7 @@ impl World {
         });
         Deps {
             tls: server_config(server.chain(), server.key(), ca).expect("fits"),
+            enrolment: None,
             head_key: SigningKey::from_seed(self.head_seed),
             master_key: MasterKey::from_bytes(self.master),
             controllers: controllers.into(),
