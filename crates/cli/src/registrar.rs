@@ -5,8 +5,8 @@ use crate::dev::{Dev, DevController, DevRecipient};
 use anyhow::Result;
 use std::sync::Arc;
 use vernport_api::{
-    ClockRequest, ConsentsAnswer, ConsentsRequest, ErasureAnswer, ErasureRequest, LedgerAnswer,
-    LedgerRequest, ReadRequest,
+    ClockRequest, ConsentsAnswer, ConsentsRequest, ErasureAnswer, ErasureRequest, GatewaysAnswer,
+    InvitationAnswer, InvitationRequest, LedgerAnswer, LedgerRequest, ReadRequest,
     explain::{ExplainRequest, Explanation},
 };
 use vernport_crypto::{IdentityKey, random};
@@ -74,6 +74,22 @@ impl Registrar {
             .client
             .record(&LedgerRequest { wait_ms: EFFECT_WAIT_MS, ..request(entries, Vec::new()) })
             .await?)
+    }
+
+    /// Invites a gateway to enrol.
+    ///
+    /// # Errors
+    /// If central cannot be reached or refuses.
+    pub async fn invite(&self, asked: &InvitationRequest) -> Result<InvitationAnswer> {
+        Ok(self.client.invite(asked).await?)
+    }
+
+    /// All gateways that were ever enrolled, and who is invited.
+    ///
+    /// # Errors
+    /// If central cannot be reached.
+    pub async fn gateways(&self) -> Result<GatewaysAnswer> {
+        Ok(self.client.gateways().await?)
     }
 
     /// What became of an order to erase.

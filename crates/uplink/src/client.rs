@@ -5,9 +5,10 @@ use crate::{CallError, Config, SetupError, http::Http};
 use std::time::Duration;
 use vernport_api::{
     ClockAnswer, ClockRequest, ConfirmAnswer, ConfirmRequest, ConsentsAnswer, ConsentsRequest,
-    DeletionsAnswer, DeletionsRequest, ErasureAnswer, ErasureRequest, FindAnswer, FindRequest, LedgerAnswer,
-    LedgerRequest, PATH_CLOCK, PATH_CONFIRM_DELETIONS, PATH_CONSENTS, PATH_DELETIONS, PATH_ERASURES,
-    PATH_EXPLAIN, PATH_FIND_ASSET, PATH_LEDGER, PATH_READS, PATH_STATUS, ReadAnswer, ReadRequest, Status,
+    DeletionsAnswer, DeletionsRequest, ErasureAnswer, ErasureRequest, FindAnswer, FindRequest,
+    GatewaysAnswer, InvitationAnswer, InvitationRequest, LedgerAnswer, LedgerRequest, PATH_CLOCK,
+    PATH_CONFIRM_DELETIONS, PATH_CONSENTS, PATH_DELETIONS, PATH_ERASURES, PATH_EXPLAIN, PATH_FIND_ASSET,
+    PATH_GATEWAYS, PATH_INVITATIONS, PATH_LEDGER, PATH_READS, PATH_STATUS, ReadAnswer, ReadRequest, Status,
     explain::{ExplainAnswer, ExplainRequest, Explanation},
 };
 use vernport_types::{AssetId, Identifier};
@@ -104,6 +105,22 @@ impl Client {
     /// [`CallError`].
     pub async fn confirm_clock(&self, request: &ClockRequest) -> Result<ClockAnswer, CallError> {
         self.post(PATH_CLOCK, request, MAX_ANSWER_BYTES).await
+    }
+
+    /// Invites a gateway to enrol. The token is told this once.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn invite(&self, request: &InvitationRequest) -> Result<InvitationAnswer, CallError> {
+        self.post(PATH_INVITATIONS, request, MAX_ANSWER_BYTES).await
+    }
+
+    /// All gateways that were ever enrolled, and who is invited.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn gateways(&self) -> Result<GatewaysAnswer, CallError> {
+        self.http.get(PATH_GATEWAYS, MAX_ANSWER_BYTES).await
     }
 
     /// Whether central serves.
