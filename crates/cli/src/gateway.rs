@@ -1,8 +1,12 @@
 //! `vernport gateway invite|list|revoke`: who may be a gateway of a controller.
 
-use crate::{args, dev, order::connect, registrar::Registrar};
+use crate::{
+    args, dev,
+    order::connect,
+    registrar::Registrar,
+    show::{table, time},
+};
 use anyhow::{Result, ensure};
-use comfy_table::Table;
 use std::fmt::Write as _;
 use vernport_api::{GatewayState, GatewaysAnswer, InvitationRequest};
 use vernport_crypto::{Zeroizing, random};
@@ -19,7 +23,11 @@ pub async fn run(args: args::Gateway) -> Result<()> {
         args::Gateway::List { registrar, json } => {
             let (_, registrar) = connect(&registrar)?;
             let gateways = registrar.gateways().await?;
-            print(&if json { serde_json::to_string(&gateways)? } else { table(&gateways, registrar.now()) });
+            print(&if json {
+                serde_json::to_string(&gateways)?
+            } else {
+                told_of(&gateways, registrar.now())
+            });
             Ok(())
         }
         args::Gateway::Revoke(args) => revoke(args).await,
@@ -98,43 +106,27 @@ async fn told(registrar: &Registrar, name: &vernport_types::Slug, stolen: bool) 
     )
 }
 
-fn table(of: &GatewaysAnswer, now: UtcMicros) -> String {
-    let mut table = Table::new();
-    table.load_preset(comfy_table::presets::NOTHING);
-    table.set_header(["gateway", "site", "station", "state", "enrolled", "certificate until"]);
-    for of in &of.gateways {
+fn told_of(of: &GatewaysAnswer, now: UtcMicros) -> String {
+    let rows = of.gateways.iter().map(|of| {
         let state = match of.state {
             GatewayState::Enrolled => "enrolled",
             GatewayState::Ended => "ended",
             GatewayState::Revoked => "revoked",
         };
         let until = match of.certificate_until {
-            Some(until) if until <= now => format!("{} (ended)", time(until)),
+            Some(until) if until <= now => format!("{} (over)", time(until)),
             Some(until) => time(until),
             None => "from a file".to_owned(),
         };
-        table.add_row([
-            of.gateway.as_str(),
-            of.site.as_str(),
-            of.station.as_str(),
-            state,
-            &time(of.enrolled_at),
-            &until,
-        ]);
-    }
-    let mut text = table.to_string();
+        let place = format!("{}/{}", of.site, of.station);
+        [of.gateway.to_string(), place, state.to_owned(), time(of.enrolled_at), until]
+    });
+    let mut text = table(&["gateway", "place", "state", "enrolled", "certificate until"], rows);
     for of in &of.invitations {
         let replace = if of.replace { ", to replace the one that is enrolled" } else { "" };
-        let _ = write!(text, "\ninvited: {} until {}{replace}", of.gateway, time(of.expires_at));
+        let _ = writeln!(text, "invited: {} until {}{replace}", of.gateway, time(of.expires_at));
     }
-    text
-}
-
-/// To the minute: nobody needs more here.
-fn time(at: UtcMicros) -> String {
-    let time =
-        jiff::Timestamp::from_microsecond(at.0).map(|time| time.strftime("%Y-%m-%d %H:%M UTC").to_string());
-    time.unwrap_or_else(|_| "no time".into())
+    text.trim_end().to_owned()
 }
 
 #[expect(clippy::print_stdout, reason = "the answer of the command")]
@@ -175,11 +167,12 @@ mod tests {
                 replace: true,
             }],
         };
-        let text = table(&of, UtcMicros(1_796_000_000_000_000));
+        let text = told_of(&of, UtcMicros(1_796_000_000_000_000));
         let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
-        assert_eq!(lines[1].join(" "), "bay-1 main bay-1 enrolled 2026-11-20 00:00 UTC 2026-12-20 00:00 UTC");
-        assert!(lines[2].join(" ").ends_with("revoked 2026-11-20 00:00 UTC 2026-11-20 00:01 UTC (ended)"));
-        assert!(lines[3].join(" ").ends_with("ended 2026-11-20 00:00 UTC from a file"));
-        assert!(lines[4].join(" ").starts_with("invited: bay-4 until 2026-12-20 00:00 UTC, to replace"));
+        let line = |at: usize| lines[at].join(" ");
+        assert_eq!(line(1), "bay-1 main/bay-1 enrolled 2026-11-20T00:00:00Z 2026-12-20T00:00:00Z");
+        assert_eq!(line(2), "bay-2 main/bay-1 revoked 2026-11-20T00:00:00Z 2026-11-20T00:01:00Z (over)");
+        assert_eq!(line(3), "bay-3 main/bay-1 ended 2026-11-20T00:00:00Z from a file");
+        assert_eq!(line(4), "invited: bay-4 until 2026-12-20T00:00:00Z, to replace the one that is enrolled");
     }
 }

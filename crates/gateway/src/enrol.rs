@@ -183,7 +183,8 @@ fn prepare(
             if replace || !is_there(path)? {
                 let device = SigningKey::generate();
                 let mut text = Zeroizing::new([b'\n'; 65]);
-                hex::encode_to_slice(&*device.seed(), &mut text[..64]).expect("64 digits for 32 bytes");
+                let seed = device.seed();
+                hex::encode_to_slice(seed.as_slice(), &mut text[..64]).expect("64 digits for 32 bytes");
                 files::write(gate, &with(path, ENROLLING), &text[..])?;
                 device
             } else {

@@ -148,7 +148,7 @@ impl Renew {
             let renewed = self.renew(&files::open, async |request| uplink.renew(request).await).await;
             match renewed {
                 Ok(()) => {
-                    tracing::info!(until = self.plan.validity.not_after.0, "the certificate was renewed")
+                    tracing::info!(until = self.plan.validity.not_after.0, "the certificate was renewed");
                 }
                 Err(error) => {
                     tracing::warn!(error = chain(&error), "the certificate was not renewed yet");
