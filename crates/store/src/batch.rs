@@ -1,6 +1,6 @@
 //! The commit of sealed batches: the moment that counts.
 
-use crate::{Store, StoreError, Write, erasure::Keys, partition::month, sql::sql};
+use crate::{Databases, Sql, Store, StoreError, Write, erasure::Keys, partition::month, sql::sql};
 use std::{collections::HashMap, ops::Range};
 use thiserror::Error;
 use vernport_api::Answer;
@@ -66,6 +66,49 @@ impl Store {
     ) -> Result<Vec<Answer>, CommitError> {
         match self.try_commit(controller, gateway, items, now).await {
             Err(CommitError::Store(error)) if error.is_busy() => Ok(vec![Answer::Retry; items.len()]),
+            answers => answers,
+        }
+    }
+
+    async fn try_commit(
+        &self,
+        controller: &ControllerId,
+        gateway: &Slug,
+        items: &[Incoming],
+        now: UtcMicros,
+    ) -> Result<Vec<Answer>, CommitError> {
+        let keys = self.make_erasure_keys(controller, items.iter().map(|item| item.epoch), now).await?;
+        match &self.databases {
+            Databases::Sql(db) => db.commit(controller, gateway, items, &keys, now).await,
+            #[cfg(feature = "model")]
+            Databases::Model(model) => model.commit(controller, gateway, items, &keys, now).await,
+        }
+    }
+
+    /// How many batches of a controller are in the store.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn count_batches(&self, controller: &ControllerId) -> Result<u64, StoreError> {
+        let db = sql_or!(self, count_batches(controller));
+        let (count,): (i64,) = sql("SELECT COUNT(*) FROM batch WHERE controller = $1")
+            .bind(controller.as_str())
+            .fetch_one(&db.main)
+            .await?;
+        Ok(count.unsigned_abs())
+    }
+}
+
+impl Sql {
+    async fn commit(
+        &self,
+        controller: &ControllerId,
+        gateway: &Slug,
+        items: &[Incoming],
+        keys: &Keys,
+        now: UtcMicros,
+    ) -> Result<Vec<Answer>, CommitError> {
+        match self.try_commit(controller, gateway, items, keys, now).await {
             Err(CommitError::Store(error)) if error.lacks_partition() => {
                 self.months().clear();
                 Ok(vec![Answer::Retry; items.len()])
@@ -79,31 +122,19 @@ impl Store {
         controller: &ControllerId,
         gateway: &Slug,
         items: &[Incoming],
+        keys: &Keys,
         now: UtcMicros,
     ) -> Result<Vec<Answer>, CommitError> {
-        let keys = self.make_erasure_keys(controller, items.iter().map(|item| item.epoch), now).await?;
         self.make_partitions(items, now).await?;
         let write = self.write(controller).await?;
         let (grants, epochs, positions) = (HashMap::new(), HashMap::new(), 0..0);
-        let mut commit = Commit { write, controller, gateway, keys: &keys, now, grants, epochs, positions };
+        let mut commit = Commit { write, controller, gateway, keys, now, grants, epochs, positions };
         let mut answers = Vec::with_capacity(items.len());
         for (at, item) in items.iter().enumerate() {
             answers.push(commit.one(at, items.len() - at, item).await?);
         }
         commit.write.commit().await?;
         Ok(answers)
-    }
-
-    /// How many batches of a controller are in the store.
-    ///
-    /// # Errors
-    /// [`StoreError::Statement`].
-    pub async fn count_batches(&self, controller: &ControllerId) -> Result<u64, StoreError> {
-        let (count,): (i64,) = sql("SELECT COUNT(*) FROM batch WHERE controller = $1")
-            .bind(controller.as_str())
-            .fetch_one(&self.main)
-            .await?;
-        Ok(count.unsigned_abs())
     }
 }
 

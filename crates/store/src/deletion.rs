@@ -80,7 +80,8 @@ impl Store {
         limit: u16,
         now: UtcMicros,
     ) -> Result<Vec<DeletionRow>, StoreError> {
-        let mut write = self.write_aside(Some(controller)).await?;
+        let db = sql_or!(self, fetch_deletions(controller, recipient, after, limit, now));
+        let mut write = db.write_aside(Some(controller)).await?;
         let rows: Vec<DeletionColumns> = sql("SELECT * FROM deletion_order
              WHERE controller = $1 AND recipient = $2 AND position > $3 AND confirmed_at IS NULL
              ORDER BY position LIMIT $4")
@@ -115,7 +116,8 @@ impl Store {
         positions: &[i64],
         now: UtcMicros,
     ) -> Result<u64, StoreError> {
-        let mut write = self.write_aside(Some(controller)).await?;
+        let db = sql_or!(self, confirm_deletions(controller, recipient, positions, now));
+        let mut write = db.write_aside(Some(controller)).await?;
         let mut known = 0;
         for position in positions {
             known += sql("UPDATE deletion_order SET confirmed_at = COALESCE(confirmed_at, $4)
@@ -140,11 +142,12 @@ impl Store {
         controller: &ControllerId,
         entry: &EntryHash,
     ) -> Result<Vec<DeletionRow>, StoreError> {
+        let db = sql_or!(self, deletions_of(controller, entry));
         let rows: Vec<DeletionColumns> =
             sql("SELECT * FROM deletion_order WHERE controller = $1 AND entry = $2 ORDER BY position")
                 .bind(controller.as_str())
                 .bind(&entry.as_bytes()[..])
-                .fetch_all(&self.main)
+                .fetch_all(&db.main)
                 .await?;
         rows.into_iter().map(TryInto::try_into).collect()
     }

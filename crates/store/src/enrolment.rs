@@ -4,7 +4,7 @@ use crate::{RecordError, Store, StoreError, Write, bytes, sql::sql, text};
 use vernport_types::{ControllerId, EntryHash, Slug, UtcMicros};
 
 /// How long an invitation is kept after its time, so that a late use can be told from an invented token.
-const KEPT_SECONDS: i64 = 7 * 86_400;
+pub(crate) const KEPT_SECONDS: i64 = 7 * 86_400;
 
 /// A token that lets one gateway enrol, once; by its hash.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,8 +74,9 @@ impl Store {
         invitation: &Invitation,
         max_open: u32,
     ) -> Result<bool, StoreError> {
+        let db = sql_or!(self, invite(controller, invitation, max_open));
         let now = invitation.invited_at;
-        let mut write = self.write(controller).await?;
+        let mut write = db.write(controller).await?;
         sql("DELETE FROM invitation WHERE controller = $1 AND expires_at < $2")
             .bind(controller.as_str())
             .bind(now.plus_seconds(-KEPT_SECONDS).0)
@@ -117,13 +118,14 @@ impl Store {
         controller: &ControllerId,
         token_hash: &[u8; 32],
     ) -> Result<Option<Invitation>, StoreError> {
+        let db = sql_or!(self, invitation(controller, token_hash));
         let row: Option<InvitationColumns> = sql(
             "SELECT token_hash, gateway, site, station, replaces, invited_by, invited_at, expires_at, keys_hash, entry
              FROM invitation WHERE controller = $1 AND token_hash = $2",
         )
         .bind(controller.as_str())
         .bind(token_hash)
-        .fetch_optional(&self.main)
+        .fetch_optional(&db.main)
         .await?;
         row.map(invitation).transpose()
     }
@@ -137,14 +139,15 @@ impl Store {
         controller: &ControllerId,
         now: UtcMicros,
     ) -> Result<Vec<Invitation>, StoreError> {
+        let db = sql_or!(self, open_invitations(controller, now));
         let rows: Vec<InvitationColumns> = sql(
             "SELECT token_hash, gateway, site, station, replaces, invited_by, invited_at, expires_at, keys_hash, entry
              FROM invitation WHERE controller = $1 AND keys_hash IS NULL AND expires_at > $2
-             ORDER BY gateway, invited_at",
+             ORDER BY gateway, invited_at, token_hash",
         )
         .bind(controller.as_str())
         .bind(now.0)
-        .fetch_all(&self.main)
+        .fetch_all(&db.main)
         .await?;
         rows.into_iter().map(invitation).collect()
     }
@@ -159,12 +162,13 @@ impl Store {
         controller: &ControllerId,
         gateway: &Slug,
     ) -> Result<Vec<GatewayCertificate>, StoreError> {
+        let db = sql_or!(self, gateway_certificates(controller, gateway));
         let rows: Vec<CertificateColumns> =
             sql("SELECT gateway, serial, enrolment, key_hash, certificate, issued_at, not_after
              FROM gateway_certificate WHERE controller = $1 AND gateway = $2 ORDER BY issued_at, serial")
             .bind(controller.as_str())
             .bind(gateway.as_str())
-            .fetch_all(&self.main)
+            .fetch_all(&db.main)
             .await?;
         rows.into_iter().map(certificate).collect()
     }
@@ -177,10 +181,11 @@ impl Store {
         &self,
         controller: &ControllerId,
     ) -> Result<Vec<(Slug, UtcMicros)>, StoreError> {
+        let db = sql_or!(self, certificates_until(controller));
         let rows: Vec<(String, i64)> = sql("SELECT gateway, MAX(not_after) FROM gateway_certificate
              WHERE controller = $1 GROUP BY gateway ORDER BY gateway")
         .bind(controller.as_str())
-        .fetch_all(&self.main)
+        .fetch_all(&db.main)
         .await?;
         rows.into_iter().map(|(name, at)| Ok((text("gateway_certificate", &name)?, UtcMicros(at)))).collect()
     }
@@ -196,7 +201,8 @@ impl Store {
         certificate: &GatewayCertificate,
         max_live: u32,
     ) -> Result<bool, StoreError> {
-        let mut write = self.write(controller).await?;
+        let db = sql_or!(self, note_certificate(controller, certificate, max_live));
+        let mut write = db.write(controller).await?;
         let (live,): (i64,) = sql("SELECT COUNT(*) FROM gateway_certificate
              WHERE controller = $1 AND gateway = $2 AND not_after > $3")
         .bind(controller.as_str())

@@ -9,10 +9,11 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn era(&self, controller: &ControllerId) -> Result<Option<(u32, Vec<u8>)>, StoreError> {
+        let db = sql_or!(self, era(controller));
         let row: Option<(i64, Vec<u8>)> =
             sql("SELECT era, document FROM era WHERE controller = $1 ORDER BY era DESC LIMIT 1")
                 .bind(controller.as_str())
-                .fetch_optional(&self.main)
+                .fetch_optional(&db.main)
                 .await?;
         let broken = |_| StoreError::Row { table: "era" };
         row.map(|(era, document)| Ok((u32::try_from(era).map_err(broken)?, document))).transpose()
@@ -30,7 +31,8 @@ impl Store {
         now: UtcMicros,
     ) -> Result<(), StoreError> {
         self.journal_era(controller, era, now).await?;
-        let mut write = self.write(controller).await?;
+        let db = sql_or!(self, begin_era(controller, era, document, now));
+        let mut write = db.write(controller).await?;
         sql("INSERT INTO era (controller, era, began_at, document) VALUES ($1, $2, $3, $4)")
             .bind(controller.as_str())
             .bind(i64::from(era))

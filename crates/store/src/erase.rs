@@ -11,7 +11,7 @@ use vernport_types::{ControllerId, EntryHash, EpochId, GrantId, Slug, UtcMicros}
 
 const TABLE: &str = "epoch";
 /// How many batches of an epoch go in one transaction.
-const BATCHES_A_STEP: i64 = 256;
+pub(crate) const BATCHES_A_STEP: u16 = 256;
 
 /// A key epoch that is to be erased.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,11 +52,12 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn open_erasures(&self, controller: &ControllerId) -> Result<Vec<EntryHash>, StoreError> {
+        let db = sql_or!(self, open_erasures(controller));
         let rows: Vec<(Vec<u8>,)> =
             sql("SELECT entry FROM erasure_order WHERE controller = $1 AND completed_at IS NULL
              ORDER BY recorded_at, entry")
             .bind(controller.as_str())
-            .fetch_all(&self.main)
+            .fetch_all(&db.main)
             .await?;
         rows.iter().map(|(entry,)| Ok(EntryHash::from_bytes(bytes("erasure_order", entry)?))).collect()
     }
@@ -70,11 +71,12 @@ impl Store {
         controller: &ControllerId,
         entry: &EntryHash,
     ) -> Result<Option<Option<UtcMicros>>, StoreError> {
+        let db = sql_or!(self, erasure_order(controller, entry));
         let row: Option<(Option<i64>,)> =
             sql("SELECT completed_at FROM erasure_order WHERE controller = $1 AND entry = $2")
                 .bind(controller.as_str())
                 .bind(&entry.as_bytes()[..])
-                .fetch_optional(&self.main)
+                .fetch_optional(&db.main)
                 .await?;
         Ok(row.map(|(completed_at,)| completed_at.map(UtcMicros)))
     }
@@ -88,13 +90,14 @@ impl Store {
         controller: &ControllerId,
         grant: GrantId,
     ) -> Result<Vec<(EpochId, u64)>, StoreError> {
+        let db = sql_or!(self, live_epochs(controller, grant));
         let rows: Vec<(Vec<u8>, i64)> = sql("SELECT epoch.epoch, COUNT(batch.batch) FROM epoch
              LEFT JOIN batch ON batch.controller = epoch.controller AND batch.epoch = epoch.epoch
              WHERE epoch.controller = $1 AND epoch.grant_id = $2 AND epoch.fenced_by IS NULL
              GROUP BY epoch.epoch ORDER BY epoch.epoch")
         .bind(controller.as_str())
         .bind(&grant.as_bytes()[..])
-        .fetch_all(&self.main)
+        .fetch_all(&db.main)
         .await?;
         rows.iter()
             .map(|(epoch, batches)| Ok((EpochId::from_bytes(bytes(TABLE, epoch)?), batches.unsigned_abs())))
@@ -114,7 +117,8 @@ impl Store {
         confirm_by: UtcMicros,
         now: UtcMicros,
     ) -> Result<(), StoreError> {
-        let mut write = self.write(controller).await?;
+        let db = sql_or!(self, fence(controller, entry, fences, confirm_by, now));
+        let mut write = db.write(controller).await?;
         for Fence { epoch, recipient, purpose } in fences {
             let fenced = sql("UPDATE epoch SET fenced_by = $3, fenced_at = $4
                  WHERE controller = $1 AND epoch = $2 AND fenced_by IS NULL")
@@ -171,12 +175,13 @@ impl Store {
         controller: &ControllerId,
         limit: u16,
     ) -> Result<Vec<(EpochId, EntryHash)>, StoreError> {
+        let db = sql_or!(self, fenced(controller, limit));
         let rows: Vec<(Vec<u8>, Vec<u8>)> = sql("SELECT epoch, fenced_by FROM epoch
              WHERE controller = $1 AND fenced_by IS NOT NULL AND erased_at IS NULL
              ORDER BY fenced_by, epoch LIMIT $2")
         .bind(controller.as_str())
         .bind(i64::from(limit))
-        .fetch_all(&self.main)
+        .fetch_all(&db.main)
         .await?;
         let row = |(epoch, entry): &(Vec<u8>, Vec<u8>)| {
             Ok((EpochId::from_bytes(bytes(TABLE, epoch)?), EntryHash::from_bytes(bytes(TABLE, entry)?)))
@@ -212,6 +217,7 @@ impl Store {
         epochs: &[EpochId],
         now: UtcMicros,
     ) -> Result<(), StoreError> {
+        let db = sql_or!(self, erase_keys(controller, epochs, now));
         for epoch in epochs {
             sql("INSERT INTO erasure_key (controller, epoch, wrapped, made_at, erased_at)
                  VALUES ($1, $2, NULL, $3, $3)
@@ -220,7 +226,7 @@ impl Store {
             .bind(controller.as_str())
             .bind(&epoch.as_bytes()[..])
             .bind(now.0)
-            .execute(&self.erasure)
+            .execute(&db.erasure)
             .await?;
         }
         Ok(())
@@ -255,12 +261,13 @@ impl Store {
         epoch: EpochId,
         now: UtcMicros,
     ) -> Result<bool, StoreError> {
-        let mut write = self.write_aside(Some(controller)).await?;
+        let db = sql_or!(self, delete_fenced(controller, epoch, now));
+        let mut write = db.write_aside(Some(controller)).await?;
         let deleted = sql("DELETE FROM batch WHERE controller = $1 AND epoch = $2 AND position IN
                (SELECT position FROM batch WHERE controller = $1 AND epoch = $2 ORDER BY position LIMIT $3)")
         .bind(controller.as_str())
         .bind(&epoch.as_bytes()[..])
-        .bind(BATCHES_A_STEP)
+        .bind(i64::from(BATCHES_A_STEP))
         .execute(&mut write.transaction)
         .await?;
         // Another process may be at the same rows.
@@ -290,11 +297,12 @@ impl Store {
         controller: &ControllerId,
         entry: &EntryHash,
     ) -> Result<Erased, StoreError> {
+        let db = sql_or!(self, erased_by(controller, entry));
         let rows: Vec<(Vec<u8>, Option<i64>)> = sql("SELECT epoch, erased_batches FROM epoch
              WHERE controller = $1 AND fenced_by = $2 AND erased_at IS NOT NULL ORDER BY epoch")
         .bind(controller.as_str())
         .bind(&entry.as_bytes()[..])
-        .fetch_all(&self.main)
+        .fetch_all(&db.main)
         .await?;
         let mut erased = Erased::default();
         for (epoch, batches) in rows {
@@ -316,7 +324,8 @@ impl Store {
         row: &CertificateRow,
         completes: bool,
     ) -> Result<(), StoreError> {
-        let mut write = self.write(controller).await?;
+        let db = sql_or!(self, certify(controller, entry, row, completes));
+        let mut write = db.write(controller).await?;
         let issued = sql(
             "INSERT INTO erasure_certificate (controller, entry, number, issued_at, certificate, signature)
              VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
@@ -355,12 +364,13 @@ impl Store {
         controller: &ControllerId,
         entry: &EntryHash,
     ) -> Result<Vec<CertificateRow>, StoreError> {
+        let db = sql_or!(self, certificates(controller, entry));
         let rows: Vec<(i64, i64, String, Vec<u8>)> =
             sql("SELECT number, issued_at, certificate, signature FROM erasure_certificate
                  WHERE controller = $1 AND entry = $2 ORDER BY number")
             .bind(controller.as_str())
             .bind(&entry.as_bytes()[..])
-            .fetch_all(&self.main)
+            .fetch_all(&db.main)
             .await?;
         let row = |(number, issued_at, certificate, signature)| {
             let number =

@@ -4,7 +4,7 @@
 
 use crate::{Store, StoreError, sql::sql};
 use std::collections::HashMap;
-use vernport_crypto::{ErasureKey, random};
+use vernport_crypto::{ErasureKey, MasterKey, random};
 use vernport_types::{ControllerId, EpochId, UtcMicros};
 
 /// Erasure keys by key epoch; none for an epoch that was erased.
@@ -28,18 +28,31 @@ impl Store {
             // Two commits of one epoch may race: the row that is there first stays.
             if self.wrapped_key(controller, epoch).await?.is_none() {
                 let wrapped = self.master.seal(&place(controller, epoch), &random::<32>());
-                sql("INSERT INTO erasure_key (controller, epoch, wrapped, made_at) VALUES ($1, $2, $3, $4)
-                     ON CONFLICT DO NOTHING")
-                .bind(controller.as_str())
-                .bind(&epoch.as_bytes()[..])
-                .bind(&wrapped)
-                .bind(now.0)
-                .execute(&self.erasure)
-                .await?;
+                self.keep_wrapped_key(controller, epoch, &wrapped, now).await?;
             }
             keys.insert(epoch, self.erasure_key(controller, epoch).await?);
         }
         Ok(keys)
+    }
+
+    /// Keeps the key of an epoch, unless one is or was there.
+    async fn keep_wrapped_key(
+        &self,
+        controller: &ControllerId,
+        epoch: EpochId,
+        wrapped: &[u8],
+        now: UtcMicros,
+    ) -> Result<(), StoreError> {
+        let db = sql_or!(self, keep_wrapped_key(controller, epoch, wrapped, now));
+        sql("INSERT INTO erasure_key (controller, epoch, wrapped, made_at) VALUES ($1, $2, $3, $4)
+             ON CONFLICT DO NOTHING")
+        .bind(controller.as_str())
+        .bind(&epoch.as_bytes()[..])
+        .bind(wrapped)
+        .bind(now.0)
+        .execute(&db.erasure)
+        .await
+        .map(drop)
     }
 
     /// The erasure key of an epoch; none if it was erased or never there.
@@ -48,11 +61,8 @@ impl Store {
         controller: &ControllerId,
         epoch: EpochId,
     ) -> Result<Option<ErasureKey>, StoreError> {
-        let broken = || StoreError::Row { table: "erasure_key" };
         let Some(Some(wrapped)) = self.wrapped_key(controller, epoch).await? else { return Ok(None) };
-        let key = self.master.open(&place(controller, epoch), &wrapped).map_err(|_| broken())?;
-        let key: [u8; 32] = key[..].try_into().map_err(|_| broken())?;
-        Ok(Some(ErasureKey::from_bytes(key)))
+        open_key(&self.master, controller, epoch, &wrapped).map(Some)
     }
 
     pub(crate) async fn wrapped_key(
@@ -60,14 +70,28 @@ impl Store {
         controller: &ControllerId,
         epoch: EpochId,
     ) -> Result<Option<Option<Vec<u8>>>, StoreError> {
+        let db = sql_or!(self, wrapped_key(controller, epoch));
         let row: Option<(Option<Vec<u8>>,)> =
             sql("SELECT wrapped FROM erasure_key WHERE controller = $1 AND epoch = $2")
                 .bind(controller.as_str())
                 .bind(&epoch.as_bytes()[..])
-                .fetch_optional(&self.erasure)
+                .fetch_optional(&db.erasure)
                 .await?;
         Ok(row.map(|(wrapped,)| wrapped))
     }
+}
+
+/// An erasure key out of its row.
+pub(crate) fn open_key(
+    master: &MasterKey,
+    controller: &ControllerId,
+    epoch: EpochId,
+    wrapped: &[u8],
+) -> Result<ErasureKey, StoreError> {
+    let broken = || StoreError::Row { table: "erasure_key" };
+    let key = master.open(&place(controller, epoch), wrapped).map_err(|_| broken())?;
+    let key: [u8; 32] = key[..].try_into().map_err(|_| broken())?;
+    Ok(ErasureKey::from_bytes(key))
 }
 
 /// Binds a wrapped erasure key to its row.

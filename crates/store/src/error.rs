@@ -1,5 +1,7 @@
 //! What can go wrong in the store, and whether asking again helps.
 
+#[cfg(feature = "model")]
+use crate::model::Refused;
 use sqlx::{Error, migrate::MigrateError, postgres::PgDatabaseError, sqlite::SqliteError};
 use thiserror::Error;
 
@@ -46,6 +48,10 @@ impl StoreError {
     /// Whether another transaction was in the way: asking again helps.
     pub fn is_busy(&self) -> bool {
         let Some(Error::Database(error)) = self.cause() else { return false };
+        #[cfg(feature = "model")]
+        if let Some(refused) = error.try_downcast_ref::<Refused>() {
+            return *refused == Refused::Busy;
+        }
         if let Some(error) = error.try_downcast_ref::<PgDatabaseError>() {
             // Serialization failure, deadlock, lock not available, statement cancelled by its
             // timeout (PostgreSQL, appendix A).

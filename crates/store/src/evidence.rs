@@ -3,7 +3,7 @@
 //! the rows by whoever asks; full tiles are kept, so that asking stays cheap.
 
 use crate::{
-    Store, StoreError, Write, bytes,
+    Sql, Store, StoreError, Write, bytes,
     sql::{Row, Statement, Transaction, composed, sql},
 };
 use vernport_audit::{
@@ -18,7 +18,7 @@ const MAX_ROWS: usize = 64;
 /// How many tiles are made in one transaction at most.
 const MAX_TILES_AT_ONCE: usize = 16;
 /// How many checkpoints are kept of one log; the oldest give way.
-const MAX_CHECKPOINTS: i64 = 4096;
+pub(crate) const MAX_CHECKPOINTS: u16 = 4096;
 /// Hashes in a full tile, as the database counts.
 const WIDTH: i64 = TILE_WIDTH as i64;
 
@@ -92,15 +92,16 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn log_head(&self, controller: &ControllerId) -> Result<LogHead, StoreError> {
-        self.make_tiles(controller).await?;
+        let db = sql_or!(self, log_head(controller));
+        db.make_tiles(controller).await?;
         loop {
-            let mut reading = self.main.reading().await?;
+            let mut reading = db.main.reading().await?;
             if let Some((name, size)) = reading.log_name(controller).await? {
                 let root = reading.ask_log(controller, |tiles| root(size, tiles)).await?;
                 return Ok(LogHead { name, size, root });
             }
             drop(reading);
-            let mut write = self.write_aside(Some(controller)).await?;
+            let mut write = db.write_aside(Some(controller)).await?;
             sql(
                 "INSERT INTO evidence_log (controller, name, size) VALUES ($1, $2, 0) ON CONFLICT DO NOTHING",
             )
@@ -121,7 +122,8 @@ impl Store {
         controller: &ControllerId,
         question: impl Fn(&Tiles) -> Result<T, Missing>,
     ) -> Result<T, StoreError> {
-        self.main.reading().await?.ask_log(controller, question).await
+        let db = sql_or!(self, ask_log(controller, question));
+        db.main.reading().await?.ask_log(controller, question).await
     }
 
     /// Keeps a checkpoint of a controller's own log, durably, before it leaves.
@@ -134,7 +136,8 @@ impl Store {
         size: u64,
         note: &str,
     ) -> Result<(), StoreError> {
-        let mut write = self.write_aside(Some(controller)).await?;
+        let db = sql_or!(self, keep_log_checkpoint(controller, size, note));
+        let mut write = db.write_aside(Some(controller)).await?;
         let added = sql("INSERT INTO evidence_checkpoint (controller, size, note) VALUES ($1, $2, $3)
              ON CONFLICT DO NOTHING")
         .bind(controller.as_str())
@@ -147,13 +150,15 @@ impl Store {
                  (SELECT size FROM evidence_checkpoint WHERE controller = $1
                   ORDER BY size DESC LIMIT 1 OFFSET $2)")
             .bind(controller.as_str())
-            .bind(MAX_CHECKPOINTS)
+            .bind(i64::from(MAX_CHECKPOINTS))
             .execute(&mut write.transaction)
             .await?;
         }
         write.commit().await
     }
+}
 
+impl Sql {
     /// Makes the full tiles that are missing yet, some in each transaction.
     async fn make_tiles(&self, controller: &ControllerId) -> Result<(), StoreError> {
         // Most often there is nothing to do, and nobody has to wait for it.

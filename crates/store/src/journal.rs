@@ -16,6 +16,8 @@
 //!   never answered for. Any other broken frame is an error: somebody changed the file.
 //! - What a row says is sealed under the master key, in the place that it has in the main database.
 
+#[cfg(feature = "model")]
+use crate::model;
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, BufReader, Read as _, Seek as _, SeekFrom, Write as _},
@@ -119,7 +121,7 @@ impl Row {
         [&[kind][..], &at, &[length], controller, self.entry.as_bytes(), &self.sealed].concat()
     }
 
-    fn decode(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
         let (&kind, rest) = bytes.split_first()?;
         let kind = match kind {
             1 => RowKind::Entry,
@@ -143,7 +145,21 @@ impl Row {
 
 /// A journal that is written to.
 #[derive(Debug, Clone)]
-pub struct Journal(Arc<Mutex<Writer>>);
+pub struct Journal(Medium);
+
+#[derive(Debug, Clone)]
+enum Medium {
+    File(Arc<Mutex<Writer>>),
+    #[cfg(feature = "model")]
+    Tape(Arc<model::Pen>),
+}
+
+#[cfg(feature = "model")]
+impl From<Arc<model::Pen>> for Journal {
+    fn from(pen: Arc<model::Pen>) -> Self {
+        Self(Medium::Tape(pen))
+    }
+}
 
 #[derive(Debug)]
 struct Writer {
@@ -180,7 +196,7 @@ impl Journal {
         let (link, end) = scan(path, row)?;
         (writer.link, writer.end) = (link, end);
         writer.rewind().map_err(broken)?;
-        Ok(Self(Arc::new(Mutex::new(writer))))
+        Ok(Self(Medium::File(Arc::new(Mutex::new(writer)))))
     }
 
     /// Shows the rows of a journal that nobody need have open. Blocks.
@@ -193,7 +209,11 @@ impl Journal {
 
     /// Adds rows; they are on the disk when this returns, with all that waited before.
     pub(crate) async fn append(&self, rows: Vec<Vec<u8>>) -> Result<(), JournalError> {
-        let writer = Arc::clone(&self.0);
+        let writer = match &self.0 {
+            Medium::File(writer) => Arc::clone(writer),
+            #[cfg(feature = "model")]
+            Medium::Tape(pen) => return pen.append(rows).await,
+        };
         let written = tokio::task::spawn_blocking(move || {
             let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
             writer.waiting.extend(rows);

@@ -8,8 +8,11 @@ use crate::{
 use std::collections::HashSet;
 use vernport_types::{ControllerId, EntryHash, EpochId, UtcMicros};
 
-/// How many entries go into the journal at once when it catches up.
-const CATCH_UP_ROWS: usize = 256;
+/// How many entries are read in one go, to be journaled or sealed anew.
+pub(crate) const ENTRIES_A_STEP: u16 = 256;
+
+/// Position, hash and sealed JSON of an entry.
+pub(crate) type SealedEntry = (i64, EntryHash, Vec<u8>);
 
 impl Store {
     /// Has every entry and fence from now on written to a journal as well.
@@ -82,9 +85,10 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn entry_hashes(&self, controller: &ControllerId) -> Result<HashSet<EntryHash>, StoreError> {
+        let db = sql_or!(self, entry_hashes(controller));
         let rows: Vec<(Vec<u8>,)> = sql("SELECT entry FROM entry WHERE controller = $1")
             .bind(controller.as_str())
-            .fetch_all(&self.main)
+            .fetch_all(&db.main)
             .await?;
         rows.iter().map(|(entry,)| Ok(EntryHash::from_bytes(bytes("entry", entry)?))).collect()
     }
@@ -105,19 +109,11 @@ impl Store {
         }
         let (mut after, mut count) = (i64::MIN, 0);
         loop {
-            let limit = i64::try_from(CATCH_UP_ROWS).expect("small");
-            let rows: Vec<(i64, Vec<u8>, Vec<u8>)> = sql("SELECT position, entry, sealed FROM entry
-                 WHERE controller = $1 AND position > $2 ORDER BY position LIMIT $3")
-            .bind(controller.as_str())
-            .bind(after)
-            .bind(limit)
-            .fetch_all(&self.main)
-            .await?;
+            let rows = self.sealed_entries(controller, after).await?;
             let Some((last, ..)) = rows.last() else { return Ok(count) };
             after = *last;
             let mut missing = Vec::new();
             for (_, entry, sealed) in rows {
-                let entry = EntryHash::from_bytes(bytes("entry", &entry)?);
                 if !known.contains(&entry) {
                     missing.push(Row::entry(controller.clone(), entry, now, sealed).encode());
                 }
@@ -125,6 +121,26 @@ impl Store {
             count += missing.len();
             self.journal(missing).await?;
         }
+    }
+
+    /// Some entries behind a position, as they are stored.
+    pub(crate) async fn sealed_entries(
+        &self,
+        controller: &ControllerId,
+        after: i64,
+    ) -> Result<Vec<SealedEntry>, StoreError> {
+        let db = sql_or!(self, sealed_entries(controller, after));
+        let rows: Vec<(i64, Vec<u8>, Vec<u8>)> = sql("SELECT position, entry, sealed FROM entry
+             WHERE controller = $1 AND position > $2 ORDER BY position LIMIT $3")
+        .bind(controller.as_str())
+        .bind(after)
+        .bind(i64::from(ENTRIES_A_STEP))
+        .fetch_all(&db.main)
+        .await?;
+        let row = |(position, entry, sealed): (i64, Vec<u8>, Vec<u8>)| {
+            Ok((position, EntryHash::from_bytes(bytes("entry", &entry)?), sealed))
+        };
+        rows.into_iter().map(row).collect()
     }
 
     /// Writes an era that began into the journal.

@@ -2,8 +2,8 @@
 //! aliases and recipient keys, changed together or not at all.
 
 use crate::{
-    AliasRow, Change, Current, Loaded, NewEntry, RecipientKeyRow, RecordedEntry, Revision, Store, StoreError,
-    Turn, Write, bytes,
+    AliasRow, Change, Current, Databases, Loaded, NewEntry, RecipientKeyRow, RecordedEntry, Revision, Sql,
+    Store, StoreError, Turn, Write, bytes,
     journal::Row,
     sql::{Transaction, sql},
     text,
@@ -14,7 +14,7 @@ use vernport_crypto::MasterKey;
 use vernport_types::{AssetId, ControllerId, EntryHash, IdentifierKind, KeyId, UtcMicros, VehicleAlias};
 
 /// The kind of an entry that orders an erasure.
-const ERASURE_KIND: &str = "erasure-ordered";
+pub(crate) const ERASURE_KIND: &str = "erasure-ordered";
 
 /// Why a change was not recorded.
 #[derive(Debug, Error)]
@@ -71,14 +71,102 @@ impl Store {
         now: UtcMicros,
     ) -> Result<Revision, RecordError> {
         self.settle_journal().await?;
+        let sealed: Vec<Sealed> = change.entries.iter().map(|entry| self.seal(controller, entry)).collect();
+        let revision = match &self.databases {
+            Databases::Sql(db) => db.record(turn, controller, based_on, change, &sealed, now).await?,
+            #[cfg(feature = "model")]
+            Databases::Model(model) => model.record(turn, controller, based_on, change, &sealed, now).await?,
+        };
+        let row = |(entry, Sealed { json, .. }): (&NewEntry, Sealed)| {
+            Row::entry(controller.clone(), entry.entry, now, json).encode()
+        };
+        self.journal(change.entries.iter().zip(sealed).map(row).collect()).await?;
+        Ok(revision)
+    }
+
+    fn seal(&self, controller: &ControllerId, entry: &NewEntry) -> Sealed {
+        Sealed {
+            json: self.master.seal(&entry_place(controller, entry.entry), &entry.json),
+            reference: reference(&self.master, controller, &entry.external_ref),
+        }
+    }
+
+    /// Loads what was recorded for a controller behind a revision, everything
+    /// behind [`Revision::NONE`]; all as of one moment.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn load(&self, controller: &ControllerId, behind: Revision) -> Result<Loaded, StoreError> {
+        let (mut loaded, sealed) = self.load_sealed(controller, behind).await?;
+        for (entry, sealed) in sealed {
+            let json = self
+                .master
+                .open(&entry_place(controller, entry), &sealed)
+                .map_err(|_| StoreError::Row { table: "entry" })?;
+            loaded.entries.push(RecordedEntry { entry, json: json.to_vec() });
+        }
+        Ok(loaded)
+    }
+
+    /// What is loaded, its entries still sealed: nobody waits for this transaction while they are opened.
+    async fn load_sealed(
+        &self,
+        controller: &ControllerId,
+        behind: Revision,
+    ) -> Result<(Loaded, Vec<(EntryHash, Vec<u8>)>), StoreError> {
+        let db = sql_or!(self, load_sealed(controller, behind));
+        let mut reading = db.main.reading().await?;
+        let Current { revision, rules } = reading.current(controller).await?;
+        let sealed = reading.load_entries(controller, behind).await?;
+        let grants = reading.load_grants(controller, behind).await?;
+        let aliases = reading.load_aliases(controller, behind).await?;
+        let tips = reading.load_tips(controller, behind).await?;
+        let keys = reading.load_keys(controller).await?;
+        Ok((Loaded { revision, rules, entries: Vec::new(), grants, aliases, tips, keys }, sealed))
+    }
+
+    /// The kind of an entry and when it was recorded; none if the ledger does not hold it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn entry_kind(
+        &self,
+        controller: &ControllerId,
+        entry: &EntryHash,
+    ) -> Result<Option<(String, UtcMicros)>, StoreError> {
+        let db = sql_or!(self, entry_kind(controller, entry));
+        let row: Option<(String, i64)> =
+            sql("SELECT kind, recorded_at FROM entry WHERE controller = $1 AND entry = $2")
+                .bind(controller.as_str())
+                .bind(&entry.as_bytes()[..])
+                .fetch_optional(&db.main)
+                .await?;
+        Ok(row.map(|(kind, recorded_at)| (kind, UtcMicros(recorded_at))))
+    }
+}
+
+/// What is stored of a new entry in place of what it says.
+pub(crate) struct Sealed {
+    /// Its JSON, under the master key.
+    pub(crate) json: Vec<u8>,
+    /// The keyed hash of its source's own reference.
+    pub(crate) reference: [u8; 32],
+}
+
+impl Sql {
+    async fn record(
+        &self,
+        turn: Turn,
+        controller: &ControllerId,
+        based_on: Revision,
+        change: &Change,
+        sealed: &[Sealed],
+        now: UtcMicros,
+    ) -> Result<Revision, RecordError> {
         let mut write = self.write_in(turn, controller).await?;
         let revision = write.raise(controller, based_on).await?;
-        let mut rows = Vec::new();
-        for (item, entry) in change.entries.iter().enumerate() {
-            let reference = self.reference(controller, &entry.external_ref);
-            let sealed = self.master.seal(&entry_place(controller, entry.entry), &entry.json);
-            rows.push(Row::entry(controller.clone(), entry.entry, now, sealed.clone()).encode());
-            if !write.entry(controller, revision, entry, reference, &sealed).await? {
+        for (item, (entry, sealed)) in change.entries.iter().zip(sealed).enumerate() {
+            if !write.entry(controller, revision, entry, sealed).await? {
                 return Err(RecordError::ReferenceReused { item });
             }
         }
@@ -107,57 +195,7 @@ impl Store {
             write.enter_link(controller, revision, link, now).await?;
         }
         write.commit().await?;
-        self.journal(rows).await?;
         Ok(revision)
-    }
-
-    /// Loads what was recorded for a controller behind a revision, everything
-    /// behind [`Revision::NONE`]; all as of one moment.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn load(&self, controller: &ControllerId, behind: Revision) -> Result<Loaded, StoreError> {
-        let mut reading = self.main.reading().await?;
-        let Current { revision, rules } = reading.current(controller).await?;
-        let sealed = reading.load_entries(controller, behind).await?;
-        let grants = reading.load_grants(controller, behind).await?;
-        let aliases = reading.load_aliases(controller, behind).await?;
-        let tips = reading.load_tips(controller, behind).await?;
-        let keys = reading.load_keys(controller).await?;
-        // Nobody waits for this transaction while entries are opened.
-        drop(reading);
-        let mut entries = Vec::with_capacity(sealed.len());
-        for (hash, sealed) in sealed {
-            let entry = EntryHash::from_bytes(bytes("entry", &hash)?);
-            let json = self
-                .master
-                .open(&entry_place(controller, entry), &sealed)
-                .map_err(|_| StoreError::Row { table: "entry" })?;
-            entries.push(RecordedEntry { entry, json: json.to_vec() });
-        }
-        Ok(Loaded { revision, rules, entries, grants, aliases, tips, keys })
-    }
-
-    /// The kind of an entry and when it was recorded; none if the ledger does not hold it.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn entry_kind(
-        &self,
-        controller: &ControllerId,
-        entry: &EntryHash,
-    ) -> Result<Option<(String, UtcMicros)>, StoreError> {
-        let row: Option<(String, i64)> =
-            sql("SELECT kind, recorded_at FROM entry WHERE controller = $1 AND entry = $2")
-                .bind(controller.as_str())
-                .bind(&entry.as_bytes()[..])
-                .fetch_optional(&self.main)
-                .await?;
-        Ok(row.map(|(kind, recorded_at)| (kind, UtcMicros(recorded_at))))
-    }
-
-    fn reference(&self, controller: &ControllerId, external_ref: &str) -> [u8; 32] {
-        reference(&self.master, controller, external_ref)
     }
 }
 
@@ -184,12 +222,16 @@ impl Transaction {
         &mut self,
         controller: &ControllerId,
         behind: Revision,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
-        sql("SELECT entry, sealed FROM entry WHERE controller = $1 AND revision > $2 ORDER BY position")
-            .bind(controller.as_str())
-            .bind(behind.0)
-            .fetch_all(self)
-            .await
+    ) -> Result<Vec<(EntryHash, Vec<u8>)>, StoreError> {
+        let rows: Vec<(Vec<u8>, Vec<u8>)> =
+            sql("SELECT entry, sealed FROM entry WHERE controller = $1 AND revision > $2 ORDER BY position")
+                .bind(controller.as_str())
+                .bind(behind.0)
+                .fetch_all(self)
+                .await?;
+        let row =
+            |(hash, sealed): (Vec<u8>, Vec<u8>)| Ok((EntryHash::from_bytes(bytes("entry", &hash)?), sealed));
+        rows.into_iter().map(row).collect()
     }
 
     async fn load_aliases(
@@ -241,8 +283,7 @@ impl Write {
         controller: &ControllerId,
         revision: Revision,
         new: &NewEntry,
-        reference: [u8; 32],
-        sealed: &[u8],
+        sealed: &Sealed,
     ) -> Result<bool, StoreError> {
         let position = self.next_position(controller).await?;
         let added = sql(
@@ -255,9 +296,9 @@ impl Write {
         .bind(&new.entry.as_bytes()[..])
         .bind(&new.kind)
         .bind(new.source.as_str())
-        .bind(&reference[..])
+        .bind(&sealed.reference)
         .bind(new.recorded_at.0)
-        .bind(sealed)
+        .bind(&sealed.json)
         .bind(revision.0)
         .execute(&mut self.transaction)
         .await?;

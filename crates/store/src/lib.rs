@@ -17,6 +17,26 @@
 //! URLs. Any number of processes may have one and the same PostgreSQL open.
 //! The tables and their columns are described in `migrations/` (SQLite) and
 //! `migrations/postgres/`; statements are written once for both.
+//!
+//! With the feature `model` there is a third kind, in memory (module `model`). It says the
+//! same promises once more without SQL, for simulations and to be compared with. No
+//! daemon is built with it.
+
+#![cfg_attr(
+    not(feature = "model"),
+    expect(clippy::infallible_destructuring_match, reason = "with the model there is another arm")
+)]
+
+/// Who has the tables: SQL's come back from this, the model answers at once.
+macro_rules! sql_or {
+    ($store:ident, $call:ident($($given:expr),*)) => {
+        match &$store.databases {
+            crate::Databases::Sql(db) => db,
+            #[cfg(feature = "model")]
+            crate::Databases::Model(model) => return model.$call($($given),*).await,
+        }
+    };
+}
 
 mod batch;
 mod change;
@@ -34,6 +54,8 @@ mod ledger;
 mod link;
 mod listen;
 mod look;
+#[cfg(feature = "model")]
+pub mod model;
 mod open;
 mod partition;
 mod places;
@@ -81,19 +103,32 @@ use vernport_types::ControllerId;
 /// How many turns to record a process may hold at a time, of its connections.
 const MAX_TURNS: usize = open::POSTGRES_CONNECTIONS as usize / 2;
 
-/// Central's two databases.
+/// Central's two databases, and the keys and the journal that belong to them.
 pub struct Store {
+    databases: Databases,
+    /// Wraps erasure keys, seals entries.
+    master: MasterKey,
+    /// Where every entry and fence is written once more.
+    journal: Option<Journal>,
+}
+
+/// Who has the tables. Everything above them, sealing and the journal, is the same for all.
+enum Databases {
+    Sql(Sql),
+    #[cfg(feature = "model")]
+    Model(model::Session),
+}
+
+/// Two databases of SQL.
+struct Sql {
     main: Pool,
     erasure: Pool,
-    master: MasterKey,
     /// Who writes next, of those in this process: waiting here is fair, needs no
     /// polling and no connection. SQLite has one writer, PostgreSQL one for each controller.
     turns: Mutex<BTreeMap<Option<ControllerId>, Arc<tokio::sync::Mutex<()>>>>,
     /// How many turns to record may be taken at a time: each holds a connection
     /// while its owner needs others.
     recording: Arc<Semaphore>,
-    /// Where every entry and fence is written once more.
-    journal: Option<Journal>,
     /// Partitions that are known to be there.
     months: Mutex<BTreeSet<i64>>,
 }
@@ -119,15 +154,19 @@ impl Store {
         let Opened { main, erasure } = opened;
         let recording = Arc::new(Semaphore::new(MAX_TURNS));
         let (turns, months) = (Mutex::default(), Mutex::default());
-        Self { main, erasure, master, turns, recording, journal: None, months }
+        let databases = Databases::Sql(Sql { main, erasure, turns, recording, months });
+        Self { databases, master, journal: None }
     }
 
     /// Waits for running statements and closes both databases.
     pub async fn close(&self) {
-        self.main.close().await;
-        self.erasure.close().await;
+        let db = sql_or!(self, close());
+        db.main.close().await;
+        db.erasure.close().await;
     }
+}
 
+impl Sql {
     /// A transaction on the main database that is the only one that writes for
     /// this controller, from its beginning to its end.
     ///

@@ -40,6 +40,7 @@ impl Store {
         segment: SegmentId,
         sequence: Option<u64>,
     ) -> Result<Option<LinkRow>, StoreError> {
+        let db = sql_or!(self, link(controller, gateway, segment, sequence));
         let row: Option<Columns> = sql("SELECT gateway, segment, sequence, link, entry, refused FROM link
              WHERE controller = $1 AND gateway = $2 AND segment = $3 AND ($4 IS NULL OR sequence = $4)
              ORDER BY sequence DESC LIMIT 1")
@@ -47,7 +48,7 @@ impl Store {
         .bind(gateway.as_str())
         .bind(&segment.as_bytes()[..])
         .bind(sequence.map(signed))
-        .fetch_optional(&self.main)
+        .fetch_optional(&db.main)
         .await?;
         row.map(read).transpose()
     }
@@ -61,10 +62,11 @@ impl Store {
         controller: &ControllerId,
         asset: vernport_types::AssetId,
     ) -> Result<bool, StoreError> {
+        let db = sql_or!(self, knows_asset(controller, asset));
         let row: Option<(i64,)> = sql("SELECT first_at FROM asset WHERE controller = $1 AND asset = $2")
             .bind(controller.as_str())
             .bind(&asset.as_bytes()[..])
-            .fetch_optional(&self.main)
+            .fetch_optional(&db.main)
             .await?;
         Ok(row.is_some())
     }
@@ -79,7 +81,8 @@ impl Store {
         gateway: &Slug,
         code: &str,
     ) -> Result<(), StoreError> {
-        let mut write = self.write_aside(None).await?;
+        let db = sql_or!(self, count_link_refusal(controller, gateway, code));
+        let mut write = db.write_aside(None).await?;
         sql("INSERT INTO link_refusal (controller, gateway, code, count) VALUES ($1, $2, $3, 1)
              ON CONFLICT (controller, gateway, code) DO UPDATE SET count = link_refusal.count + 1")
         .bind(controller.as_str())
@@ -99,11 +102,12 @@ impl Store {
         controller: &ControllerId,
         gateway: &Slug,
     ) -> Result<Vec<(String, u64)>, StoreError> {
+        let db = sql_or!(self, link_refusals(controller, gateway));
         let rows: Vec<(String, i64)> =
             sql("SELECT code, count FROM link_refusal WHERE controller = $1 AND gateway = $2 ORDER BY code")
                 .bind(controller.as_str())
                 .bind(gateway.as_str())
-                .fetch_all(&self.main)
+                .fetch_all(&db.main)
                 .await?;
         Ok(rows.into_iter().map(|(code, count)| (code, count.unsigned_abs())).collect())
     }

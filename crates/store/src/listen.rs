@@ -1,5 +1,7 @@
 //! Hearing at once what other processes recorded.
 
+#[cfg(feature = "model")]
+use crate::model;
 use crate::{Store, StoreError, sql::Pool};
 use sqlx::postgres::PgListener;
 use vernport_types::ControllerId;
@@ -21,7 +23,20 @@ pub enum Heard {
 }
 
 /// Hears what is recorded.
-pub struct Listener(PgListener);
+pub struct Listener(Heeding);
+
+enum Heeding {
+    Postgres(PgListener),
+    #[cfg(feature = "model")]
+    Model(model::Ear),
+}
+
+#[cfg(feature = "model")]
+impl From<model::Ear> for Listener {
+    fn from(ear: model::Ear) -> Self {
+        Self(Heeding::Model(ear))
+    }
+}
 
 impl Store {
     /// Begins to listen; none over SQLite, where one process knows all by itself.
@@ -29,10 +44,11 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn listen(&self) -> Result<Option<Listener>, StoreError> {
-        let Pool::Postgres(pool) = &self.main else { return Ok(None) };
+        let db = sql_or!(self, listen());
+        let Pool::Postgres(pool) = &db.main else { return Ok(None) };
         let mut listener = PgListener::connect_with(pool).await?;
         listener.listen_all([RECORDED, APPLIED]).await?;
-        Ok(Some(Listener(listener)))
+        Ok(Some(Listener(Heeding::Postgres(listener))))
     }
 }
 
@@ -42,7 +58,12 @@ impl Listener {
     /// # Errors
     /// [`StoreError`].
     pub async fn next(&mut self) -> Result<Heard, StoreError> {
-        let Some(told) = self.0.try_recv().await? else { return Ok(Heard::Anything) };
+        let listener = match &mut self.0 {
+            Heeding::Postgres(listener) => listener,
+            #[cfg(feature = "model")]
+            Heeding::Model(ear) => return ear.next().await,
+        };
+        let Some(told) = listener.try_recv().await? else { return Ok(Heard::Anything) };
         // Others may use these channels, too: what cannot be read wakes all.
         Ok(match (told.channel(), told.payload().parse()) {
             (RECORDED, Ok(controller)) => Heard::Recorded(controller),

@@ -1,6 +1,8 @@
 //! Central's evidence log looked into from outside: one state of the main database,
 //! read-only, without the erasure keys or the master key; also while central serves.
 
+#[cfg(feature = "model")]
+use crate::model::Moment;
 use crate::{
     StoreError,
     batch::commit_subject,
@@ -13,9 +15,28 @@ use vernport_types::{BatchId, ControllerId};
 
 /// A read-only view of one moment of one controller's log.
 pub struct Look {
-    reading: Transaction,
-    pool: Pool,
+    view: View,
     controller: ControllerId,
+}
+
+enum View {
+    Sql {
+        reading: Transaction,
+        pool: Pool,
+    },
+    #[cfg(feature = "model")]
+    Model(Moment),
+}
+
+/// As for the store: SQL's transaction comes back from this, the model answers at once.
+macro_rules! sql_or {
+    ($look:ident, $call:ident($($given:expr),*)) => {
+        match &mut $look.view {
+            View::Sql { reading, .. } => reading,
+            #[cfg(feature = "model")]
+            View::Model(moment) => return Ok(moment.$call($($given),*)),
+        }
+    };
 }
 
 impl std::fmt::Debug for Look {
@@ -59,7 +80,12 @@ impl Look {
         let pool = open::look(main_url).await?;
         let mut reading = pool.reading().await?;
         reading.log_name(&controller).await?;
-        Ok(Self { reading, pool, controller })
+        Ok(Self { view: View::Sql { reading, pool }, controller })
+    }
+
+    #[cfg(feature = "model")]
+    pub(crate) fn at(moment: Moment, controller: ControllerId) -> Self {
+        Self { view: View::Model(moment), controller }
     }
 
     /// Name and size of the log; none where nothing was ever recorded.
@@ -67,7 +93,7 @@ impl Look {
     /// # Errors
     /// [`StoreError`].
     pub async fn log(&mut self) -> Result<Option<([u8; 8], u64)>, StoreError> {
-        self.reading.log_name(&self.controller).await
+        sql_or!(self, log()).log_name(&self.controller).await
     }
 
     /// How many full tiles of level 0 are kept; the others follow from their leaves.
@@ -75,7 +101,7 @@ impl Look {
     /// # Errors
     /// [`StoreError`].
     pub async fn kept_tiles(&mut self) -> Result<u64, StoreError> {
-        Ok(self.reading.kept_tiles(&self.controller).await?.unsigned_abs())
+        Ok(sql_or!(self, kept_tiles()).kept_tiles(&self.controller).await?.unsigned_abs())
     }
 
     /// The stored bytes of a tile, if it is kept.
@@ -83,8 +109,9 @@ impl Look {
     /// # Errors
     /// [`StoreError`].
     pub async fn tile(&mut self, level: u8, number: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        let reading = sql_or!(self, tile(level, number));
         let number = i64::try_from(number).unwrap_or(i64::MAX);
-        self.reading.log_tile(&self.controller, level.into(), number).await
+        reading.log_tile(&self.controller, level.into(), number).await
     }
 
     /// Number and bytes of the leaves under a tile of level 0.
@@ -92,8 +119,9 @@ impl Look {
     /// # Errors
     /// [`StoreError`].
     pub async fn leaves(&mut self, number: u64) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
+        let reading = sql_or!(self, leaves(number));
         let number = i64::try_from(number).unwrap_or(i64::MAX);
-        let leaves = self.reading.log_leaves(&self.controller, number).await?;
+        let leaves = reading.log_leaves(&self.controller, number).await?;
         Ok(leaves.into_iter().map(|(number, leaf)| (number.unsigned_abs(), leaf)).collect())
     }
 
@@ -102,10 +130,11 @@ impl Look {
     /// # Errors
     /// [`StoreError`].
     pub async fn checkpoints(&mut self) -> Result<Vec<String>, StoreError> {
+        let reading = sql_or!(self, checkpoints());
         let rows: Vec<(String,)> =
             sql("SELECT note FROM evidence_checkpoint WHERE controller = $1 ORDER BY size")
                 .bind(self.controller.as_str())
-                .fetch_all(&mut self.reading)
+                .fetch_all(reading)
                 .await?;
         Ok(rows.into_iter().map(|(note,)| note).collect())
     }
@@ -116,10 +145,11 @@ impl Look {
     /// # Errors
     /// [`StoreError`].
     pub async fn alarms(&mut self) -> Result<Vec<(String, Option<String>, Option<String>)>, StoreError> {
+        let reading = sql_or!(self, alarms());
         sql("SELECT gateway, alarm, central_alarm FROM witnessed
              WHERE controller = $1 AND (alarm IS NOT NULL OR central_alarm IS NOT NULL) ORDER BY gateway")
         .bind(self.controller.as_str())
-        .fetch_all(&mut self.reading)
+        .fetch_all(reading)
         .await
     }
 
@@ -129,26 +159,64 @@ impl Look {
     /// # Errors
     /// [`StoreError`].
     pub async fn recorded(&mut self, what: Things, after: i64) -> Result<Vec<Recorded>, StoreError> {
+        let reading = sql_or!(self, recorded(what, after));
         let (first,): (Option<i64>,) =
             sql("SELECT MIN(position) FROM evidence_leaf WHERE controller = $1 AND number = 0")
                 .bind(self.controller.as_str())
-                .fetch_one(&mut self.reading)
+                .fetch_one(&mut *reading)
                 .await?;
         // A log without its first leaf proves nothing for anything.
         let after = after.max(first.unwrap_or(0) - 1);
         match what {
-            Things::Entries => self.entries(after).await,
-            Things::Batches => self.batches(after).await,
-            Things::Reads => self.reads(after).await,
+            Things::Entries => reading.recorded_entries(&self.controller, after).await,
+            Things::Batches => reading.recorded_batches(&self.controller, after).await,
+            Things::Reads => reading.recorded_reads(&self.controller, after).await,
         }
     }
 
-    async fn entries(&mut self, after: i64) -> Result<Vec<Recorded>, StoreError> {
+    /// Leaves behind a number whose ledger entry or read is not there any more; at most 256. Batches are deleted when
+    /// they are due, entries and reads are not.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn orphans(&mut self, after: i64) -> Result<Vec<(u64, LeafKind)>, StoreError> {
+        let reading = sql_or!(self, orphans(after));
+        let text = "SELECT leaf.number, leaf.leaf FROM evidence_leaf leaf
+                    LEFT JOIN entry ON entry.controller = leaf.controller AND entry.position = leaf.position
+                    LEFT JOIN read_log ON read_log.controller = leaf.controller AND read_log.position = leaf.position
+                    LEFT JOIN batch ON batch.controller = leaf.controller AND batch.position = leaf.position
+                    WHERE leaf.controller = $1 AND leaf.number > $2
+                      AND entry.position IS NULL AND read_log.position IS NULL AND batch.position IS NULL
+                    ORDER BY leaf.number LIMIT 256";
+        let rows: Vec<(i64, Vec<u8>)> = reading.behind(text, &self.controller, after).await?;
+        let kind = |leaf: &[u8]| Leaf::from_bytes(leaf).map(|leaf| leaf.kind());
+        Ok(rows.iter().filter_map(|(number, leaf)| Some((number.unsigned_abs(), kind(leaf).ok()?))).collect())
+    }
+
+    /// Ends the view and closes the database.
+    pub async fn close(self) {
+        match self.view {
+            View::Sql { reading, pool } => {
+                drop(reading);
+                pool.close().await;
+            }
+            #[cfg(feature = "model")]
+            View::Model(_) => {}
+        }
+    }
+}
+
+impl Transaction {
+    async fn recorded_entries(
+        &mut self,
+        controller: &ControllerId,
+        after: i64,
+    ) -> Result<Vec<Recorded>, StoreError> {
         let text =
             "SELECT thing.position, thing.entry, leaf.leaf FROM entry thing LEFT JOIN evidence_leaf leaf
                     ON leaf.controller = thing.controller AND leaf.position = thing.position
                     WHERE thing.controller = $1 AND thing.position > $2 ORDER BY thing.position LIMIT 256";
-        let rows: Vec<EntryRow> = self.reading.behind(text, &self.controller, after).await?;
+        let rows: Vec<EntryRow> = self.behind(text, controller, after).await?;
         let recorded = rows.into_iter().map(|(position, entry, leaf)| Recorded {
             position,
             name: format!("ledger entry at position {position}"),
@@ -157,13 +225,17 @@ impl Look {
         Ok(recorded.collect())
     }
 
-    async fn batches(&mut self, after: i64) -> Result<Vec<Recorded>, StoreError> {
+    async fn recorded_batches(
+        &mut self,
+        controller: &ControllerId,
+        after: i64,
+    ) -> Result<Vec<Recorded>, StoreError> {
         let text = "SELECT thing.position, thing.batch, seen.envelope_hash, leaf.leaf FROM batch thing
                     LEFT JOIN batch_seen seen ON seen.controller = thing.controller AND seen.batch = thing.batch
                     LEFT JOIN evidence_leaf leaf
                     ON leaf.controller = thing.controller AND leaf.position = thing.position
                     WHERE thing.controller = $1 AND thing.position > $2 ORDER BY thing.position LIMIT 256";
-        let rows: Vec<BatchRow> = self.reading.behind(text, &self.controller, after).await?;
+        let rows: Vec<BatchRow> = self.behind(text, controller, after).await?;
         let mut recorded = Vec::with_capacity(rows.len());
         for (position, batch, hash, leaf) in rows {
             let batch = BatchId::from_bytes(crate::bytes("batch", &batch)?);
@@ -174,14 +246,18 @@ impl Look {
         Ok(recorded)
     }
 
-    async fn reads(&mut self, after: i64) -> Result<Vec<Recorded>, StoreError> {
+    async fn recorded_reads(
+        &mut self,
+        controller: &ControllerId,
+        after: i64,
+    ) -> Result<Vec<Recorded>, StoreError> {
         let text =
             "SELECT thing.position, thing.recipient, thing.task, thing.key_id, thing.purpose, thing.read_at,
                            thing.after_position, thing.last_position, thing.batches, leaf.leaf
                     FROM read_log thing LEFT JOIN evidence_leaf leaf
                     ON leaf.controller = thing.controller AND leaf.position = thing.position
                     WHERE thing.controller = $1 AND thing.position > $2 ORDER BY thing.position LIMIT 256";
-        let rows: Vec<ReadRow> = self.reading.behind(text, &self.controller, after).await?;
+        let rows: Vec<ReadRow> = self.behind(text, controller, after).await?;
         let recorded = rows.into_iter().map(|row| {
             let (position, recipient, task, key, purpose, read_at, after, last, batches, leaf) = row;
             let subject = read_subject([&recipient, &task, &purpose], &key, [read_at, after, last, batches]);
@@ -190,33 +266,9 @@ impl Look {
         });
         Ok(recorded.collect())
     }
-
-    /// Leaves behind a number whose ledger entry or read is not there any more; at most 256. Batches are deleted when
-    /// they are due, entries and reads are not.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn orphans(&mut self, after: i64) -> Result<Vec<(u64, LeafKind)>, StoreError> {
-        let text = "SELECT leaf.number, leaf.leaf FROM evidence_leaf leaf
-                    LEFT JOIN entry ON entry.controller = leaf.controller AND entry.position = leaf.position
-                    LEFT JOIN read_log ON read_log.controller = leaf.controller AND read_log.position = leaf.position
-                    LEFT JOIN batch ON batch.controller = leaf.controller AND batch.position = leaf.position
-                    WHERE leaf.controller = $1 AND leaf.number > $2
-                      AND entry.position IS NULL AND read_log.position IS NULL AND batch.position IS NULL
-                    ORDER BY leaf.number LIMIT 256";
-        let rows: Vec<(i64, Vec<u8>)> = self.reading.behind(text, &self.controller, after).await?;
-        let kind = |leaf: &[u8]| Leaf::from_bytes(leaf).map(|leaf| leaf.kind());
-        Ok(rows.iter().filter_map(|(number, leaf)| Some((number.unsigned_abs(), kind(leaf).ok()?))).collect())
-    }
-
-    /// Ends the view and closes the database.
-    pub async fn close(self) {
-        drop(self.reading);
-        self.pool.close().await;
-    }
 }
 
-fn commits(leaf: Option<Vec<u8>>, kind: LeafKind, subject: &[u8]) -> bool {
+pub(crate) fn commits(leaf: Option<Vec<u8>>, kind: LeafKind, subject: &[u8]) -> bool {
     let leaf = leaf.and_then(|leaf| Leaf::from_bytes(&leaf).ok());
     leaf.is_some_and(|leaf| leaf.kind() == kind && leaf.commits_to(subject))
 }

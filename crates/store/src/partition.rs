@@ -1,7 +1,7 @@
 //! The partitions of `batch` in PostgreSQL, one for each month.
 
 use crate::{
-    Incoming, Store, StoreError,
+    Incoming, Sql, Store, StoreError,
     sql::{Pool, Transaction, composed, sql},
 };
 use vernport_types::UtcMicros;
@@ -14,7 +14,7 @@ const MONTHS_AHEAD: i64 = 240;
 /// The month of what is due later than that.
 const LATER: i64 = 999_912;
 
-impl Store {
+impl Sql {
     /// Makes the partitions that these batches will lie in. A transaction of its
     /// own, before that of the commit: making one there would wait for every
     /// other commit, and those for each other.
@@ -43,18 +43,19 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn drop_partitions(&self, now: UtcMicros) -> Result<usize, StoreError> {
-        let Pool::Postgres(_) = &self.main else { return Ok(0) };
+        let db = sql_or!(self, drop_partitions(now));
+        let Pool::Postgres(_) = &db.main else { return Ok(0) };
         let (year, of_year) = calendar(now);
         let this_month = year * 100 + of_year;
         let rows: Vec<(String,)> = sql("SELECT child.relname::TEXT FROM pg_inherits
              JOIN pg_class child ON child.oid = inhrelid JOIN pg_class parent ON parent.oid = inhparent
              WHERE parent.oid = to_regclass('batch') ORDER BY child.relname")
-        .fetch_all(&self.main)
+        .fetch_all(&db.main)
         .await?;
         let months = rows.iter().filter_map(|(table,)| table.strip_prefix("batch_")?.parse::<i64>().ok());
         let mut dropped = 0;
         for month in months.filter(|month| *month < this_month) {
-            let mut transaction = self.main.writing().await?;
+            let mut transaction = db.main.writing().await?;
             sql("SELECT pg_advisory_xact_lock($1)").bind(TURN).execute(&mut transaction).await?;
             // No batch comes into a month that is over: it would be overdue.
             let table = format!("batch_{month:06}");
@@ -69,7 +70,7 @@ impl Store {
             if is_empty {
                 composed(format!("DROP TABLE {table}")).execute(&mut transaction).await?;
                 transaction.commit().await?;
-                self.months().remove(&month);
+                db.months().remove(&month);
                 dropped += 1;
             }
         }

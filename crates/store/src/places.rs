@@ -39,7 +39,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Statement`].
     pub async fn add_controller(&self, controller: &ControllerId) -> Result<(), StoreError> {
-        let mut write = self.write_aside(None).await?;
+        let db = sql_or!(self, add_controller(controller));
+        let mut write = db.write_aside(None).await?;
         sql("INSERT INTO controller (controller, next_position) VALUES ($1, 1) ON CONFLICT DO NOTHING")
             .bind(controller.as_str())
             .execute(&mut write.transaction)
@@ -60,7 +61,8 @@ impl Store {
         count: u32,
         until: UtcMicros,
     ) -> Result<u64, StoreError> {
-        let mut write = self.write_aside(None).await?;
+        let db = sql_or!(self, take_head_sequences(controller, gateway, count, until));
+        let mut write = db.write_aside(None).await?;
         let (after,): (i64,) = sql("UPDATE gateway
              SET head_sequence = head_sequence + $3,
                  head_until = CASE WHEN head_until > $4 THEN head_until ELSE $4 END
@@ -80,6 +82,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn told(&self, controller: &ControllerId, gateway: &Slug) -> Result<Option<Told>, StoreError> {
+        let db = sql_or!(self, told(controller, gateway));
         let row: Option<ToldColumns> =
             sql("SELECT controller.revision, gateway.head_sequence, gateway.head_until,
                     gateway.applied_revision, gateway.applied_at
@@ -87,7 +90,7 @@ impl Store {
              WHERE gateway.controller = $1 AND gateway.gateway = $2")
             .bind(controller.as_str())
             .bind(gateway.as_str())
-            .fetch_optional(&self.main)
+            .fetch_optional(&db.main)
             .await?;
         let Some((revision, head_sequence, head_until, applied_revision, applied_at)) = row else {
             return Ok(None);
@@ -112,7 +115,8 @@ impl Store {
         revision: Revision,
         at: UtcMicros,
     ) -> Result<(), StoreError> {
-        let mut write = self.write_aside(None).await?;
+        let db = sql_or!(self, note_applied(controller, gateway, revision, at));
+        let mut write = db.write_aside(None).await?;
         let noted = sql("UPDATE gateway SET applied_revision = $3, applied_at = $4
              WHERE controller = $1 AND gateway = $2 AND COALESCE(applied_revision, -1) < $3")
         .bind(controller.as_str())

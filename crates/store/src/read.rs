@@ -73,7 +73,8 @@ impl Store {
         query: &ReadQuery<'_>,
         usable: impl Fn(GrantId) -> bool,
     ) -> Result<Option<Page>, StoreError> {
-        let mut write = self.write(query.controller).await?;
+        let db = sql_or!(self, read(query, usable, &self.master));
+        let mut write = db.write(query.controller).await?;
         if !write.is_active(query).await? {
             return Ok(None);
         }

@@ -2,10 +2,12 @@
 //! others recorded something, and take turns to record.
 
 use crate::{
-    RecordError, Store, StoreError, Write, bytes,
+    RecordError, Sql, Store, StoreError, Write, bytes,
     listen::RECORDED,
     sql::{On, Pool, Transaction, sql},
 };
+#[cfg(feature = "model")]
+use tokio::sync::OwnedMutexGuard;
 use tokio::sync::OwnedSemaphorePermit;
 use vernport_types::ControllerId;
 
@@ -34,9 +36,28 @@ pub struct Current {
 pub struct Turn {
     /// The controller's revision, which nobody raises during this turn.
     pub revision: Revision,
-    /// None in SQLite: a state in memory is that of the one process there.
-    write: Option<Write>,
-    _place: Option<OwnedSemaphorePermit>,
+    held: Held,
+}
+
+/// What keeps others from recording.
+enum Held {
+    /// SQLite: a state in memory is that of the one process there.
+    Nothing,
+    Postgres {
+        write: Box<Write>,
+        _place: OwnedSemaphorePermit,
+    },
+    #[cfg(feature = "model")]
+    Model {
+        _turn: OwnedMutexGuard<()>,
+    },
+}
+
+#[cfg(feature = "model")]
+impl Turn {
+    pub(crate) fn in_model(revision: Revision, turn: OwnedMutexGuard<()>) -> Self {
+        Self { revision, held: Held::Model { _turn: turn } }
+    }
 }
 
 impl Store {
@@ -45,7 +66,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`], also where the controller is not there.
     pub async fn current(&self, controller: &ControllerId) -> Result<Current, StoreError> {
-        current(On::from(&self.main), controller).await
+        let db = sql_or!(self, current(controller));
+        current(On::from(&db.main), controller).await
     }
 
     /// From now on grants of a controller are computed by these rules. Two
@@ -55,7 +77,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn claim_rules(&self, controller: &ControllerId, rules: &[u8; 32]) -> Result<(), StoreError> {
-        let mut write = self.write(controller).await?;
+        let db = sql_or!(self, claim_rules(controller, rules));
+        let mut write = db.write(controller).await?;
         sql("UPDATE controller SET rules = $2 WHERE controller = $1")
             .bind(controller.as_str())
             .bind(rules)
@@ -70,15 +93,12 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; busy if others held it for too long.
     pub async fn turn(&self, controller: &ControllerId) -> Result<Turn, StoreError> {
-        if let Pool::Sqlite(_) = &self.main {
-            return Ok(Turn {
-                revision: self.current(controller).await?.revision,
-                write: None,
-                _place: None,
-            });
+        let db = sql_or!(self, turn(controller));
+        if let Pool::Sqlite(_) = &db.main {
+            return Ok(Turn { revision: self.current(controller).await?.revision, held: Held::Nothing });
         }
-        let place = self.recording.clone().acquire_owned().await.expect("the semaphore is never closed");
-        let mut write = self.write_aside(None).await?;
+        let place = db.recording.clone().acquire_owned().await.expect("the semaphore is never closed");
+        let mut write = db.write_aside(None).await?;
         // Whose evidence its commit appends.
         write.controller = Some(controller.clone());
         // Another lock than that of the commits: they go on while grants are computed.
@@ -87,14 +107,16 @@ impl Store {
             .execute(&mut write.transaction)
             .await?;
         let Current { revision, .. } = write.transaction.current(controller).await?;
-        Ok(Turn { revision, write: Some(write), _place: Some(place) })
+        Ok(Turn { revision, held: Held::Postgres { write: Box::new(write), _place: place } })
     }
+}
 
+impl Sql {
     /// The transaction of a turn, as one that writes.
     pub(crate) async fn write_in(&self, turn: Turn, controller: &ControllerId) -> Result<Write, StoreError> {
-        match turn.write {
-            Some(write) => Ok(write),
-            None => self.write(controller).await,
+        match turn.held {
+            Held::Postgres { write, .. } => Ok(*write),
+            _ => self.write(controller).await,
         }
     }
 }

@@ -3,12 +3,17 @@
 //! Row by row and with nobody else at work. What is under the new key already is
 //! passed over, so that an interrupted run is simply done again.
 
-use crate::{Store, StoreError, bytes, erasure, ledger, sql::sql};
+use crate::{
+    Store, StoreError, bytes, erasure,
+    ledger::{self, Sealed},
+    sql::sql,
+    text,
+};
 use vernport_crypto::{MasterKey, OpenError, Zeroizing};
-use vernport_types::{ControllerId, EntryHash, EpochId};
+use vernport_types::{ControllerId, EpochId};
 
-/// How many rows are read in one go.
-const PAGE: i64 = 256;
+/// How many erasure keys are read in one go.
+pub(crate) const KEYS_A_STEP: u16 = 256;
 
 /// What was sealed anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -18,8 +23,6 @@ pub struct Rewrapped {
     /// Erasure keys.
     pub erasure_keys: u64,
 }
-
-type EntryColumns = (i64, Vec<u8>, Vec<u8>);
 
 impl Store {
     /// Seals ledger entries and erasure keys under `new`. No process may serve from these databases
@@ -35,14 +38,18 @@ impl Store {
         external_ref: impl Fn(&[u8]) -> Option<Zeroizing<String>>,
     ) -> Result<Rewrapped, StoreError> {
         let mut done = Rewrapped::default();
-        let controllers: Vec<(String,)> =
-            sql("SELECT controller FROM controller ORDER BY controller").fetch_all(&self.main).await?;
-        for (controller,) in &controllers {
-            let controller = crate::text("controller", controller)?;
-            done.entries += self.rewrap_entries(&controller, new, &external_ref).await?;
-            done.erasure_keys += self.rewrap_erasure_keys(&controller, new).await?;
+        for controller in &self.controllers().await? {
+            done.entries += self.rewrap_entries(controller, new, &external_ref).await?;
+            done.erasure_keys += self.rewrap_erasure_keys(controller, new).await?;
         }
         Ok(done)
+    }
+
+    async fn controllers(&self) -> Result<Vec<ControllerId>, StoreError> {
+        let db = sql_or!(self, controllers());
+        let rows: Vec<(String,)> =
+            sql("SELECT controller FROM controller ORDER BY controller").fetch_all(&db.main).await?;
+        rows.iter().map(|(controller,)| text("controller", controller)).collect()
     }
 
     async fn rewrap_entries(
@@ -54,35 +61,41 @@ impl Store {
         let broken = || StoreError::Row { table: "entry" };
         let (mut done, mut after) = (0, i64::MIN);
         loop {
-            let rows: Vec<EntryColumns> = sql("SELECT position, entry, sealed FROM entry
-                 WHERE controller = $1 AND position > $2 ORDER BY position LIMIT $3")
-            .bind(controller.as_str())
-            .bind(after)
-            .bind(PAGE)
-            .fetch_all(&self.main)
-            .await?;
+            let rows = self.sealed_entries(controller, after).await?;
             let Some((last, ..)) = rows.last() else { return Ok(done) };
             after = *last;
-            let mut write = self.write(controller).await?;
+            let mut resealed = Vec::new();
             for (position, entry, sealed) in rows {
-                let place = ledger::entry_place(controller, EntryHash::from_bytes(bytes("entry", &entry)?));
+                let place = ledger::entry_place(controller, entry);
                 let Some(plain) = under_old(&self.master, new, &place, &sealed).map_err(|_| broken())? else {
                     continue;
                 };
-                let sealed = new.seal(&place, &plain);
                 let reference = external_ref(&plain).ok_or_else(broken)?;
                 let reference = ledger::reference(new, controller, &reference);
-                sql("UPDATE entry SET sealed = $3, reference = $4 WHERE controller = $1 AND position = $2")
-                    .bind(controller.as_str())
-                    .bind(position)
-                    .bind(&sealed)
-                    .bind(&reference[..])
-                    .execute(&mut write.transaction)
-                    .await?;
-                done += 1;
+                resealed.push((position, Sealed { json: new.seal(&place, &plain), reference }));
             }
-            write.commit().await?;
+            done += resealed.len() as u64;
+            self.reseal_entries(controller, &resealed).await?;
         }
+    }
+
+    async fn reseal_entries(
+        &self,
+        controller: &ControllerId,
+        entries: &[(i64, Sealed)],
+    ) -> Result<(), StoreError> {
+        let db = sql_or!(self, reseal_entries(controller, entries));
+        let mut write = db.write(controller).await?;
+        for (position, Sealed { json, reference }) in entries {
+            sql("UPDATE entry SET sealed = $3, reference = $4 WHERE controller = $1 AND position = $2")
+                .bind(controller.as_str())
+                .bind(*position)
+                .bind(json)
+                .bind(reference)
+                .execute(&mut write.transaction)
+                .await?;
+        }
+        write.commit().await
     }
 
     async fn rewrap_erasure_keys(
@@ -91,38 +104,62 @@ impl Store {
         new: &MasterKey,
     ) -> Result<u64, StoreError> {
         let broken = || StoreError::Row { table: "erasure_key" };
-        let (mut done, mut after) = (0, Vec::new());
+        let (mut done, mut after) = (0, None);
         loop {
-            let rows: Vec<(Vec<u8>, Vec<u8>)> = sql("SELECT epoch, wrapped FROM erasure_key
-                 WHERE controller = $1 AND epoch > $2 AND wrapped IS NOT NULL ORDER BY epoch LIMIT $3")
-            .bind(controller.as_str())
-            .bind(&after[..])
-            .bind(PAGE)
-            .fetch_all(&self.erasure)
-            .await?;
+            let rows = self.wrapped_keys(controller, after).await?;
             let Some((last, _)) = rows.last() else { return Ok(done) };
-            after.clone_from(last);
-            let mut transaction = self.erasure.writing().await?;
+            after = Some(*last);
+            let mut rewrapped = Vec::new();
             for (epoch, wrapped) in rows {
-                let id = EpochId::from_bytes(bytes("erasure_key", &epoch)?);
-                let place = erasure::place(controller, id);
-                let Some(plain) = under_old(&self.master, new, &place, &wrapped).map_err(|_| broken())?
-                else {
-                    continue;
-                };
-                let sealed = new.seal(&place, &plain);
-                // A key that is erased meanwhile stays erased.
-                sql("UPDATE erasure_key SET wrapped = $3
-                     WHERE controller = $1 AND epoch = $2 AND wrapped IS NOT NULL")
-                .bind(controller.as_str())
-                .bind(&epoch[..])
-                .bind(&sealed)
-                .execute(&mut transaction)
-                .await?;
-                done += 1;
+                let place = erasure::place(controller, epoch);
+                let plain = under_old(&self.master, new, &place, &wrapped).map_err(|_| broken())?;
+                rewrapped.extend(plain.map(|plain| (epoch, new.seal(&place, &plain))));
             }
-            transaction.commit().await?;
+            done += rewrapped.len() as u64;
+            self.replace_keys(controller, &rewrapped).await?;
         }
+    }
+
+    /// Some erasure keys behind that of an epoch.
+    async fn wrapped_keys(
+        &self,
+        controller: &ControllerId,
+        after: Option<EpochId>,
+    ) -> Result<Vec<(EpochId, Vec<u8>)>, StoreError> {
+        let db = sql_or!(self, wrapped_keys(controller, after));
+        // Every id is behind no bytes at all.
+        let after = after.as_ref().map_or(&[][..], |epoch| epoch.as_bytes());
+        let rows: Vec<(Vec<u8>, Vec<u8>)> = sql("SELECT epoch, wrapped FROM erasure_key
+             WHERE controller = $1 AND epoch > $2 AND wrapped IS NOT NULL ORDER BY epoch LIMIT $3")
+        .bind(controller.as_str())
+        .bind(after)
+        .bind(i64::from(KEYS_A_STEP))
+        .fetch_all(&db.erasure)
+        .await?;
+        let row = |(epoch, wrapped): (Vec<u8>, Vec<u8>)| {
+            Ok((EpochId::from_bytes(bytes("erasure_key", &epoch)?), wrapped))
+        };
+        rows.into_iter().map(row).collect()
+    }
+
+    /// A key that is erased meanwhile stays erased.
+    async fn replace_keys(
+        &self,
+        controller: &ControllerId,
+        keys: &[(EpochId, Vec<u8>)],
+    ) -> Result<(), StoreError> {
+        let db = sql_or!(self, replace_keys(controller, keys));
+        let mut transaction = db.erasure.writing().await?;
+        for (epoch, wrapped) in keys {
+            sql("UPDATE erasure_key SET wrapped = $3
+                 WHERE controller = $1 AND epoch = $2 AND wrapped IS NOT NULL")
+            .bind(controller.as_str())
+            .bind(&epoch.as_bytes()[..])
+            .bind(wrapped)
+            .execute(&mut transaction)
+            .await?;
+        }
+        transaction.commit().await
     }
 }
 

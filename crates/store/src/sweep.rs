@@ -42,7 +42,8 @@ impl Store {
         until: UtcMicros,
         now: UtcMicros,
     ) -> Result<bool, StoreError> {
-        let mut write = self.write_aside(Some(controller)).await?;
+        let db = sql_or!(self, take_duty(controller, duty, holder, until, now));
+        let mut write = db.write_aside(Some(controller)).await?;
         let taken = sql("INSERT INTO duty (controller, duty, holder, until) VALUES ($1, $2, $3, $4)
              ON CONFLICT (controller, duty) DO UPDATE SET holder = excluded.holder, until = excluded.until
              WHERE duty.holder = excluded.holder OR duty.until <= $5")
@@ -67,7 +68,8 @@ impl Store {
         duty: &str,
         holder: &[u8; 16],
     ) -> Result<(), StoreError> {
-        let mut write = self.write_aside(Some(controller)).await?;
+        let db = sql_or!(self, leave_duty(controller, duty, holder));
+        let mut write = db.write_aside(Some(controller)).await?;
         sql("DELETE FROM duty WHERE controller = $1 AND duty = $2 AND holder = $3")
             .bind(controller.as_str())
             .bind(duty)
@@ -87,7 +89,8 @@ impl Store {
         now: UtcMicros,
         ahead_micros: i64,
     ) -> Result<UtcMicros, StoreError> {
-        let mut write = self.write_aside(Some(controller)).await?;
+        let db = sql_or!(self, believe_clock(controller, now, ahead_micros));
+        let mut write = db.write_aside(Some(controller)).await?;
         sql("INSERT INTO believed_clock (controller, at) VALUES ($1, $2)
              ON CONFLICT (controller) DO UPDATE SET at = excluded.at
              WHERE believed_clock.at < excluded.at AND excluded.at <= believed_clock.at + $3")
@@ -114,13 +117,14 @@ impl Store {
         now: UtcMicros,
         limit: u16,
     ) -> Result<Vec<LookAt>, StoreError> {
+        let db = sql_or!(self, to_look_at(controller, now, limit));
         let rows: Vec<(Vec<u8>, Vec<u8>, i64)> = sql("SELECT epoch, grant_id, first_at FROM epoch
              WHERE controller = $1 AND erased_at IS NULL AND fenced_by IS NULL AND look_at <= $2
              ORDER BY look_at, epoch LIMIT $3")
         .bind(controller.as_str())
         .bind(now.0)
         .bind(i64::from(limit))
-        .fetch_all(&self.main)
+        .fetch_all(&db.main)
         .await?;
         let row = |(epoch, grant, first_at): (Vec<u8>, Vec<u8>, i64)| {
             Ok(LookAt {
@@ -143,6 +147,7 @@ impl Store {
         after: i64,
         limit: u16,
     ) -> Result<Vec<KeptBatch>, StoreError> {
+        let db = sql_or!(self, kept_batches(controller, epoch, after, limit));
         let rows: Vec<(i64, i64, String, i64)> =
             sql("SELECT position, latest_due, retention_rule, committed_at FROM batch
                  WHERE controller = $1 AND epoch = $2 AND position > $3 ORDER BY position LIMIT $4")
@@ -150,7 +155,7 @@ impl Store {
             .bind(&epoch.as_bytes()[..])
             .bind(after)
             .bind(i64::from(limit))
-            .fetch_all(&self.main)
+            .fetch_all(&db.main)
             .await?;
         let row = |(position, latest_due, rule, committed_at): (i64, i64, String, i64)| {
             let retention_rule = text("batch", &rule)?;
@@ -170,7 +175,8 @@ impl Store {
         epoch: EpochId,
         due: &[KeptBatch],
     ) -> Result<(), StoreError> {
-        let mut write = self.write_aside(Some(controller)).await?;
+        let db = sql_or!(self, sweep(controller, epoch, due));
+        let mut write = db.write_aside(Some(controller)).await?;
         let mut by_rule: BTreeMap<&Slug, i64> = BTreeMap::new();
         for batch in due {
             let gone = sql("DELETE FROM batch WHERE controller = $1 AND epoch = $2 AND position = $3")
@@ -202,7 +208,8 @@ impl Store {
         controller: &ControllerId,
         epochs: &[(EpochId, UtcMicros)],
     ) -> Result<(), StoreError> {
-        let mut write = self.write_aside(Some(controller)).await?;
+        let db = sql_or!(self, look_again(controller, epochs));
+        let mut write = db.write_aside(Some(controller)).await?;
         for (epoch, at) in epochs {
             sql("UPDATE epoch SET look_at = $3 WHERE controller = $1 AND epoch = $2")
                 .bind(controller.as_str())
@@ -225,7 +232,8 @@ impl Store {
         now: UtcMicros,
     ) -> Result<(), StoreError> {
         self.erase_keys(controller, &[epoch], now).await?;
-        let mut write = self.write_aside(Some(controller)).await?;
+        let db = sql_or!(self, end_epoch(controller, epoch, now));
+        let mut write = db.write_aside(Some(controller)).await?;
         sql("UPDATE epoch SET erased_at = $3 WHERE controller = $1 AND epoch = $2 AND erased_at IS NULL")
             .bind(controller.as_str())
             .bind(&epoch.as_bytes()[..])
@@ -240,9 +248,10 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn swept(&self, controller: &ControllerId) -> Result<BTreeMap<Slug, u64>, StoreError> {
+        let db = sql_or!(self, swept(controller));
         let rows: Vec<(String, i64)> = sql("SELECT retention_rule, batches FROM swept WHERE controller = $1")
             .bind(controller.as_str())
-            .fetch_all(&self.main)
+            .fetch_all(&db.main)
             .await?;
         rows.into_iter().map(|(rule, batches)| Ok((text("swept", &rule)?, batches.unsigned_abs()))).collect()
     }

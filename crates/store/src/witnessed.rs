@@ -33,7 +33,8 @@ impl Store {
         now: UtcMicros,
         decide: impl FnOnce(&mut Witnessed) -> T + Send,
     ) -> Result<T, StoreError> {
-        let mut write = self.write(controller).await?;
+        let db = sql_or!(self, witness(controller, gateway, now, decide));
+        let mut write = db.write(controller).await?;
         let row: Option<Columns> = sql("SELECT note, alarm, central_alarm, alarms, cosigned FROM witnessed
              WHERE controller = $1 AND gateway = $2")
         .bind(controller.as_str())
@@ -70,11 +71,12 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn log_alarms(&self, controller: &ControllerId) -> Result<(u64, u64), StoreError> {
+        let db = sql_or!(self, log_alarms(controller));
         let (alarms, standing): (i64, i64) = sql("SELECT CAST(COALESCE(SUM(alarms), 0) AS BIGINT),
                     COUNT(CASE WHEN alarm IS NOT NULL OR central_alarm IS NOT NULL THEN 1 END)
              FROM witnessed WHERE controller = $1")
         .bind(controller.as_str())
-        .fetch_one(&self.main)
+        .fetch_one(&db.main)
         .await?;
         Ok((alarms.unsigned_abs(), standing.unsigned_abs()))
     }

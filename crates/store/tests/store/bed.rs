@@ -1,4 +1,4 @@
-//! Where a test's store lies: files of SQLite, or two databases of PostgreSQL.
+//! Where a test's store lies: files of SQLite, two databases of PostgreSQL, or a model of them.
 
 use sqlx::{
     AssertSqlSafe, ConnectOptions as _, Connection as _, FromRow, PgConnection, SqliteConnection,
@@ -9,13 +9,16 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 use tempfile::TempDir;
+use tokio::{sync::Notify, task::JoinHandle};
 use vernport_api::Answer;
 use vernport_crypto::{MasterKey, random};
 use vernport_store::{
-    Change, CommitError, GrantRow, Incoming, Page, Place, ReadQuery, RecipientKeyRow, RecordError, Revision,
-    Store, StoreError,
+    Change, CommitError, GrantRow, Incoming, Journal, JournalError, Page, Place, ReadQuery, RecipientKeyRow,
+    RecordError, Revision, Row, Store, StoreError,
+    model::{Model, Outcome, Tape, When},
 };
 use vernport_testkit::postgres::{self, Cluster};
 use vernport_types::{AssetId, BatchId, ControllerId, EpochId, GrantId, KeyId, Slug, SubjectId, UtcMicros};
@@ -24,36 +27,52 @@ pub(crate) const NOW: UtcMicros = UtcMicros(1_795_132_800_000_000);
 pub(crate) const KEY: KeyId = KeyId::from_bytes([0x4B; 16]);
 pub(crate) const WRAPS: &[u8] = b"wraps that nobody else may see";
 
-/// Makes of each behaviour two tests, one for each database.
-macro_rules! on_both {
-    ($($behaviour:ident,)*) => {
+/// Makes of each behaviour three tests, one for each kind of database; of those behind `; sql:`,
+/// which are about what only SQL has, two. On the model time passes by itself.
+macro_rules! on_all {
+    ($($behaviour:ident,)* $(; sql: $($sql:ident,)*)?) => {
         mod sqlite {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $behaviour() {
-                super::$behaviour($crate::bed::Bed::sqlite()).await;
-            })*
+            $crate::bed::on!(sqlite $($behaviour,)* $($($sql,)*)?);
         }
         mod postgres {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            $crate::bed::on!(postgres $($behaviour,)* $($($sql,)*)?);
+        }
+        mod model {
+            $(#[tokio::test(start_paused = true)]
             async fn $behaviour() {
-                if let Some(bed) = $crate::bed::Bed::postgres(stringify!($behaviour)) {
-                    super::$behaviour(bed).await;
-                }
+                super::$behaviour($crate::bed::Bed::model()).await;
             })*
         }
     };
 }
-pub(crate) use on_both;
+pub(crate) use on_all;
+
+macro_rules! on {
+    ($database:ident $($behaviour:ident,)*) => {
+        $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $behaviour() {
+            if let Some(bed) = $crate::bed::Bed::$database(stringify!($behaviour)) {
+                super::$behaviour(bed).await;
+            }
+        })*
+    };
+}
+pub(crate) use on;
 
 /// The databases of one test.
 pub(crate) enum Bed {
     Sqlite(TempDir),
     Postgres { cluster: Arc<Cluster>, main: String, erasure: String },
+    Model(Model),
 }
 
 impl Bed {
-    pub(crate) fn sqlite() -> Self {
-        Self::Sqlite(TempDir::new().expect("a temporary folder"))
+    pub(crate) fn sqlite(_: &str) -> Option<Self> {
+        Some(Self::Sqlite(TempDir::new().expect("a temporary folder")))
+    }
+
+    pub(crate) fn model() -> Self {
+        Self::Model(Model::new())
     }
 
     pub(crate) fn postgres(test: &str) -> Option<Self> {
@@ -67,6 +86,7 @@ impl Bed {
                 ["main", "erasure"].map(|name| format!("sqlite://{}", file(folder.path(), name).display()))
             }
             Self::Postgres { main, erasure, .. } => [main.clone(), erasure.clone()],
+            Self::Model(_) => panic!("a model has no URLs"),
         }
     }
 
@@ -76,8 +96,12 @@ impl Bed {
     }
 
     pub(crate) async fn open_as(&self, master: [u8; 32]) -> Store {
+        let master = MasterKey::from_bytes(master);
+        if let Self::Model(model) = self {
+            return model.open(master).await.expect("opens");
+        }
         let [main, erasure] = self.urls();
-        Store::open(&main, &erasure, MasterKey::from_bytes(master)).await.expect("opens")
+        Store::open(&main, &erasure, master).await.expect("opens")
     }
 
     /// A store with a gateway, a recipient's key and one open grant.
@@ -111,6 +135,9 @@ impl Bed {
 
     /// Somebody who checks the evidence log from outside.
     pub(crate) async fn look_at_log(&self) -> vernport_store::Look {
+        if let Self::Model(model) = self {
+            return model.look(controller());
+        }
         let [main, _] = self.urls();
         vernport_store::Look::open(&main, controller()).await.expect("opens")
     }
@@ -121,16 +148,37 @@ impl Bed {
         Look::at(&erasure).await
     }
 
-    /// Erases the key of an epoch, as erasure does.
-    pub(crate) async fn erase(&self, epoch: EpochId) {
-        let quoted: String = epoch.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-        let quoted = match self {
-            Self::Sqlite(_) => format!("x'{quoted}'"),
-            Self::Postgres { .. } => format!("'\\x{quoted}'"),
+    /// Begins to write for the controller, and does not end before it is told to.
+    pub(crate) async fn write_for_long(&self) -> LongWrite {
+        let Self::Model(model) = self else {
+            let mut look = self.look().await;
+            look.begin_to_write().await;
+            return LongWrite::Sql(look);
         };
-        let statement =
-            format!("UPDATE erasure_key SET wrapped = NULL, erased_at = 1 WHERE epoch = {quoted}");
-        self.look_at_keys().await.run(&statement).await;
+        let begun = Arc::new(Notify::new());
+        let told = Arc::clone(&begun);
+        model.on_call(move |call| match (call.operation, call.when) {
+            ("claim_rules", When::Commit) => {
+                told.notify_one();
+                Outcome::Wait(Duration::from_secs(3600))
+            }
+            _ => Outcome::GoOn,
+        });
+        let store = self.open().await;
+        let writing = tokio::spawn(async move { drop(store.claim_rules(&controller(), &[9; 32]).await) });
+        begun.notified().await;
+        LongWrite::Model(writing)
+    }
+
+    /// From now on the log of reads takes no row.
+    pub(crate) async fn take_away_the_log_of_reads(&self) {
+        match self {
+            Self::Model(model) => model.on_call(|call| match (call.operation, call.when) {
+                ("read", When::Commit) => Outcome::Full,
+                _ => Outcome::GoOn,
+            }),
+            _ => self.look().await.run("DROP TABLE read_log").await,
+        }
     }
 
     /// Whether a file of the databases holds these bytes.
@@ -149,6 +197,7 @@ impl Bed {
                 }
                 folders
             }
+            Self::Model(_) => panic!("a model has no files"),
         };
         folders.iter().flat_map(|folder| files(folder)).any(|file| match fs::read(file) {
             Ok(bytes) => bytes.windows(wanted.len()).any(|window| window == wanted),
@@ -168,6 +217,55 @@ fn file(folder: &Path, database: &str) -> PathBuf {
 fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
     entries.filter(|path| path.is_file()).collect()
+}
+
+/// Somebody who writes, and does not end.
+pub(crate) enum LongWrite {
+    Sql(Look),
+    Model(JoinHandle<()>),
+}
+
+impl LongWrite {
+    /// It breaks off.
+    pub(crate) async fn end(self) {
+        match self {
+            Self::Sql(look) => look.close().await,
+            Self::Model(writing) => {
+                writing.abort();
+                writing.await.expect_err("it was broken off");
+            }
+        }
+    }
+}
+
+/// Where a journal lies.
+pub(crate) enum Paper {
+    File(TempDir),
+    Tape(Tape),
+}
+
+impl Paper {
+    pub(crate) fn of(bed: &Bed) -> Self {
+        match bed {
+            Bed::Model(_) => Self::Tape(Tape::new()),
+            _ => Self::File(TempDir::new().expect("a temporary folder")),
+        }
+    }
+
+    pub(crate) fn open(&self, row: impl FnMut(Row)) -> Result<Journal, JournalError> {
+        match self {
+            Self::File(folder) => Journal::open(&folder.path().join("journal"), row),
+            Self::Tape(tape) => tape.open(row),
+        }
+    }
+
+    pub(crate) fn read(&self, row: impl FnMut(Row)) {
+        match self {
+            Self::File(folder) => Journal::read(&folder.path().join("journal"), row),
+            Self::Tape(tape) => tape.read(row),
+        }
+        .expect("read");
+    }
 }
 
 /// A connection beside the store.
@@ -207,7 +305,7 @@ impl Look {
     }
 
     /// Begins to write for the controller, and does not end.
-    pub(crate) async fn begin_to_write(&mut self) {
+    async fn begin_to_write(&mut self) {
         match self {
             Self::Sqlite(_) => self.run("BEGIN IMMEDIATE").await,
             Self::Postgres(_) => {

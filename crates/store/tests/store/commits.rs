@@ -1,6 +1,6 @@
 //! Commits: once, and never behind a withdrawal.
 
-use crate::bed::{Bed, NOW, batch, commit, controller, grant, on_both, read, read_behind, record};
+use crate::bed::{Bed, NOW, batch, commit, controller, grant, on_all, read, read_behind, record};
 use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},
@@ -10,16 +10,19 @@ use vernport_api::Answer;
 use vernport_store::{Change, CommitError, Incoming, Store};
 use vernport_types::{GrantId, Reason, UtcMicros};
 
-on_both! {
+on_all! {
     no_commit_succeeds_once_a_withdrawal_is_recorded,
     one_batch_sent_from_many_sides_at_once_is_stored_once,
     one_id_for_two_bodies_sent_at_once_is_one_batch_and_one_refusal,
     while_another_process_writes_for_long_the_gateway_is_asked_to_come_again,
     a_request_with_one_refused_item_leaves_nothing_but_an_unused_erasure_key,
     a_grant_that_waits_opens_again_under_its_id,
+    a_batch_that_was_deleted_is_known_for_ever,
+    an_epoch_is_of_one_grant_and_one_gateway_and_an_unknown_grant_may_come_to_be_known,
     batches_of_many_months_come_from_two_processes_at_once,
-    a_month_whose_partition_was_dropped_gets_another_one,
     a_reader_that_goes_on_behind_its_last_position_misses_nothing_that_is_committed_meanwhile,
+    ; sql:
+    a_month_whose_partition_was_dropped_gets_another_one,
 }
 
 /// Two processes that share their databases, and one open grant.
@@ -100,10 +103,9 @@ async fn while_another_process_writes_for_long_the_gateway_is_asked_to_come_agai
     let item = batch(id);
     // Its month has its partition, so that only the commit waits.
     commit(&store, &[batch(id)]).await.expect("no failure");
-    let mut other = bed.look().await;
-    other.begin_to_write().await;
+    let other = bed.write_for_long().await;
     assert_eq!(commit(&store, std::slice::from_ref(&item)).await.expect("no failure"), [Answer::Retry]);
-    other.close().await;
+    other.end().await;
     assert_eq!(commit(&store, &[item]).await.expect("no failure"), [Answer::Committed]);
 }
 
@@ -135,6 +137,42 @@ async fn a_grant_that_waits_opens_again_under_its_id(bed: Bed) {
     assert_eq!(commit(&store, &[item]).await.expect("no failure"), [Answer::Committed]);
     record(&store, &close(Reason::OrderNotOpen)).await.expect("recorded");
     assert_eq!(commit(&store, &[batch(id)]).await.expect("no failure"), [Answer::Committed]);
+}
+
+async fn a_batch_that_was_deleted_is_known_for_ever(bed: Bed) {
+    let (store, id) = bed.with_grant().await;
+    let item = batch(id);
+    commit(&store, std::slice::from_ref(&item)).await.expect("no failure");
+    let kept = store.kept_batches(&controller(), item.epoch, i64::MIN, 8).await.expect("read");
+    store.sweep(&controller(), item.epoch, &kept).await.expect("swept");
+    assert_eq!(count(&store).await, 0);
+    let closing = Change { closed: vec![(id, Reason::ConsentWithdrawn)], ..Change::default() };
+    record(&store, &closing).await.expect("recorded");
+    let other = Incoming { envelope_hash: [0; 32], ..item.clone() };
+    assert_eq!(commit(&store, &[item]).await.expect("no failure"), [Answer::Duplicate]);
+    assert!(matches!(commit(&store, &[other]).await, Err(CommitError::IdReused { item: 0 })));
+    assert_eq!(count(&store).await, 0);
+}
+
+async fn an_epoch_is_of_one_grant_and_one_gateway_and_an_unknown_grant_may_come_to_be_known(bed: Bed) {
+    let (store, id) = bed.with_grant().await;
+    let other = GrantId::from_bytes([9; 16]);
+    let item = Incoming { grant: other, ..batch(id) };
+    assert_eq!(commit(&store, std::slice::from_ref(&item)).await.expect("no failure"), [Answer::Retry]);
+    record(&store, &Change { opened: vec![grant(other)], ..Change::default() }).await.expect("recorded");
+    assert_eq!(commit(&store, std::slice::from_ref(&item)).await.expect("no failure"), [Answer::Committed]);
+
+    let of_another_grant = Incoming { epoch: item.epoch, ..batch(id) };
+    let of_another_flow = Incoming { flow: "fuel".parse().expect("a slug"), ..batch(id) };
+    for refused in [of_another_grant, of_another_flow] {
+        let answer = commit(&store, &[batch(id), refused]).await;
+        assert!(matches!(answer, Err(CommitError::NotOfGrant { item: 1 })), "{answer:?}");
+    }
+    let (gateway, same_epoch) =
+        ("bay-2".parse().expect("a slug"), Incoming { epoch: item.epoch, ..batch(other) });
+    let answer = store.commit(&controller(), &gateway, &[same_epoch], NOW).await;
+    assert!(matches!(answer, Err(CommitError::NotOfGrant { item: 0 })), "{answer:?}");
+    assert_eq!(count(&store).await, 1);
 }
 
 async fn batches_of_many_months_come_from_two_processes_at_once(bed: Bed) {

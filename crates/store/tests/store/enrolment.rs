@@ -1,14 +1,14 @@
 //! Invitations are used once, and what was issued is known.
 
 use crate::{
-    bed::{Bed, NOW, controller, on_both, record, slug},
+    bed::{Bed, NOW, controller, on_all, record, slug},
     records::entry,
 };
 use std::sync::Arc;
 use vernport_store::{Change, GatewayCertificate, Invitation, InvitationUsed, RecordError, Store};
 use vernport_types::{ControllerId, EntryHash, UtcMicros};
 
-on_both! {
+on_all! {
     an_invitation_is_kept_as_it_was_made_and_only_so_many_are_open,
     of_two_uses_at_once_one_wins_and_the_other_records_nothing,
     certificates_are_known_within_their_bound_and_the_last_one_is_never_forgotten,

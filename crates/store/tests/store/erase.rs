@@ -1,7 +1,7 @@
 //! Erasing and deleting in steps: broken off after any of them and begun again, it comes to the
-//! same end. On both databases.
+//! same end.
 
-use crate::bed::{Bed, KEY, NOW, batch, commit, controller, on_both, read, record, slug};
+use crate::bed::{Bed, KEY, NOW, Paper, batch, commit, controller, on_all, read, read_behind, record, slug};
 use vernport_api::Answer;
 use vernport_store::{
     CertificateRow, Change, Erased, Fence, Incoming, Journal, JournalError, NewEntry, Row, RowKind, Store,
@@ -10,14 +10,16 @@ use vernport_types::{EntryHash, EpochId, GrantId, Reason};
 
 const ORDER: EntryHash = EntryHash::from_bytes([0xE0; 32]);
 
-on_both! {
+on_all! {
     an_erasure_broken_off_after_any_step_comes_to_the_same_end,
     whoever_read_of_an_epoch_is_ordered_to_delete_once,
+    whoever_read_from_behind_a_batch_is_not_ordered_to_delete_that,
     a_journaled_fence_takes_a_key_that_a_restore_brought_back,
     what_is_due_goes_and_is_counted_and_an_ended_epoch_loses_its_key,
     one_process_has_a_duty_until_it_leaves_it_or_its_time_is_over,
     a_clock_is_believed_up_to_its_bound,
     an_era_begins_once_and_is_in_the_journal,
+    ; sql:
     a_partition_goes_when_its_month_is_over_and_it_is_empty,
 }
 
@@ -105,9 +107,14 @@ async fn whoever_read_of_an_epoch_is_ordered_to_delete_once(bed: Bed) {
     }
     let orders = store.deletions_of(&controller(), &ORDER).await.expect("read");
     assert_eq!(orders.iter().map(|row| (row.epoch, row.batches)).collect::<Vec<_>>(), [(seen.epoch, 1)]);
+    let unfetched = [orders[0].position];
+    let early = store.confirm_deletions(&controller(), &slug("workshop"), &unfetched, NOW).await;
+    assert_eq!(early.expect("noted"), 0, "what it was not told it cannot confirm");
     let fetched = store.fetch_deletions(&controller(), &slug("workshop"), 0, 10, NOW).await.expect("read");
     assert_eq!(fetched.len(), 1);
     let id = fetched[0].position;
+    let further = store.fetch_deletions(&controller(), &slug("workshop"), id, 10, NOW).await.expect("read");
+    assert!(further.is_empty(), "nothing is behind it");
     let confirm =
         async |who| store.confirm_deletions(&controller(), &slug(who), &[id], NOW).await.expect("noted");
     assert_eq!((confirm("coach").await, confirm("workshop").await, confirm("workshop").await), (0, 1, 1));
@@ -117,26 +124,42 @@ async fn whoever_read_of_an_epoch_is_ordered_to_delete_once(bed: Bed) {
     assert_eq!(KEY.as_bytes().len(), 16);
 }
 
+async fn whoever_read_from_behind_a_batch_is_not_ordered_to_delete_that(bed: Bed) {
+    let (store, grant) = bed.with_grant().await;
+    let items = [batch(grant), batch(grant), batch(grant)];
+    commit(&store, &items).await.expect("no failure");
+    let kept = store.kept_batches(&controller(), items[0].epoch, i64::MIN, 8).await.expect("read");
+    let page = read_behind(&store, kept[0].position).await.expect("read").expect("active");
+    assert_eq!(page.batches.len(), 2);
+    let fences = items.each_ref().map(|item| fence(item.epoch));
+    store.fence(&controller(), &ORDER, &fences, NOW.plus_seconds(9), NOW).await.expect("fenced");
+    let orders = store.deletions_of(&controller(), &ORDER).await.expect("read");
+    let ordered: Vec<_> = orders.iter().map(|row| (row.epoch, row.batches)).collect();
+    assert_eq!(ordered, [(items[1].epoch, 1), (items[2].epoch, 1)]);
+}
+
 async fn a_journaled_fence_takes_a_key_that_a_restore_brought_back(bed: Bed) {
     let (store, grant) = bed.with_grant().await;
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("journal");
-    let store = store.with_journal(Journal::open(&path, |_| panic!("it is new")).expect("made"));
+    let paper = Paper::of(&bed);
+    let store = store.with_journal(paper.open(|_| panic!("it is new")).expect("made"));
     let item = batch(grant);
     commit(&store, std::slice::from_ref(&item)).await.expect("no failure");
     ordered(&store, grant).await;
     store.journal_fences(&controller(), ORDER, &[item.epoch], NOW).await.expect("journaled");
 
     let mut rows: Vec<Row> = Vec::new();
-    Journal::read(&path, |row| rows.push(row)).expect("read");
+    paper.read(|row| rows.push(row));
     let [entry, fences] = &rows[..] else { panic!("{} rows", rows.len()) };
     assert_eq!((entry.kind, entry.entry), (RowKind::Entry, ORDER));
     assert_eq!(store.journaled_entry(entry).expect("sealed here"), b"{\"subject\":\"somebody\"}");
     assert_eq!(store.journaled_fences(fences).expect("sealed here"), [item.epoch]);
     assert!(store.journaled_fences(entry).is_err() && store.journaled_era(fences).is_err());
     assert!(bed.open_as([8; 32]).await.journaled_entry(entry).is_err(), "another master key");
-    let bytes = std::fs::read(&path).expect("readable");
-    assert!(!bytes.windows(8).any(|window| window == b"somebody"));
+    if let Paper::File(folder) = &paper {
+        let bytes = std::fs::read(folder.path().join("journal")).expect("readable");
+        assert!(!bytes.windows(8).any(|window| window == b"somebody"));
+    }
+    assert!(matches!(paper.open(|_| {}), Err(JournalError::Taken { .. })), "one writes it");
 
     let found = store.with_keys(&controller(), &[item.epoch]).await.expect("read");
     assert_eq!(found, [item.epoch]);
@@ -199,15 +222,14 @@ async fn a_clock_is_believed_up_to_its_bound(bed: Bed) {
 
 async fn an_era_begins_once_and_is_in_the_journal(bed: Bed) {
     let (store, _) = bed.with_grant().await;
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("journal");
-    let store = store.with_journal(Journal::open(&path, |_| {}).expect("made"));
+    let paper = Paper::of(&bed);
+    let store = store.with_journal(paper.open(|_| {}).expect("made"));
     assert_eq!(store.era(&controller()).await.expect("read"), None);
     store.begin_era(&controller(), 2, b"document", NOW).await.expect("begun");
     store.begin_era(&controller(), 2, b"other", NOW).await.expect_err("its number is used once");
     assert_eq!(store.era(&controller()).await.expect("read"), Some((2, b"document".to_vec())));
     let mut eras = Vec::new();
-    Journal::read(&path, |row| eras.push(store.journaled_era(&row).expect("an era"))).expect("read");
+    paper.read(|row| eras.push(store.journaled_era(&row).expect("an era")));
     assert_eq!(eras, [2, 2], "rather twice than never");
 }
 

@@ -1,16 +1,17 @@
 //! Evidence: a leaf in the transaction of each thing, numbers without gaps, a tree
 //! that only grows, and whoever takes a row out or puts one in is named.
 
-use crate::bed::{Bed, NOW, batch, commit, controller, on_both, read, slug};
+use crate::bed::{Bed, NOW, batch, commit, controller, on_all, read, slug};
 use vernport_audit::{Edge, Leaf, LeafKind, consistency};
 use vernport_store::{Change, Look, NewEntry, Store, Things};
 use vernport_types::EntryHash;
 
-on_both! {
+on_all! {
     each_entry_commit_and_read_has_its_leaf_and_what_was_refused_has_none,
     the_tree_of_two_processes_is_one_and_only_grows,
-    a_thing_without_evidence_and_evidence_without_its_thing_are_named,
     what_was_seen_of_a_gateways_log_is_changed_by_one_at_a_time,
+    ; sql:
+    a_thing_without_evidence_and_evidence_without_its_thing_are_named,
 }
 
 fn entry(byte: u8, external_ref: &str) -> NewEntry {

@@ -1,11 +1,13 @@
-//! The store's promises, each kept over SQLite and over PostgreSQL: once,
+//! The store's promises, each kept over SQLite, over PostgreSQL and by the model: once,
 //! withdrawal first, logged first, nothing readable.
 
 mod bed;
 mod commits;
+mod compare;
 mod enrolment;
 mod erase;
 mod evidence;
+mod faults;
 mod reads;
 mod records;
 mod revisions;

@@ -1,17 +1,21 @@
 //! What is recorded: whole, sealed, and numbers that are given once.
 
-use crate::bed::{Bed, NOW, WRAPS, batch, commit, controller, grant, on_both, read, record, slug};
+use crate::bed::{Bed, NOW, WRAPS, batch, commit, controller, grant, on_all, read, record, slug};
 use std::sync::Arc;
 use tokio::task::JoinSet;
 use vernport_api::Answer;
 use vernport_crypto::{MasterKey, Zeroizing};
-use vernport_store::{Change, NewEntry, RecordError, Revision, Rewrapped, Store, StoreError};
-use vernport_types::{EntryHash, Reason};
+use vernport_store::{Change, LinkRow, NewEntry, RecordError, Revision, Rewrapped, Store, StoreError};
+use vernport_types::{EntryHash, LinkHash, Reason, SegmentId};
 
-on_both! {
+on_all! {
     no_head_sequence_is_given_twice_also_after_a_restart,
     a_change_is_recorded_whole_or_not_at_all_and_its_entries_are_sealed,
     under_another_master_key_everything_is_as_before_and_under_the_one_before_nothing_opens,
+    a_place_of_a_chain_is_entered_once_and_the_last_one_is_known,
+    refusals_of_links_are_counted_by_gateway_and_code,
+    ; sql:
+    no_file_holds_what_an_entry_says,
 }
 
 async fn no_head_sequence_is_given_twice_also_after_a_restart(bed: Bed) {
@@ -62,14 +66,64 @@ async fn a_change_is_recorded_whole_or_not_at_all_and_its_entries_are_sealed(bed
     let texts: Vec<&[u8]> = loaded.entries.iter().map(|entry| &entry.json[..]).collect();
     assert_eq!(texts, [b"{\"about\":\"order of AB12345\"}"]);
     assert_eq!(loaded.grants, [grant(id)]);
+    assert_eq!(count_of_leaves(&bed).await, 1, "what was refused left no evidence");
     store.close().await;
-    assert!(!bed.any_file_holds(b"AB12345").await);
-    assert!(bed.any_file_holds(b"order-closed").await, "the search finds what is there");
     let stranger = bed.open_as([8; 32]).await;
     assert!(matches!(
         stranger.load(&controller(), Revision::NONE).await,
         Err(StoreError::Row { table: "entry" })
     ));
+}
+
+async fn no_file_holds_what_an_entry_says(bed: Bed) {
+    let (store, _) = bed.with_grant().await;
+    let change = Change { entries: vec![entry(1, "order of AB12345")], ..Change::default() };
+    record(&store, &change).await.expect("recorded");
+    store.close().await;
+    assert!(!bed.any_file_holds(b"AB12345").await);
+    assert!(bed.any_file_holds(b"order-closed").await, "the search finds what is there");
+}
+
+async fn count_of_leaves(bed: &Bed) -> usize {
+    let mut look = bed.look_at_log().await;
+    let leaves = look.leaves(0).await.expect("reads").len();
+    look.close().await;
+    leaves
+}
+
+async fn a_place_of_a_chain_is_entered_once_and_the_last_one_is_known(bed: Bed) {
+    let (store, _) = bed.with_grant().await;
+    let segment = SegmentId::from_bytes([4; 16]);
+    let row = |sequence: u64, hash: u8| LinkRow {
+        gateway: slug("bay-1"),
+        segment,
+        sequence,
+        link: LinkHash::from_bytes([hash; 32]),
+        entry: None,
+        refused: Some("the order is not open".into()),
+    };
+    let both = Change { links: vec![row(1, 1), row(2, 2)], ..Change::default() };
+    record(&store, &both).await.expect("recorded");
+    let again = Change { entries: vec![entry(1, "a")], links: vec![row(2, 9)], ..Change::default() };
+    assert!(matches!(record(&store, &again).await, Err(RecordError::Store(StoreError::Statement(_)))));
+    let stranger = LinkRow { gateway: slug("nobody"), ..row(3, 3) };
+    record(&store, &Change { links: vec![stranger], ..Change::default() }).await.expect_err("no gateway");
+
+    let link =
+        async |sequence| store.link(&controller(), &slug("bay-1"), segment, sequence).await.expect("read");
+    assert_eq!((link(Some(1)).await, link(None).await), (Some(row(1, 1)), Some(row(2, 2))));
+    assert_eq!(link(Some(3)).await, None);
+    let loaded = store.load(&controller(), Revision::NONE).await.expect("loads");
+    assert_eq!((loaded.tips, loaded.entries.len()), (vec![row(2, 2)], 0), "nothing of what was refused");
+}
+
+async fn refusals_of_links_are_counted_by_gateway_and_code(bed: Bed) {
+    let (store, _) = bed.with_grant().await;
+    for (gateway, code) in [("bay-1", "forged"), ("bay-1", "fork"), ("bay-2", "fork"), ("bay-1", "fork")] {
+        store.count_link_refusal(&controller(), &slug(gateway), code).await.expect("counted");
+    }
+    let refusals = store.link_refusals(&controller(), &slug("bay-1")).await.expect("read");
+    assert_eq!(refusals, [("forged".to_owned(), 1), ("fork".to_owned(), 2)]);
 }
 
 async fn under_another_master_key_everything_is_as_before_and_under_the_one_before_nothing_opens(bed: Bed) {

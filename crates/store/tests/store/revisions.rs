@@ -1,7 +1,7 @@
 //! Several processes that hold a controller's state in memory.
 
 use crate::{
-    bed::{Bed, KEY, NOW, controller, grant, on_both, record, slug},
+    bed::{Bed, KEY, NOW, controller, grant, on_all, record, slug},
     records::entry,
 };
 use std::{sync::Arc, time::Duration};
@@ -9,7 +9,7 @@ use tokio::{task::JoinSet, time::timeout};
 use vernport_store::{AliasRow, Change, GrantRow, Heard, LinkRow, RecordError, Revision};
 use vernport_types::{AssetId, EntryHash, GrantId, LinkHash, Reason, SegmentId, VehicleAlias};
 
-on_both! {
+on_all! {
     of_changes_computed_from_one_state_one_is_recorded_and_nothing_of_the_others,
     whoever_has_the_turn_is_not_overtaken,
     what_is_loaded_behind_a_revision_is_what_was_recorded_since,
@@ -68,7 +68,7 @@ async fn whoever_has_the_turn_is_not_overtaken(bed: Bed) {
     });
     // Batches are committed meanwhile.
     crate::bed::commit(&other, &[crate::bed::batch(id)]).await.expect("no failure");
-    if let Bed::Postgres { .. } = bed {
+    if let Bed::Postgres { .. } | Bed::Model(_) = bed {
         assert!(!begun.is_finished(), "it waits for its turn");
         store.record_in(turn, &controller(), based_on, &closing, NOW).await.expect("not overtaken");
         assert!(matches!(begun.await.expect("no panic"), Err(RecordError::Stale)));
