@@ -15,6 +15,7 @@ mod audit;
 pub mod batch;
 mod blob;
 mod consents;
+mod enrolment;
 mod erasure;
 mod events;
 pub mod explain;
@@ -30,6 +31,11 @@ pub use answer::{Answer, BatchAnswer, BatchAnswers};
 pub use audit::{LogAlarm, LogHash, MAX_CHECKPOINT_BYTES, MAX_PROOF_HASHES, WitnessAnswer, WitnessRequest};
 pub use blob::Blob;
 pub use consents::{Consented, ConsentsAnswer, ConsentsRequest, Person};
+pub use enrolment::{
+    CertificateAnswer, EnrolmentAnswer, EnrolmentRequest, GatewayListed, GatewayState, GatewaysAnswer,
+    InvitationAnswer, InvitationListed, InvitationRequest, MAX_CSR_BYTES, MAX_ENROLMENT_BYTES,
+    MAX_TOKEN_HOURS, RenewalRequest, TOKEN_PREFIX, Token, TokenError,
+};
 pub use erasure::{
     Certificate, CertificateError, ClockAnswer, ClockRequest, ConfirmAnswer, ConfirmRequest, Deletion,
     DeletionState, DeletionsAnswer, DeletionsRequest, ErasureAnswer, ErasureRequest, ErasureState, Kept,
@@ -95,3 +101,11 @@ pub const PATH_OPENAPI: &str = "/v1/openapi.json";
 
 /// The description of this contract for programs (OpenAPI 3.1), JSON.
 pub const OPENAPI: &str = include_str!("../openapi/central-v1.json");
+/// Where a registrar invites a gateway: [`InvitationRequest`] in, [`InvitationAnswer`] out.
+pub const PATH_INVITATIONS: &str = "/v1/gateways/invitations";
+/// A controller's gateways: [`GatewaysAnswer`] out.
+pub const PATH_GATEWAYS: &str = "/v1/gateways";
+/// Where a gateway asks for its next certificate: [`RenewalRequest`] in, [`CertificateAnswer`] out.
+pub const PATH_RENEW: &str = "/v1/gateways/renew";
+/// Where a gateway enrols, at the listener for that alone: [`EnrolmentRequest`] in, [`EnrolmentAnswer`] out.
+pub const PATH_ENROLMENTS: &str = "/v1/enrolments";

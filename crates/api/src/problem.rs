@@ -89,6 +89,19 @@ codes! {
     IdempotencyKeyInUse = 409, "idempotency-key-in-use", "a request with this key is still being worked on";
     /// A cursor is of another state of this registry: it was restored or rolled back.
     CursorOutdated = 410, "cursor-outdated", "the cursor is of another state of this registry";
+    /// Token, name, keys and proof are not those of an invitation that is open. Which of them is not said.
+    EnrolmentRefused = 403, "enrolment-refused", "this is no open invitation of this gateway";
+    /// A certificate request cannot be used: not PKCS #10, not signed by its own key, another kind of key, or asks to
+    /// be an authority.
+    CertificateRequestRefused = 422, "certificate-request-refused", "a certificate request cannot be used";
+    /// The client certificate is not in force any more, or the gateway was revoked.
+    CertificateRevoked = 403, "certificate-revoked", "the client certificate is not in force any more";
+    /// The enrolment of the gateway ended: it hears nothing and its certificate is not renewed.
+    EnrolmentEnded = 403, "enrolment-ended", "the enrolment of this gateway ended";
+    /// A gateway of this name is enrolled, and the invitation is not to replace it.
+    AlreadyEnrolled = 409, "already-enrolled", "a gateway of this name is enrolled";
+    /// So many invitations are open that no further one is made.
+    TooManyInvitations = 409, "too-many-invitations", "too many invitations are open";
 }
 
 impl fmt::Display for Code {

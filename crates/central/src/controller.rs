@@ -76,7 +76,10 @@ impl Controllers {
                 LoadError::Entry => StartError::Ledger { controller: id.clone() },
                 LoadError::OtherRules => StartError::OtherRules { controller: id.clone() },
             })?;
-            let news = controller.enrolments(&state, &deps.gateways);
+            let mut gateways = deps.gateways;
+            let issued = store.certificates_until(&id).await?;
+            gateways.retain(|gateway| controller.may_configure(&state, gateway, &issued));
+            let news = controller.enrolments(&state, &gateways);
             drop(state);
             if !news.is_empty() {
                 let asked = LedgerRequest { entries: news, identifiers: Vec::new(), wait_ms: 0 };
@@ -307,6 +310,8 @@ impl Controller {
                 RecordError::ReferenceReused { item } => {
                     Refusal::new(Code::ExternalRefReused, "choose a new external_ref").at_item(item).into()
                 }
+                // Computed again, it is found used.
+                RecordError::InvitationUsed => NotAdopted::Stale,
                 RecordError::Store(error) => {
                     tracing::error!(error = chain(&error), "a change could not be recorded");
                     error.into()

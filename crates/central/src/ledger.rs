@@ -19,7 +19,7 @@ use vernport_api::{
 use vernport_crypto::BlindIndex;
 use vernport_policy::{HoldError, Rules, Snapshot};
 use vernport_registry::{
-    Actor, ActorRole, ENTRY_FORMAT, Entry, Event, Facts, GatewayEnrolled, Refused, StationRef,
+    Actor, ActorRole, ENTRY_FORMAT, EnrolmentState, Entry, Event, Facts, GatewayEnrolled, Refused, StationRef,
 };
 use vernport_seal::seal_identifier;
 use vernport_store::{Change, IdentifierRow, NewEntry, Place, Turn};
@@ -187,6 +187,27 @@ impl Controller {
             external_ref: format!("{} at {}", gateway.name, now.0).parse().expect("short and printable"),
         });
         news.collect()
+    }
+
+    /// Whether a gateway of the configuration may be enrolled by it: not a box in wrong hands again, nor one that
+    /// has its certificates from here since.
+    pub(crate) fn may_configure(
+        &self,
+        state: &State,
+        gateway: &Gateway,
+        issued: &[(Slug, UtcMicros)],
+    ) -> bool {
+        let now = self.clock.now().wall;
+        let revoked =
+            state.facts.gateway(&gateway.name, now).is_some_and(|of| of.state == EnrolmentState::Revoked)
+                && state.places.get(&gateway.name).is_some_and(|of| of.device_key == gateway.device_key);
+        let by_network = issued.iter().any(|(name, _)| *name == gateway.name);
+        if revoked {
+            tracing::warn!(gateway = %gateway.name, "was revoked: take it out of the configuration");
+        } else if by_network {
+            tracing::warn!(gateway = %gateway.name, "was enrolled over the network: take it out of the configuration");
+        }
+        !revoked && !by_network
     }
 
     /// Seals identifiers to the controller; each belongs to one of the entries.

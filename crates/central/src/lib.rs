@@ -7,6 +7,7 @@
 //! POST /v1/segments → checked link by link, then as the ledger
 //! POST /v1/audit/witness → each side's evidence log against what the other saw of it
 //! POST /v1/reads   → log entry → envelopes with their wraps
+//! POST /v1/enrolments (a listener of its own) → invitation → ledger, certificate
 //! ```
 //!
 //! Promises:
@@ -25,13 +26,17 @@ mod caller;
 mod compute;
 mod config;
 mod controller;
+mod counts;
 mod deps;
 mod duties;
+mod enrolment;
 mod erasing;
 mod events;
 mod explain;
 mod feed;
 mod import;
+mod in_force;
+mod issuer;
 mod journal;
 mod keyed;
 mod ledger;
@@ -46,14 +51,22 @@ mod sweeping;
 mod tls;
 mod witness;
 
-pub use config::{Config, ConfigError, Controller, Databases, Gateway, KeyFiles, Listen, Tls};
+pub use config::{Config, ConfigError, Controller, Databases, Enrolment, Gateway, KeyFiles, Listen, Tls};
 pub use deps::{ControllerDeps, Deps, LoadError};
+pub use enrolment::EnrolmentDeps;
+pub use issuer::{Issued, Issuer, IssuerError, RequestError, RequestedKey};
 pub use restored::{RestoreError, Restored, Restoring, restored};
 pub use routes::ROUTES;
-pub use tls::{Peer, PeerError, Role, TlsError, server_config};
+pub use tls::{Peer, PeerError, Role, TlsError, enrolment_server_config, server_config};
 
+use axum::{
+    Extension,
+    middleware::{from_fn_with_state, map_response_with_state},
+};
 use controller::Controllers;
+use counts::Counts;
 use std::{
+    collections::BTreeMap,
     net::SocketAddr,
     path::Path,
     sync::{
@@ -134,6 +147,9 @@ pub enum StartError {
 pub struct Running {
     /// Where it listens.
     pub addr: SocketAddr,
+    /// Where it listens for gateways that enrol, if it does.
+    pub enrolment_addr: Option<SocketAddr>,
+    counts: Arc<Counts>,
     turns: Arc<AtomicU64>,
     task: JoinHandle<()>,
 }
@@ -142,6 +158,16 @@ impl Running {
     /// How often the loop that accepts connections went round; where this stands still, so does central.
     pub fn turns(&self) -> u64 {
         self.turns.load(Ordering::Relaxed)
+    }
+
+    /// How many problem documents went out since the start, by code.
+    pub fn refusals(&self) -> BTreeMap<&'static str, u64> {
+        self.counts.by_code()
+    }
+
+    /// Why clients, certificates and tokens were turned away since the start, in words that no client is told.
+    pub fn turned_away(&self) -> BTreeMap<&'static str, u64> {
+        self.counts.by_reason()
     }
 
     /// Waits until it has stopped: after its token was cancelled, open requests
@@ -217,25 +243,47 @@ pub async fn run(
     let ids: Vec<ControllerId> = deps.controllers.iter().map(|of| of.rules.controller().clone()).collect();
     let now = deps.clock.now().wall;
     let store = Arc::new(journal::join(store, deps.journal.as_deref(), &ids, now).await?);
+    let tls = tls::by_the_clock(deps.tls, &deps.clock);
     let controllers =
         Controllers::load(&store, deps.head_key, deps.clock, deps.controllers, &shutdown).await?;
-    let controllers = Arc::new(controllers);
-    let address = listen.address;
-    let broken = |source| StartError::Listen { address, source };
-    let listener = TcpListener::bind(address).await.map_err(broken)?;
-    let addr = listener.local_addr().map_err(broken)?;
-    let acceptor = TlsAcceptor::from(Arc::new(deps.tls));
-    let router = routes::router(Arc::clone(&controllers), listen.request_timeout());
+    let (controllers, counts) = (Arc::new(controllers), Arc::new(Counts::default()));
+    let (listener, addr) = bind(listen.address).await?;
+    let acceptor = TlsAcceptor::from(Arc::new(tls));
+    let mut enrolment_addr = None;
+    let mut issuer = None;
+    let mut door = None;
+    if let Some(enrolment) = deps.enrolment {
+        let (listener, at) = bind(enrolment.address).await?;
+        enrolment_addr = Some(at);
+        issuer = Some(Arc::clone(&enrolment.issuer));
+        let of = enrolment::Door::new(enrolment, Arc::clone(&controllers), Arc::clone(&counts));
+        door = Some(tokio::spawn(enrolment::serve(listener, of, shutdown.clone())));
+    }
+    let router = routes::router(Arc::clone(&controllers), listen.request_timeout())
+        .layer(from_fn_with_state((Arc::clone(&controllers), Arc::clone(&counts)), in_force::guard))
+        .layer(Extension::<enrolment::SharedIssuer>(issuer))
+        .layer(map_response_with_state(Arc::clone(&counts), counts::count));
     let hearing = tokio::spawn(cache::listen(Arc::clone(&store), Arc::clone(&controllers), shutdown.clone()));
     let turns = Arc::new(AtomicU64::new(0));
     let counted = Arc::clone(&turns);
+    let turned = Arc::clone(&counts);
     let task = tokio::spawn(async move {
         let duties = tokio::spawn(controllers.work(shutdown.clone()));
-        server::serve(listener, acceptor, router, (listen, &counted), shutdown).await;
+        server::serve(listener, acceptor, router, (listen, &counted, &turned), shutdown).await;
+        if let Some(door) = door {
+            let _ = door.await;
+        }
         let _ = hearing.await;
         let _ = duties.await;
         store.close().await;
     });
     tracing::info!(%addr, "central serves");
-    Ok(Running { addr, turns, task })
+    Ok(Running { addr, enrolment_addr, counts, turns, task })
+}
+
+async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let broken = |source| StartError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(broken)?;
+    let addr = listener.local_addr().map_err(broken)?;
+    Ok((listener, addr))
 }

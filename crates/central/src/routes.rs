@@ -7,6 +7,7 @@ mod erasures;
 mod events;
 mod explain;
 mod feed;
+mod gateways;
 mod import;
 mod ledger;
 mod reads;
@@ -30,8 +31,9 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::timeout;
 use vernport_api::{
     Code, PATH_BATCHES, PATH_CLOCK, PATH_CONFIRM_DELETIONS, PATH_CONSENTS, PATH_DELETIONS, PATH_ERASURES,
-    PATH_EVENTS, PATH_EXPLAIN, PATH_FEED, PATH_FIND_ASSET, PATH_FIND_ENTRY, PATH_IMPORT, PATH_LEDGER,
-    PATH_OPENAPI, PATH_READS, PATH_SEGMENTS, PATH_STATUS, PATH_WITNESS, Status,
+    PATH_EVENTS, PATH_EXPLAIN, PATH_FEED, PATH_FIND_ASSET, PATH_FIND_ENTRY, PATH_GATEWAYS, PATH_IMPORT,
+    PATH_INVITATIONS, PATH_LEDGER, PATH_OPENAPI, PATH_READS, PATH_RENEW, PATH_SEGMENTS, PATH_STATUS,
+    PATH_WITNESS, Status,
 };
 
 /// The longest JSON body but for the ledger's, in bytes.
@@ -70,6 +72,9 @@ routes! {
     post PATH_DELETIONS => erasures::fetch,
     post PATH_CONFIRM_DELETIONS => erasures::confirm,
     post PATH_CLOCK => erasures::clock,
+    get PATH_GATEWAYS => gateways::list,
+    post PATH_INVITATIONS => gateways::invite,
+    post PATH_RENEW => gateways::renew,
     get PATH_STATUS => status,
     get PATH_OPENAPI => openapi,
 }
@@ -86,7 +91,7 @@ pub(crate) fn router(controllers: Served, request_timeout: Duration) -> Router {
 }
 
 /// Gives up what takes too long. An import has bounds of its own.
-async fn in_time(State(within): State<Duration>, request: Request, next: Next) -> Response {
+pub(crate) async fn in_time(State(within): State<Duration>, request: Request, next: Next) -> Response {
     let within = if request.uri().path() == PATH_IMPORT { import::WITHIN } else { within };
     let late = "the request took too long; send it faster, or again later";
     timeout(within, next.run(request))

@@ -1,7 +1,7 @@
 //! The accept loop: connections within a bound, handshakes within a time,
 //! HTTP/2 with the caller's certificate handed to the routes.
 
-use crate::{chain, config::Listen, tls::Peer};
+use crate::{chain, config::Listen, counts::Counts, in_force::Presented, tls::Peer};
 use axum::{Extension, Router};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -36,6 +36,9 @@ const DRAIN: Duration = Duration::from_secs(5);
 /// A pause after a failed accept (no file descriptors left, mostly).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// How long a client has to read that its certificate is not in force any more.
+const FAREWELL: Duration = Duration::from_millis(500);
+
 /// How often the loop goes round where nobody connects.
 const TURN_EVERY: Duration = Duration::from_secs(1);
 
@@ -44,7 +47,7 @@ pub(crate) async fn serve(
     listener: TcpListener,
     acceptor: TlsAcceptor,
     router: Router,
-    (bounds, turns): (Listen, &AtomicU64),
+    (bounds, turns, counts): (Listen, &AtomicU64, &Arc<Counts>),
     shutdown: CancellationToken,
 ) {
     let places = Arc::new(Semaphore::new(bounds.max_connections));
@@ -73,9 +76,10 @@ pub(crate) async fn serve(
         };
         let (acceptor, router, watcher) = (acceptor.clone(), router.clone(), graceful.watcher());
         let handshake_timeout = bounds.handshake_timeout();
+        let counts = Arc::clone(counts);
         connections.spawn(async move {
             let _place = place;
-            connection(stream, acceptor, router, watcher, handshake_timeout).await;
+            connection(stream, acceptor, router, watcher, (handshake_timeout, &counts)).await;
         });
     }
     drop(listener);
@@ -88,22 +92,32 @@ async fn connection(
     acceptor: TlsAcceptor,
     router: Router,
     watcher: hyper_util::server::graceful::Watcher,
-    handshake_timeout: Duration,
+    (handshake_timeout, counts): (Duration, &Counts),
 ) {
+    let turned_away = |why| counts.turned_away(why);
     let stream = match timeout(handshake_timeout, acceptor.accept(stream)).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => {
+            turned_away("handshake failed");
             return tracing::warn!(error = chain(&error), "a client was refused at the handshake");
         }
-        Err(_) => return tracing::warn!("a client did not finish its handshake in time"),
+        Err(_) => {
+            turned_away("handshake too slow");
+            return tracing::warn!("a client did not finish its handshake in time");
+        }
     };
     let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
     let peer = match certificate.map(|certificate| Peer::from_certificate(certificate)) {
         Some(Ok(peer)) => peer,
-        Some(Err(error)) => return tracing::warn!(error = chain(&error), "a client was refused"),
+        Some(Err(error)) => {
+            turned_away("certificate names nobody");
+            return tracing::warn!(error = chain(&error), "a client was refused");
+        }
         None => return tracing::warn!("a client without a certificate was refused"),
     };
-    let service = TowerToHyperService::new(router.layer(Extension(peer)));
+    let presented = Presented::of(certificate.map_or(&[][..], |certificate| certificate));
+    let closing = presented.closing.clone();
+    let service = TowerToHyperService::new(router.layer(Extension(peer)).layer(Extension(presented)));
     let mut builder = auto::Builder::new(TokioExecutor::new()).http2_only();
     builder
         .http2()
@@ -113,7 +127,14 @@ async fn connection(
         .keep_alive_interval(PING_EVERY)
         .keep_alive_timeout(PING_TIMEOUT);
     let served = watcher.watch(builder.serve_connection(TokioIo::new(stream), service).into_owned());
-    if let Err(error) = served.await {
-        tracing::debug!(error = chain(&*error), "a connection broke");
+    let closed = async {
+        closing.cancelled().await;
+        tokio::time::sleep(FAREWELL).await;
+    };
+    tokio::select! {
+        served = served => if let Err(error) = served {
+            tracing::debug!(error = chain(&*error), "a connection broke");
+        },
+        () = closed => tracing::info!("a connection was closed: its certificate is not in force any more"),
     }
 }

@@ -9,13 +9,14 @@
 use rustls::{
     RootCertStore, ServerConfig,
     crypto::ring,
-    pki_types::{CertificateDer, PrivateKeyDer},
+    pki_types::{CertificateDer, PrivateKeyDer, UnixTime},
     server::WebPkiClientVerifier,
+    time_provider::TimeProvider,
     version::TLS13,
 };
-use std::{str::FromStr, sync::Arc};
+use std::{str::FromStr, sync::Arc, time::Duration};
 use thiserror::Error;
-use vernport_types::{ControllerId, Slug};
+use vernport_types::{Clock, ControllerId, Slug};
 use x509_parser::prelude::{AttributeTypeAndValue, FromDer, X509Certificate, X509Name};
 
 /// Why there is no TLS configuration.
@@ -111,7 +112,49 @@ pub fn server_config(
         .with_single_cert(chain, key)
         .map_err(TlsError::Server)?;
     config.alpn_protocols = vec![b"h2".to_vec()];
+    // A session that is resumed would show a certificate without having it checked again.
+    config.send_tls13_tickets = 0;
     Ok(config)
+}
+
+/// The server's side for gateways that have no certificate yet: TLS 1.3, HTTP/2.
+///
+/// # Errors
+/// [`TlsError::Server`].
+pub fn enrolment_server_config(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+) -> Result<ServerConfig, TlsError> {
+    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_protocol_versions(&[&TLS13])
+        .map_err(TlsError::Server)?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .map_err(TlsError::Server)?;
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    config.send_tls13_tickets = 0;
+    Ok(config)
+}
+
+/// Has certificates of clients begin and end by central's clock.
+pub(crate) fn by_the_clock(mut config: ServerConfig, clock: &Arc<dyn Clock>) -> ServerConfig {
+    config.time_provider = Arc::new(Wall(Arc::clone(clock)));
+    config
+}
+
+struct Wall(Arc<dyn Clock>);
+
+impl std::fmt::Debug for Wall {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Wall")
+    }
+}
+
+impl TimeProvider for Wall {
+    fn current_time(&self) -> Option<UnixTime> {
+        let micros = u64::try_from(self.0.now().wall.0).ok()?;
+        Some(UnixTime::since_unix_epoch(Duration::from_micros(micros)))
+    }
 }
 
 impl Peer {

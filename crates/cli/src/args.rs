@@ -6,6 +6,7 @@ mod counter;
 mod dbc;
 mod erase;
 mod explain;
+mod gateway;
 mod keys;
 mod station;
 
@@ -15,6 +16,7 @@ pub use counter::{Consent, Consented, Ledger, Order, Registrar, Vehicle};
 pub use dbc::Dbc;
 pub use erase::{Deletions, Erase, Erased, Erasure, RecipientAt, Registry, Restored};
 pub use explain::{Explain, ExplainAudience, ReadFrom, Recognised};
+pub use gateway::{Gateway, GatewayInvite, GatewayRevoke};
 pub use keys::{Keys, KeysBackup, KeysCheck, KeysNew, KeysOf, KeysRestore, KeysRotate, RotateRecipient};
 pub use station::{MaybeVehicle, Station, StationOrder, StationSaid, Switch};
 
@@ -54,6 +56,9 @@ pub enum Command {
     Order(Order),
     /// Speak to the gateway of this station, whether or not the line to central is there
     Station(Station),
+    /// Invite gateways, list them, end their enrolment
+    #[command(subcommand)]
+    Gateway(Gateway),
     /// Give, withdraw or look up a consent at the counter
     #[command(subcommand)]
     Consent(Consent),

@@ -12,6 +12,7 @@ pub mod dev;
 mod effect;
 pub mod erase;
 pub mod explain;
+pub mod gateway;
 pub mod init;
 pub mod keys;
 pub mod ledger;
@@ -42,6 +43,7 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Unseal(args) => unseal::run(&args),
         Command::Order(args) => order::run(args).await,
         Command::Station(args) => station::run(args).await,
+        Command::Gateway(args) => gateway::run(args).await,
         Command::Consent(args) => consent::run(args).await,
         Command::Ledger(args) => ledger::run(args).await,
         Command::Processor(args) => processor::run(args).await,

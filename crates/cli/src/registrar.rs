@@ -6,8 +6,8 @@ use anyhow::Result;
 use std::sync::Arc;
 use vernport_api::{
     ClockRequest, ConsentsAnswer, ConsentsRequest, ErasureAnswer, ErasureRequest, EventsAnswer,
-    EventsRequest, FindEntryRequest, FoundEntry, IdempotencyKey, ImportAnswer, ImportQuery, LedgerAnswer,
-    LedgerRequest, ReadRequest,
+    EventsRequest, FindEntryRequest, FoundEntry, GatewaysAnswer, IdempotencyKey, ImportAnswer, ImportQuery,
+    InvitationAnswer, InvitationRequest, LedgerAnswer, LedgerRequest, ReadRequest,
     explain::{ExplainRequest, Explanation},
 };
 use vernport_crypto::{IdentityKey, random};
@@ -75,6 +75,22 @@ impl Registrar {
             .client
             .record(&LedgerRequest { wait_ms: EFFECT_WAIT_MS, ..request(entries, Vec::new()) })
             .await?)
+    }
+
+    /// Invites a gateway to enrol.
+    ///
+    /// # Errors
+    /// If central cannot be reached or refuses.
+    pub async fn invite(&self, asked: &InvitationRequest) -> Result<InvitationAnswer> {
+        Ok(self.client.invite(asked).await?)
+    }
+
+    /// All gateways that were ever enrolled, and who is invited.
+    ///
+    /// # Errors
+    /// If central cannot be reached.
+    pub async fn gateways(&self) -> Result<GatewaysAnswer> {
+        Ok(self.client.gateways().await?)
     }
 
     /// What became of an order to erase.

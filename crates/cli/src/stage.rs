@@ -213,6 +213,14 @@ impl Stage {
         Ok(())
     }
 
+    /// Central.
+    ///
+    /// # Errors
+    /// If it was stopped.
+    pub fn central(&self) -> Result<&vernport_central::Running> {
+        self.central.as_ref().map(|(running, _)| running).context("central is stopped")
+    }
+
     /// Stops central: the line is down for everybody until it is started again.
     pub async fn stop_central(&mut self) {
         if let Some((running, stop)) = self.central.take() {

@@ -6,6 +6,7 @@
 //!           │   minimise, gather) ─► unit ─► spool ──────┴─► publish ─► fleet's broker
 //! central ──┴─► feed: grants ─► table (holds) ▲ asked by all of them
 //! technician ──► station: chain ──► table, and ─► central
+//! enrol, renew: the certificate for all that goes to central
 //! ```
 //!
 //! [`run`] starts the parts and joins them; each part is a file. The parts
@@ -17,6 +18,7 @@ pub mod config;
 pub mod dbc;
 mod deliver;
 mod driver;
+pub mod enrol;
 mod feed;
 mod gather;
 mod holds;
@@ -24,6 +26,7 @@ mod last;
 mod notices;
 mod pipeline;
 mod publish;
+mod renew;
 mod resume;
 pub mod rules;
 mod running;
@@ -41,6 +44,7 @@ mod witness;
 pub use clock::SystemClock;
 pub use config::{Config, ConfigError};
 pub use gather::{Collector, GatherError};
+pub use renew::{CertificateHealth, CertificateSeen};
 pub use running::{Deps, Running, StartError, run};
 pub use status::{Asking, BusStatus, Status};
 pub use tally::{Row, Tally};

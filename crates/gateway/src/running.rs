@@ -6,12 +6,14 @@ use crate::{
     config::{KeySource, Mqtt},
     deliver::Deliver,
     driver::{Driver, MAX_WAITING},
+    enrol,
     feed::Feed,
     gather::Sealing,
     holds::Holds,
     last::Last,
     pipeline::Pipeline,
     publish::Publish,
+    renew::Renew,
     resume,
     rules::{self, RulesError},
     secrets::{SecretError, Secrets},
@@ -37,7 +39,7 @@ use vernport_policy::{Rules, Table};
 use vernport_registry::StationRef;
 use vernport_spool::{Config as SpoolConfig, Spool};
 use vernport_types::{Catalogue, Clock, Slug};
-use vernport_uplink::{Config as UplinkConfig, HeadGuard, SetupError, TlsError, TlsFiles, Uplink};
+use vernport_uplink::{Config as UplinkConfig, HeadGuard, Held, SetupError, TlsError, TlsFiles, Uplink};
 
 /// What a gateway needs from outside beside its configuration.
 #[derive(Clone)]
@@ -59,6 +61,9 @@ pub enum StartError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A certificate that was accepted cannot be moved into its place.
+    #[error(transparent)]
+    Enrolment(#[from] enrol::FileError),
     /// A secret cannot be used.
     #[error(transparent)]
     Secret(#[from] SecretError),
@@ -208,6 +213,8 @@ impl Drop for Running {
 pub async fn run(config: &Config, deps: Deps, stop: CancellationToken) -> Result<Running, StartError> {
     let catalogue = Arc::new(rules::load_catalogue(&config.rules.signals)?);
     let rules = Arc::new(rules::load(&config.rules, &config.gateway.controller, &catalogue)?);
+    // Before any key is read: an enrolment that was interrupted may have changed them.
+    enrol::finish(config)?;
     let secrets = Secrets::load(&config.keys)?;
     let storage_keys = Arc::new(secrets.storage);
     let tools_key = IdentityKey::from_bytes(*secrets.identity.to_bytes());
@@ -216,8 +223,9 @@ pub async fn run(config: &Config, deps: Deps, stop: CancellationToken) -> Result
         certificate: config.central.certificate.clone(),
         key: config.central.key.clone(),
     };
-    let uplink =
-        Uplink::new(&UplinkConfig::new(&config.central.url), config.gateway.name.clone(), tls.client()?)?;
+    let held = Held::of(&tls)?;
+    let (of_central, name) = (UplinkConfig::new(&config.central.url), config.gateway.name.clone());
+    let uplink = Uplink::new(&of_central, name, tls.client_with(&held)?)?;
 
     let folder = &config.gateway.data_dir;
     std::fs::create_dir_all(folder).map_err(|source| StartError::Folder { path: folder.clone(), source })?;
@@ -283,7 +291,7 @@ pub async fn run(config: &Config, deps: Deps, stop: CancellationToken) -> Result
         parts.spawn(source.run(sender.clone(), Arc::clone(&shared), stop.clone()));
     }
     if let Some(section) = &config.tools {
-        let endpoint = endpoint("tools", section, config)?;
+        let endpoint = endpoint("tools", section, (config, &held))?;
         let (site, station) = (&config.gateway.site, &config.gateway.station);
         let tools = Tools {
             inbox: ToolInbox::start(endpoint, site, Some(station), ToolLimits::default()),
@@ -298,7 +306,7 @@ pub async fn run(config: &Config, deps: Deps, stop: CancellationToken) -> Result
     }
     if let Some(section) = &config.fleet {
         hosted(&rules, section)?;
-        let endpoint = endpoint("fleet", section, config)?;
+        let endpoint = endpoint("fleet", section, (config, &held))?;
         let operators: BTreeSet<_> = rules
             .flows()
             .iter()
@@ -356,6 +364,8 @@ pub async fn run(config: &Config, deps: Deps, stop: CancellationToken) -> Result
         central_key: config.central.head_key,
     };
     parts.spawn(witness.run(stop.clone()));
+    let renew = Renew::new(uplink.clone(), tls, held, Arc::clone(&deps.clock), Arc::clone(&shared))?;
+    parts.spawn(renew.run(stop.clone()));
     parts.spawn(resume::watch(uplink.clone(), Arc::clone(&deps.clock), Arc::clone(&shared), stop.clone()));
     let feed = Feed {
         uplink,
@@ -414,11 +424,17 @@ fn hosted(rules: &Rules, fleet: &Mqtt) -> Result<(), StartError> {
     }
 }
 
-fn endpoint(section: &'static str, mqtt: &Mqtt, config: &Config) -> Result<Endpoint, StartError> {
+fn endpoint(
+    section: &'static str,
+    mqtt: &Mqtt,
+    (config, held): (&Config, &Held),
+) -> Result<Endpoint, StartError> {
     let tls = match (&mqtt.ca, &mqtt.certificate, &mqtt.key) {
         (Some(ca), Some(certificate), Some(key)) => {
             let files = TlsFiles { ca: ca.clone(), certificate: certificate.clone(), key: key.clone() };
-            Some(Arc::new(files.client()?))
+            // The one for central is renewed while this runs; the next connection shows the new one.
+            let is_same = *certificate == config.central.certificate && *key == config.central.key;
+            Some(Arc::new(if is_same { files.client_with(held)? } else { files.client()? }))
         }
         (None, None, None) => None,
         _ => {

@@ -2,6 +2,7 @@
 //! from. Holds times, counts and reasons; never a value or an identifier.
 
 use crate::{
+    renew::CertificateSeen,
     tally::Tally,
     witness::{LogAlarms, LogSeen},
 };
@@ -56,6 +57,7 @@ struct State {
     waiting_for_room: bool,
     sources_ended: usize,
     log: LogSeen,
+    certificate: Option<CertificateSeen>,
 }
 
 impl Shared {
@@ -137,6 +139,11 @@ impl Shared {
         change(&mut self.state().log);
     }
 
+    /// How the gateway's certificate stands.
+    pub(crate) fn certificate(&self, seen: CertificateSeen) {
+        self.state().certificate = Some(seen);
+    }
+
     /// What was found wrong with the evidence logs.
     pub(crate) fn log_alarms(&self) -> LogAlarms {
         self.state().log.alarms
@@ -145,6 +152,11 @@ impl Shared {
     /// How a live bus is now.
     pub(crate) fn bus(&self, place: usize, status: BusStatus) {
         self.buses.lock().unwrap_or_else(PoisonError::into_inner).insert(place, status);
+    }
+
+    #[cfg(test)]
+    pub(crate) fn certificate_seen(&self) -> Option<CertificateSeen> {
+        self.state().certificate
     }
 
     #[cfg(test)]
@@ -184,6 +196,7 @@ impl Shared {
             waiting_for_room: state.waiting_for_room,
             sources_ended: state.sources_ended,
             log: state.log,
+            certificate: state.certificate,
             buses: self.buses.lock().unwrap_or_else(PoisonError::into_inner).values().copied().collect(),
         }
     }
@@ -222,6 +235,8 @@ pub struct Status {
     pub sources_ended: usize,
     /// How far the evidence logs of this gateway and of central were seen by the other side, and what was wrong.
     pub log: LogSeen,
+    /// This gateway's certificate.
+    pub certificate: Option<CertificateSeen>,
     /// The live buses, in the order of the configuration.
     pub buses: Vec<BusStatus>,
 }

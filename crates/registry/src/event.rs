@@ -25,7 +25,9 @@ pub use consent::{
     Consent, MAX_CONSENT_SECONDS, Method, NoticeServed, Renewal, TextHash, Withdrawal, WithdrawalScope,
 };
 pub use disclosure::{DisclosureApproved, DisclosureEnded, DisclosureGround, MAX_DISCLOSURE_SECONDS};
-pub use gateway::{EnrolmentEnded, GatewayEnrolled, RecipientKeyActivated, RecipientKeyRevoked, StationRef};
+pub use gateway::{
+    EnrolmentEnded, GatewayEnrolled, GatewayRevoked, RecipientKeyActivated, RecipientKeyRevoked, StationRef,
+};
 pub use milestone::{Milestone, MilestoneReached};
 pub use objection::{Against, Objection, ObjectionOutcome};
 pub use order::{MAX_ORDER_SECONDS, ORDER_SECONDS, OrderClosed, OrderOpened};
@@ -183,6 +185,8 @@ events! {
     ProcessorAgreed(ProcessorAgreed) = "processor-agreed", Opens;
     /// It may do so no longer.
     ProcessorEnded(ProcessorEnded) = "processor-ended", Closes;
+    /// A gateway is in wrong hands: its enrolment ended, and nothing that it says counts any more.
+    GatewayRevoked(GatewayRevoked) = "gateway-revoked", Closes;
 }
 
 impl Event {
@@ -217,6 +221,7 @@ impl Event {
             | Self::PrivateModeEnded(_)
             | Self::GatewayEnrolled(_)
             | Self::EnrolmentEnded(_)
+            | Self::GatewayRevoked(_)
             | Self::RecipientKeyActivated(_)
             | Self::RecipientKeyRevoked(_)
             | Self::HoldLifted(_)

@@ -32,7 +32,7 @@ pub use consents::{ConsentFacts, ConsentQuestion, ConsentState};
 pub use disclosures::Disclosed;
 pub use links::Linked;
 pub use orders::OrderFacts;
-pub use places::{DEVICE_KEY_OVERLAP_DAYS, EnrolmentFacts};
+pub use places::{DEVICE_KEY_OVERLAP_DAYS, EnrolmentFacts, EnrolmentState, GatewayFacts};
 pub use processors::Agreement;
 pub use retention::HoldFacts;
 pub use rights::Objected;
@@ -257,6 +257,7 @@ impl Facts {
             Event::PrivateModeEnded(private) => self.rights.private(private, false, filed),
             Event::GatewayEnrolled(enrolled) => self.places.enrol(enrolled, filed),
             Event::EnrolmentEnded(ended) => self.places.end(ended, filed),
+            Event::GatewayRevoked(revoked) => self.places.revoke_gateway(revoked, filed),
             Event::RecipientKeyActivated(key) => self.places.activate(key, filed),
             Event::RecipientKeyRevoked(key) => self.places.revoke(key, filed),
             Event::HoldSet(hold) => self.retention.hold(hold, filed),

@@ -1,6 +1,6 @@
 //! What is recorded together: rows as plain values.
 
-use crate::{Answered, LinkRow, Place, Revision};
+use crate::{Answered, InvitationUsed, LinkRow, Place, Revision};
 use vernport_crypto::BlindIndex;
 use vernport_types::{
     AssetId, EntryHash, GrantId, IdentifierKind, KeyId, Reason, Slug, SubjectId, UtcMicros, VehicleAlias,
@@ -124,6 +124,8 @@ pub struct Change {
     pub links: Vec<LinkRow>,
     /// The answer to the keyed request that this is.
     pub answered: Option<Answered>,
+    /// The invitation that is used up by an entry of this change.
+    pub invitation: Option<InvitationUsed>,
 }
 
 impl Change {
@@ -141,6 +143,7 @@ impl Change {
             && self.revoked_keys.is_empty()
             && self.links.is_empty()
             && self.answered.is_none()
+            && self.invitation.is_none()
     }
 }
 

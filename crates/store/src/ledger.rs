@@ -25,6 +25,9 @@ pub enum RecordError {
         /// Which entry of the change, from 0.
         item: usize,
     },
+    /// The invitation of the change was used before, or is not there.
+    #[error("the invitation was used before")]
+    InvitationUsed,
     /// Others recorded something since the state that the change was computed from: load what is new,
     /// and compute again.
     #[error("another change was recorded in between")]
@@ -172,6 +175,9 @@ impl Sql {
         }
         for place in &change.places {
             write.place(controller, place).await?;
+        }
+        if let Some(used) = &change.invitation {
+            write.use_invitation(controller, used).await?;
         }
         write.registry(controller, revision, change, now).await?;
         for grant in &change.opened {

@@ -42,6 +42,7 @@ mod batch;
 mod callers;
 mod change;
 mod deletion;
+mod enrolment;
 mod era;
 mod erase;
 mod erasure;
@@ -73,6 +74,7 @@ pub use change::{
     AliasRow, Change, GrantRow, IdentifierRow, Loaded, NewEntry, RecipientKeyRow, RecordedEntry,
 };
 pub use deletion::DeletionRow;
+pub use enrolment::{GatewayCertificate, Invitation, InvitationUsed};
 pub use erase::{CertificateRow, Erased, Fence};
 pub use error::StoreError;
 pub use evidence::LogHead;

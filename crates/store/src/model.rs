@@ -27,6 +27,7 @@
 
 mod batches;
 mod callers;
+mod enrolments;
 mod erasures;
 mod evidence;
 mod fault;

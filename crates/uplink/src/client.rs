@@ -9,11 +9,11 @@ use std::time::Duration;
 use vernport_api::{
     ClockAnswer, ClockRequest, ConfirmAnswer, ConfirmRequest, ConsentsAnswer, ConsentsRequest,
     DeletionsAnswer, DeletionsRequest, ErasureAnswer, ErasureRequest, EventsAnswer, EventsRequest,
-    FindAnswer, FindEntryAnswer, FindEntryRequest, FindRequest, FoundEntry, IdempotencyKey, ImportAnswer,
-    ImportQuery, LedgerAnswer, LedgerRequest, MAX_WAIT_MS, NDJSON, OnError, PATH_CLOCK,
-    PATH_CONFIRM_DELETIONS, PATH_CONSENTS, PATH_DELETIONS, PATH_ERASURES, PATH_EVENTS, PATH_EXPLAIN,
-    PATH_FIND_ASSET, PATH_FIND_ENTRY, PATH_IMPORT, PATH_LEDGER, PATH_READS, PATH_STATUS, ReadAnswer,
-    ReadRequest, Status,
+    FindAnswer, FindEntryAnswer, FindEntryRequest, FindRequest, FoundEntry, GatewaysAnswer, IdempotencyKey,
+    ImportAnswer, ImportQuery, InvitationAnswer, InvitationRequest, LedgerAnswer, LedgerRequest, MAX_WAIT_MS,
+    NDJSON, OnError, PATH_CLOCK, PATH_CONFIRM_DELETIONS, PATH_CONSENTS, PATH_DELETIONS, PATH_ERASURES,
+    PATH_EVENTS, PATH_EXPLAIN, PATH_FIND_ASSET, PATH_FIND_ENTRY, PATH_GATEWAYS, PATH_IMPORT,
+    PATH_INVITATIONS, PATH_LEDGER, PATH_READS, PATH_STATUS, ReadAnswer, ReadRequest, Status,
     explain::{ExplainAnswer, ExplainRequest, Explanation},
 };
 use vernport_types::{AssetId, ControllerId, Identifier};
@@ -170,6 +170,22 @@ impl Client {
     /// [`CallError`].
     pub async fn confirm_clock(&self, request: &ClockRequest) -> Result<ClockAnswer, CallError> {
         self.post(PATH_CLOCK, request, MAX_ANSWER_BYTES).await
+    }
+
+    /// Invites a gateway to enrol. The token is told this once.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn invite(&self, request: &InvitationRequest) -> Result<InvitationAnswer, CallError> {
+        self.post(PATH_INVITATIONS, request, MAX_ANSWER_BYTES).await
+    }
+
+    /// All gateways that were ever enrolled, and who is invited.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn gateways(&self) -> Result<GatewaysAnswer, CallError> {
+        self.http.get(PATH_GATEWAYS, MAX_ANSWER_BYTES).await
     }
 
     /// Whether central serves.

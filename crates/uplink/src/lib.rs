@@ -12,14 +12,18 @@
 //! [`Backoff`] say whether and when to try again.
 
 mod backoff;
+mod certificate;
 mod client;
+mod enrol;
 mod head;
 mod http;
 mod tls;
 mod uplink;
 
 pub use backoff::Backoff;
+pub use certificate::{CertificateError, Held, Validity};
 pub use client::Client;
+pub use enrol::{EnrolError, enrol};
 pub use head::{HeadGuard, StateError};
 pub use http::{CallError, Config, SetupError};
 pub use tls::{TlsError, TlsFiles};

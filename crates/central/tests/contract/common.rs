@@ -3,6 +3,8 @@
 
 #[path = "common/described.rs"]
 pub(crate) mod described;
+#[path = "common/enrolling.rs"]
+pub(crate) mod enrolling;
 #[path = "common/program.rs"]
 mod program;
 
@@ -187,6 +189,7 @@ impl World {
         });
         Deps {
             tls: server_config(server.chain(), server.key(), ca).expect("fits"),
+            enrolment: None,
             head_key: SigningKey::from_seed(self.head_seed),
             master_key: MasterKey::from_bytes(self.master),
             controllers: controllers.into(),

@@ -53,6 +53,8 @@ pub enum KeysOf {
     Controller,
     /// RECIPIENT.PURPOSE.key
     Recipient,
+    /// ca.pem, ca.key: with which central issues certificates to gateways
+    Authority,
 }
 
 /// `vernport keys rotate`.

@@ -1,6 +1,7 @@
 //! `vernport keys check`: every key that configurations name, each by itself and
 //! all of them together. Says what, where and how to mend it.
 
+mod certificates;
 mod fit;
 
 use super::{file::Secret, kind::Kind, print};
@@ -65,6 +66,7 @@ pub(super) fn run(args: &KeysCheck) -> Result<()> {
                 seen.note(&before, "the storage key before is still here".into(), FINISH);
             }
         }
+        certificates::gateway(&mut seen, &config, path);
         gateways.push(config);
     }
     let central = match &args.central {
@@ -72,6 +74,7 @@ pub(super) fn run(args: &KeysCheck) -> Result<()> {
             let config = vernport_central::Config::read(path)?;
             seen.look_at(Kind::Head, &config.keys.head, path);
             seen.look_at(Kind::Master, &config.keys.master, path);
+            certificates::central(&mut seen, &config, path);
             for controller in &config.controllers {
                 seen.look_at(Kind::Identity, &controller.identity_key, path);
             }

@@ -78,6 +78,7 @@ impl About {
             Event::NoticeServed(served) => Self::Notice(served.notice.clone()),
             Event::GatewayEnrolled(_)
             | Event::EnrolmentEnded(_)
+            | Event::GatewayRevoked(_)
             | Event::RecipientKeyActivated(_)
             | Event::RecipientKeyRevoked(_) => Self::Everything,
             Event::ConsentGiven(consent) => Self::Consent(consent.subject),

@@ -2,6 +2,7 @@
 
 mod consents;
 mod exceptions;
+mod gateways;
 mod milestones;
 mod processors;
 mod rights;

@@ -248,7 +248,8 @@ fn write(line: Line, number: usize, before: &[Entry]) -> Entry {
             device_key: VerifyingKey::from_bytes([1; 32]),
             pinned: (c < 128).then_some(asset_a),
         }),
-        25 => Event::EnrolmentEnded(EnrolmentEnded { gateway: gateway(a) }),
+        25 if c < 128 => Event::EnrolmentEnded(EnrolmentEnded { gateway: gateway(a) }),
+        25 => Event::GatewayRevoked(GatewayRevoked { gateway: gateway(a) }),
         26 if d < 160 => Event::RecipientKeyActivated(RecipientKeyActivated {
             recipient: recipient(a),
             purpose: purpose(b),

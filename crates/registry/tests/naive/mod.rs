@@ -296,6 +296,7 @@ impl Naive {
                 self.enrolments.insert(enrolled.gateway.clone(), enrolment);
             }
             Event::EnrolmentEnded(ended) => _ = self.enrolments.remove(&ended.gateway),
+            Event::GatewayRevoked(revoked) => _ = self.enrolments.remove(&revoked.gateway),
             Event::RecipientKeyActivated(key) => {
                 let name = (key.recipient.clone(), key.purpose.clone(), key.key.key_id());
                 self.keys.entry(name).or_insert(hash);

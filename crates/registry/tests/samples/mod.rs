@@ -213,6 +213,7 @@ pub(crate) fn events() -> Vec<Event> {
         }),
         Event::ProcessorAgreed(agreement()),
         Event::ProcessorEnded(ProcessorEnded { agreement: hash }),
+        Event::GatewayRevoked(GatewayRevoked { gateway: slug("truck-7") }),
     ]
 }
 

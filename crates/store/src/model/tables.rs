@@ -1,6 +1,9 @@
 //! The tables of one controller, in the words of `migrations/`: a map each, by its primary key.
 
-use crate::{CertificateRow, DeletionRow, GrantRow, LinkRow, RecipientKeyRow, Revision, Witnessed};
+use crate::{
+    CertificateRow, DeletionRow, GatewayCertificate, GrantRow, Invitation, LinkRow, RecipientKeyRow,
+    Revision, Witnessed,
+};
 use std::{
     collections::BTreeMap,
     ops::{Deref, DerefMut, Range},
@@ -74,6 +77,10 @@ pub(crate) struct Tables {
     /// Notes by size.
     pub(super) checkpoints: Table<u64, String>,
     pub(super) witnessed: Table<Slug, Witnessed>,
+    /// By the hash of the token.
+    pub(super) invitations: Table<[u8; 32], Invitation>,
+    /// By gateway and serial number.
+    pub(super) gateway_certificates: Table<(Slug, Vec<u8>), GatewayCertificate>,
     pub(super) erasure_orders: Table<EntryHash, ErasureOrder>,
     pub(super) certificates: Table<(EntryHash, u32), CertificateRow>,
     pub(super) deletions: Table<i64, DeletionRow>,

@@ -5,6 +5,7 @@ mod bed;
 mod callers;
 mod commits;
 mod compare;
+mod enrolment;
 mod erase;
 mod evidence;
 mod faults;
