@@ -12,6 +12,7 @@
 //! [`Backoff`] say whether and when to try again.
 
 mod backoff;
+mod certificate;
 mod client;
 mod head;
 mod http;
@@ -19,6 +20,7 @@ mod tls;
 mod uplink;
 
 pub use backoff::Backoff;
+pub use certificate::Certificate;
 pub use client::Client;
 pub use head::{HeadGuard, StateError};
 pub use http::{CallError, Config, SetupError};
