@@ -40,17 +40,17 @@ enum Command {
 }
 
 fn main() -> Result<()> {
-    let command = Cli::parse().command;
-    let filter =
-        tracing_subscriber::EnvFilter::try_from_env("VERNPORT_LOG").unwrap_or_else(|_| "info".into());
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match command {
-        Command::Run { log_json: true, .. } => builder.json().init(),
-        _ => builder.init(),
-    }
-    match command {
-        Command::Run { config, .. } => run(&Config::load(&config)?),
-        Command::CheckConfig { config } => check(&Config::load(&config)?),
+    match Cli::parse().command {
+        Command::Run { config, log_json } => {
+            let config = Config::load(&config)?;
+            config.log.start(std::env::var("VERNPORT_LOG").ok().as_deref(), log_json)?;
+            run(&config)
+        }
+        Command::CheckConfig { config } => {
+            let config = Config::load(&config)?;
+            config.log.start(std::env::var("VERNPORT_LOG").ok().as_deref(), false)?;
+            check(&config)
+        }
     }
 }
 
