@@ -7,6 +7,7 @@ use crate::{
     cache::{ATTEMPTS, LoadError, NotAdopted, overtaken},
     chain,
     compute::{Computed, compute},
+    counted::OfController,
     deps::ControllerDeps,
     feed::Watch,
     refusal::Refusal,
@@ -64,6 +65,7 @@ impl Controllers {
                 applied: watch::Sender::new(()),
                 recorded: Notify::new(),
                 duties: Notify::new(),
+                counted: OfController::default(),
                 era: era(store, &id).await?,
             };
             let state = controller.locked().await.map_err(|error| match error {
@@ -130,6 +132,8 @@ pub(crate) struct Controller {
     pub(crate) recorded: Notify,
     /// Rung when there may be something to erase.
     pub(crate) duties: Notify,
+    /// What is counted for those who run central.
+    pub(crate) counted: OfController,
     /// The era of the registry, and what the controller signed to begin it.
     pub(crate) era: (u32, Option<SignedEra>),
 }

@@ -114,6 +114,8 @@ pub struct Deps {
     /// Where the journal is kept: on another file system than the databases. Without one, a restored
     /// backup loses withdrawals and erasures.
     pub journal: Option<PathBuf>,
+    /// Where this machine asks how central stands; none: nowhere.
+    pub status: Option<vernport_status::Listen>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
 }
@@ -150,6 +152,7 @@ impl Deps {
             master_key: MasterKey::from_bytes(*key(&config.keys.master)?),
             controllers,
             journal: config.journal.clone(),
+            status: config.status.clone(),
             clock: Arc::new(system_clock()),
         })
     }

@@ -24,6 +24,7 @@ mod cache;
 mod compute;
 mod config;
 mod controller;
+mod counted;
 mod deps;
 mod duties;
 mod erasing;
@@ -31,6 +32,7 @@ mod explain;
 mod feed;
 mod journal;
 mod ledger;
+mod metrics;
 mod refusal;
 mod release;
 mod restored;
@@ -39,6 +41,7 @@ mod segment;
 mod server;
 mod sweeping;
 mod tls;
+mod told;
 mod witness;
 
 pub use config::{Config, ConfigError, Controller, Databases, Gateway, KeyFiles, Listen, Tls};
@@ -46,7 +49,9 @@ pub use deps::{ControllerDeps, Deps, LoadError};
 pub use restored::{RestoreError, Restored, Restoring, restored};
 pub use tls::{Peer, PeerError, Role, TlsError, server_config};
 
+use axum::Extension;
 use controller::Controllers;
+use counted::Counted;
 use std::{
     net::SocketAddr,
     sync::{
@@ -58,13 +63,16 @@ use std::{
 use thiserror::Error;
 use tokio::{
     net::TcpListener,
+    sync::Semaphore,
     task::JoinHandle,
     time::{Instant, sleep},
 };
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
+use told::Told;
 use vernport_crypto::{MasterKey, Zeroizing};
 use vernport_registry::Entry;
+use vernport_status::{Address, ListenError};
 use vernport_store::{Opened, Rewrapped, Store, StoreError};
 use vernport_types::{ControllerId, chain};
 
@@ -92,6 +100,9 @@ pub enum StartError {
         /// How many entries.
         missing: usize,
     },
+    /// Nobody could ask how it stands.
+    #[error(transparent)]
+    Status(#[from] ListenError),
     /// The address cannot be bound.
     #[error("{address} cannot be listened at; is another process there, or may this user not?")]
     Listen {
@@ -127,6 +138,8 @@ pub enum StartError {
 pub struct Running {
     /// Where it listens.
     pub addr: SocketAddr,
+    /// Where this machine asks how it stands, with the port that was taken.
+    pub status_at: Option<Address>,
     turns: Arc<AtomicU64>,
     task: JoinHandle<()>,
 }
@@ -201,6 +214,7 @@ pub async fn run(
     let ids: Vec<ControllerId> = deps.controllers.iter().map(|of| of.rules.controller().clone()).collect();
     let now = deps.clock.now().wall;
     let store = Arc::new(journal::join(store, deps.journal.as_deref(), &ids, now).await?);
+    let clock = Arc::clone(&deps.clock);
     let controllers =
         Controllers::load(&store, deps.head_key, deps.clock, deps.controllers, &shutdown).await?;
     let controllers = Arc::new(controllers);
@@ -209,17 +223,40 @@ pub async fn run(
     let listener = TcpListener::bind(address).await.map_err(broken)?;
     let addr = listener.local_addr().map_err(broken)?;
     let acceptor = TlsAcceptor::from(Arc::new(deps.tls));
+    let counted = Arc::new(Counted::default());
     let router = routes::router(Arc::clone(&controllers), listen.request_timeout());
+    let router = router.layer(Extension(Arc::clone(&counted)));
     let hearing = tokio::spawn(cache::listen(Arc::clone(&store), Arc::clone(&controllers), shutdown.clone()));
     let turns = Arc::new(AtomicU64::new(0));
-    let counted = Arc::clone(&turns);
+    let places = Arc::new(Semaphore::new(listen.max_connections));
+    let told = Told {
+        controllers: Arc::clone(&controllers),
+        store: Arc::clone(&store),
+        clock,
+        counted: Arc::clone(&counted),
+        turns: Arc::clone(&turns),
+        places: Arc::clone(&places),
+        max_connections: listen.max_connections,
+    };
+    let mut status_at = None;
+    let telling = match deps.status {
+        Some(section) => {
+            let listener = vernport_status::open(&section.address)?;
+            status_at = Some(listener.address().clone());
+            tokio::spawn(vernport_status::serve(listener, Arc::new(told), shutdown.clone()))
+        }
+        None => tokio::spawn(async {}),
+    };
+    let turning = Arc::clone(&turns);
     let task = tokio::spawn(async move {
         let duties = tokio::spawn(controllers.work(shutdown.clone()));
-        server::serve(listener, acceptor, router, (listen, &counted), shutdown).await;
+        let counts = server::Counts { places, turns: &turning, counted: &counted };
+        server::serve(listener, acceptor, router, (listen, counts), shutdown).await;
+        let _ = telling.await;
         let _ = hearing.await;
         let _ = duties.await;
         store.close().await;
     });
     tracing::info!(%addr, "central serves");
-    Ok(Running { addr, turns, task })
+    Ok(Running { addr, status_at, turns, task })
 }

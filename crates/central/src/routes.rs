@@ -12,6 +12,7 @@ mod segments;
 
 use crate::{
     controller::{Controller, Controllers},
+    counted::count,
     refusal::Refusal,
     tls::{Peer, Role},
 };
@@ -19,7 +20,7 @@ use axum::{
     Extension, Json, Router,
     extract::State,
     http::StatusCode,
-    middleware::map_response,
+    middleware::{from_fn, map_response},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -60,6 +61,7 @@ pub(crate) fn router(controllers: Served, request_timeout: Duration) -> Router {
         })
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, request_timeout))
         .layer(map_response(timed_out))
+        .layer(from_fn(count))
         .with_state(controllers)
 }
 

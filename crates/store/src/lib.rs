@@ -40,6 +40,7 @@ mod read;
 mod revision;
 mod rewrap;
 mod sql;
+mod standing;
 mod sweep;
 mod witnessed;
 
@@ -61,6 +62,7 @@ pub use places::{Place, Told};
 pub use read::{Page, ReadQuery, Released};
 pub use revision::{Current, Revision, Turn};
 pub use rewrap::Rewrapped;
+pub use standing::OpenWork;
 pub use sweep::{KeptBatch, LookAt};
 pub use witnessed::Witnessed;
 
