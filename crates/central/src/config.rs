@@ -61,6 +61,10 @@ pub struct Config {
     pub store: Databases,
     /// Where every entry and fence is written once more; none: nowhere.
     pub journal: Option<PathBuf>,
+    /// Where this machine asks how central stands; none: nowhere.
+    pub status: Option<vernport_status::Listen>,
+    /// What is logged, and how.
+    pub log: vernport_status::Log,
     /// Certificates of the server.
     pub tls: Tls,
     /// How gateways enrol; none: not here.
@@ -273,6 +277,9 @@ struct Raw {
     enrolment: Option<Enrolment>,
     store: Databases,
     journal: Option<JournalFile>,
+    status: Option<vernport_status::Listen>,
+    #[serde(default)]
+    log: vernport_status::Log,
     keys: KeyFiles,
     signals: PathBuf,
     region: Option<String>,
@@ -343,6 +350,9 @@ impl Config {
         if regions.flatten().any(|text| text.len() != 2 || !text.bytes().all(|b| b.is_ascii_uppercase())) {
             return refuse("region", "write a country code of ISO 3166, such as NO");
         }
+        if raw.log.check().is_err() {
+            return refuse("log.filter", "write `info`, for instance, or `vernport_store=debug,info`");
+        }
         let mut seen = HashSet::new();
         for controller in &raw.controllers {
             if !seen.insert((&controller.id, None)) {
@@ -377,6 +387,11 @@ impl Config {
             }),
             store: Databases { main: url(raw.store.main), erasure: url(raw.store.erasure) },
             journal: raw.journal.map(|journal| path(journal.path)),
+            status: raw.status.map(|mut status| {
+                status.address.below(folder);
+                status
+            }),
+            log: raw.log,
             keys: KeyFiles { head: path(raw.keys.head), master: path(raw.keys.master) },
             signals: path(raw.signals),
             region: raw.region,

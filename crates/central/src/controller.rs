@@ -8,6 +8,7 @@ use crate::{
     caller::By,
     chain,
     compute::{Computed, compute},
+    counted::OfController,
     deps::ControllerDeps,
     feed::Watch,
     import::MAX_IMPORTS,
@@ -69,6 +70,7 @@ impl Controllers {
                 entered: watch::Sender::new(()),
                 imports: Semaphore::new(MAX_IMPORTS),
                 duties: Notify::new(),
+                counted: OfController::default(),
                 era: era(store, &id).await?,
             };
             let state = controller.locked().await.map_err(|error| match error {
@@ -141,6 +143,8 @@ pub(crate) struct Controller {
     pub(crate) imports: Semaphore,
     /// Rung when there may be something to erase.
     pub(crate) duties: Notify,
+    /// What is counted for those who run central.
+    pub(crate) counted: OfController,
     /// The era of the registry, and what the controller signed to begin it.
     pub(crate) era: (u32, Option<SignedEra>),
 }

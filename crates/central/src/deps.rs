@@ -126,6 +126,8 @@ pub struct Deps {
     /// Where the journal is kept: on another file system than the databases. Without one, a restored
     /// backup loses withdrawals and erasures.
     pub journal: Option<PathBuf>,
+    /// Where this machine asks how central stands; none: nowhere.
+    pub status: Option<vernport_status::Listen>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
 }
@@ -167,6 +169,7 @@ impl Deps {
             controllers,
             journal: config.journal.clone(),
             clock,
+            status: config.status.clone(),
         })
     }
 }

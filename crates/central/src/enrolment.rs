@@ -14,7 +14,7 @@ use crate::{
     cache::{ATTEMPTS, NotAdopted, overtaken},
     chain,
     controller::Controller,
-    counts::Counts,
+    counted::Counted,
     issuer::{Issued, Issuer, RequestedKey},
     ledger::{note, own_name},
     refusal::Refusal,
@@ -53,7 +53,7 @@ pub struct EnrolmentDeps {
     pub connection_timeout: std::time::Duration,
 }
 
-/// Why a request to enrol is refused. Told in counts only.
+/// Why a request to enrol is refused. Told in counted only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Why {
     Unknown,
@@ -82,8 +82,8 @@ impl Why {
 }
 
 /// Refused, and nobody outside is told why.
-fn refuse(counts: &Counts, why: Why) -> Refusal {
-    counts.turned_away(why.word());
+fn refuse(counted: &Counted, why: Why) -> Refusal {
+    counted.turned_away(why.word());
     tracing::warn!(reason = why.word(), "a gateway was not enrolled");
     let detail = "ask the controller for a new invitation, and enrol with the name and place in it";
     Refusal::new(Code::EnrolmentRefused, detail)
@@ -132,10 +132,10 @@ impl Controller {
         &self,
         asked: &EnrolmentRequest,
         key: &RequestedKey,
-        (issuer, counts): (&Issuer, &Counts),
+        (issuer, counted): (&Issuer, &Counted),
     ) -> Result<(Invitation, CertificateAnswer), Refusal> {
         for _ in 0..ATTEMPTS {
-            match self.try_enrol(asked, key, (issuer, counts)).await {
+            match self.try_enrol(asked, key, (issuer, counted)).await {
                 Err(NotAdopted::Stale) => {}
                 Err(NotAdopted::Refused(refusal)) => return Err(refusal),
                 Ok(enrolled) => return Ok(enrolled),
@@ -148,7 +148,7 @@ impl Controller {
         &self,
         asked: &EnrolmentRequest,
         key: &RequestedKey,
-        (issuer, counts): (&Issuer, &Counts),
+        (issuer, counted): (&Issuer, &Counted),
     ) -> Result<(Invitation, CertificateAnswer), NotAdopted> {
         let token_hash = asked.token.hash();
         let mut state = self.locked().await?;
@@ -157,7 +157,7 @@ impl Controller {
         let turn = self.turn(&mut state).await?;
         let now = state.now(&*self.clock);
 
-        let refuse = |why| NotAdopted::Refused(refuse(counts, why));
+        let refuse = |why| NotAdopted::Refused(refuse(counted, why));
         let invitation = self.store.invitation(&self.id, &token_hash).await?;
         let invitation = invitation.ok_or_else(|| refuse(Why::Unknown))?;
         if invitation.gateway != asked.gateway {

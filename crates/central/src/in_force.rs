@@ -7,7 +7,7 @@
 
 use crate::{
     controller::{Controller, Controllers},
-    counts::Counts,
+    counted::Counted,
     refusal::Refusal,
     tls::{Peer, Role},
 };
@@ -43,7 +43,7 @@ impl Presented {
 
 /// A layer around the routes that clients with certificates reach.
 pub(crate) async fn guard(
-    State((served, counts)): State<(Arc<Controllers>, Arc<Counts>)>,
+    State((served, counted)): State<(Arc<Controllers>, Arc<Counted>)>,
     Extension(peer): Extension<Peer>,
     Extension(presented): Extension<Presented>,
     request: Request,
@@ -54,7 +54,7 @@ pub(crate) async fn guard(
     };
     let refuse = |refusal: Refusal| {
         if refusal.0.code == Code::CertificateRevoked {
-            counts.turned_away("certificate not in force");
+            counted.turned_away("certificate not in force");
             presented.closing.cancel();
         }
         refusal.into_response()
@@ -67,7 +67,7 @@ pub(crate) async fn guard(
     if response.extensions().get::<Code>() == Some(&Code::CertificateRevoked) {
         presented.closing.cancel();
     }
-    // It may have waited; what was said meanwhile counts.
+    // It may have waited; what was said meanwhile counted.
     if waits && let Err(refusal) = controller.in_force(&peer.name, &presented.serial).await {
         return refuse(refusal);
     }

@@ -57,6 +57,8 @@ impl Controller {
         for _ in 0..ATTEMPTS {
             match self.try_record(&asked).await {
                 Ok((results, effect, awaited)) => {
+                    let new = results.iter().filter(|result| !result.duplicate).count();
+                    self.counted.entries.fetch_add(new as u64, std::sync::atomic::Ordering::Relaxed);
                     let effect = self.in_effect(effect, &awaited, wait).await;
                     return Ok(LedgerAnswer { results, effect });
                 }

@@ -26,7 +26,7 @@ mod caller;
 mod compute;
 mod config;
 mod controller;
-mod counts;
+mod counted;
 mod deps;
 mod duties;
 mod enrolment;
@@ -41,6 +41,7 @@ mod journal;
 mod keyed;
 mod ledger;
 mod lines;
+mod metrics;
 mod refusal;
 mod release;
 mod restored;
@@ -49,6 +50,7 @@ mod segment;
 mod server;
 mod sweeping;
 mod tls;
+mod told;
 mod witness;
 
 pub use config::{Config, ConfigError, Controller, Databases, Enrolment, Gateway, KeyFiles, Listen, Tls};
@@ -61,10 +63,10 @@ pub use tls::{Peer, PeerError, Role, TlsError, enrolment_server_config, server_c
 
 use axum::{
     Extension,
-    middleware::{from_fn_with_state, map_response_with_state},
+    middleware::{from_fn, from_fn_with_state},
 };
 use controller::Controllers;
-use counts::Counts;
+use counted::Counted;
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
@@ -78,13 +80,16 @@ use std::{
 use thiserror::Error;
 use tokio::{
     net::TcpListener,
+    sync::Semaphore,
     task::JoinHandle,
     time::{Instant, sleep},
 };
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
+use told::Told;
 use vernport_crypto::{MasterKey, Zeroizing};
 use vernport_registry::Entry;
+use vernport_status::{Address, ListenError};
 use vernport_store::{Journal, Opened, Rewrapped, Store, StoreError};
 use vernport_types::{ControllerId, chain};
 
@@ -112,6 +117,9 @@ pub enum StartError {
         /// How many entries.
         missing: usize,
     },
+    /// Nobody could ask how it stands.
+    #[error(transparent)]
+    Status(#[from] ListenError),
     /// The address cannot be bound.
     #[error("{address} cannot be listened at; is another process there, or may this user not?")]
     Listen {
@@ -149,7 +157,9 @@ pub struct Running {
     pub addr: SocketAddr,
     /// Where it listens for gateways that enrol, if it does.
     pub enrolment_addr: Option<SocketAddr>,
-    counts: Arc<Counts>,
+    /// Where this machine asks how it stands, with the port that was taken.
+    pub status_at: Option<Address>,
+    counted: Arc<Counted>,
     turns: Arc<AtomicU64>,
     task: JoinHandle<()>,
 }
@@ -162,12 +172,17 @@ impl Running {
 
     /// How many problem documents went out since the start, by code.
     pub fn refusals(&self) -> BTreeMap<&'static str, u64> {
-        self.counts.by_code()
+        self.counted
+            .refusals()
+            .into_iter()
+            .filter(|(_, count)| *count > 0)
+            .map(|(code, count)| (code.code(), count))
+            .collect()
     }
 
     /// Why clients, certificates and tokens were turned away since the start, in words that no client is told.
     pub fn turned_away(&self) -> BTreeMap<&'static str, u64> {
-        self.counts.by_reason()
+        self.counted.by_reason()
     }
 
     /// Waits until it has stopped: after its token was cancelled, open requests
@@ -243,10 +258,10 @@ pub async fn run(
     let ids: Vec<ControllerId> = deps.controllers.iter().map(|of| of.rules.controller().clone()).collect();
     let now = deps.clock.now().wall;
     let store = Arc::new(journal::join(store, deps.journal.as_deref(), &ids, now).await?);
-    let tls = tls::by_the_clock(deps.tls, &deps.clock);
+    let (clock, tls) = (Arc::clone(&deps.clock), tls::by_the_clock(deps.tls, &deps.clock));
     let controllers =
         Controllers::load(&store, deps.head_key, deps.clock, deps.controllers, &shutdown).await?;
-    let (controllers, counts) = (Arc::new(controllers), Arc::new(Counts::default()));
+    let (controllers, counted) = (Arc::new(controllers), Arc::new(Counted::default()));
     let (listener, addr) = bind(listen.address).await?;
     let acceptor = TlsAcceptor::from(Arc::new(tls));
     let mut enrolment_addr = None;
@@ -256,29 +271,50 @@ pub async fn run(
         let (listener, at) = bind(enrolment.address).await?;
         enrolment_addr = Some(at);
         issuer = Some(Arc::clone(&enrolment.issuer));
-        let of = enrolment::Door::new(enrolment, Arc::clone(&controllers), Arc::clone(&counts));
+        let of = enrolment::Door::new(enrolment, Arc::clone(&controllers), Arc::clone(&counted));
         door = Some(tokio::spawn(enrolment::serve(listener, of, shutdown.clone())));
     }
     let router = routes::router(Arc::clone(&controllers), listen.request_timeout())
-        .layer(from_fn_with_state((Arc::clone(&controllers), Arc::clone(&counts)), in_force::guard))
+        .layer(from_fn_with_state((Arc::clone(&controllers), Arc::clone(&counted)), in_force::guard))
         .layer(Extension::<enrolment::SharedIssuer>(issuer))
-        .layer(map_response_with_state(Arc::clone(&counts), counts::count));
+        .layer(from_fn(counted::count))
+        .layer(Extension(Arc::clone(&counted)));
     let hearing = tokio::spawn(cache::listen(Arc::clone(&store), Arc::clone(&controllers), shutdown.clone()));
     let turns = Arc::new(AtomicU64::new(0));
-    let counted = Arc::clone(&turns);
-    let turned = Arc::clone(&counts);
+    let places = Arc::new(Semaphore::new(listen.max_connections));
+    let told = Told {
+        controllers: Arc::clone(&controllers),
+        store: Arc::clone(&store),
+        clock,
+        counted: Arc::clone(&counted),
+        turns: Arc::clone(&turns),
+        places: Arc::clone(&places),
+        max_connections: listen.max_connections,
+    };
+    let mut status_at = None;
+    let telling = match deps.status {
+        Some(section) => {
+            let listener = vernport_status::open(&section.address)?;
+            status_at = Some(listener.address().clone());
+            tokio::spawn(vernport_status::serve(listener, Arc::new(told), shutdown.clone()))
+        }
+        None => tokio::spawn(async {}),
+    };
+    let (turning, counting) = (Arc::clone(&turns), Arc::clone(&counted));
     let task = tokio::spawn(async move {
         let duties = tokio::spawn(controllers.work(shutdown.clone()));
-        server::serve(listener, acceptor, router, (listen, &counted, &turned), shutdown).await;
+        let counts = server::Counts { places, turns: &turning, counted: &counting };
+        server::serve(listener, acceptor, router, (listen, counts), shutdown).await;
         if let Some(door) = door {
             let _ = door.await;
         }
+        let _ = telling.await;
         let _ = hearing.await;
         let _ = duties.await;
         store.close().await;
     });
     tracing::info!(%addr, "central serves");
-    Ok(Running { addr, enrolment_addr, counts, turns, task })
+    Ok(Running { addr, enrolment_addr, status_at, counted, turns, task })
 }
 
 async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {

@@ -1,5 +1,6 @@
 //! Refusals as HTTP answers, and bodies read within their bounds.
 
+use crate::counted::Refused;
 use axum::{
     body::Body,
     http::{
@@ -55,7 +56,7 @@ impl IntoResponse for Refusal {
         let body = serde_json::to_vec(&self.0).expect("a problem document is plain data");
         let mut response = (status, [(CONTENT_TYPE, PROBLEM_JSON)], body).into_response();
         // For those who count: it does not leave.
-        response.extensions_mut().insert(self.0.code);
+        response.extensions_mut().insert(Refused(self.0.code));
         if status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
         }

@@ -1,7 +1,7 @@
 //! The accept loop: connections within a bound, handshakes within a time,
 //! HTTP/2 with the caller's certificate handed to the routes.
 
-use crate::{chain, config::Listen, counts::Counts, in_force::Presented, tls::Peer};
+use crate::{chain, config::Listen, counted::Counted, in_force::Presented, tls::Peer};
 use axum::{Extension, Router};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -42,15 +42,23 @@ const FAREWELL: Duration = Duration::from_millis(500);
 /// How often the loop goes round where nobody connects.
 const TURN_EVERY: Duration = Duration::from_secs(1);
 
+/// What is counted of connections.
+pub(crate) struct Counts<'a> {
+    /// One for each connection that may be open.
+    pub(crate) places: Arc<Semaphore>,
+    /// Turns of the loop.
+    pub(crate) turns: &'a AtomicU64,
+    pub(crate) counted: &'a Arc<Counted>,
+}
+
 /// Serves until `shutdown`, then lets open requests end. Counts the turns of its loop.
 pub(crate) async fn serve(
     listener: TcpListener,
     acceptor: TlsAcceptor,
     router: Router,
-    (bounds, turns, counts): (Listen, &AtomicU64, &Arc<Counts>),
+    (bounds, Counts { places, turns, counted }): (Listen, Counts<'_>),
     shutdown: CancellationToken,
 ) {
-    let places = Arc::new(Semaphore::new(bounds.max_connections));
     let graceful = GracefulShutdown::new();
     let mut connections = tokio::task::JoinSet::new();
     let mut tick = tokio::time::interval(TURN_EVERY);
@@ -75,11 +83,12 @@ pub(crate) async fn serve(
             }
         };
         let (acceptor, router, watcher) = (acceptor.clone(), router.clone(), graceful.watcher());
-        let handshake_timeout = bounds.handshake_timeout();
-        let counts = Arc::clone(counts);
+        let (handshake_timeout, counted) = (bounds.handshake_timeout(), Arc::clone(counted));
         connections.spawn(async move {
             let _place = place;
-            connection(stream, acceptor, router, watcher, (handshake_timeout, &counts)).await;
+            if !connection(stream, acceptor, router, watcher, (handshake_timeout, &counted)).await {
+                counted.refused_clients.fetch_add(1, Ordering::Relaxed);
+            }
         });
     }
     drop(listener);
@@ -87,33 +96,39 @@ pub(crate) async fn serve(
     connections.shutdown().await;
 }
 
+/// Serves one client; false where it was refused.
 async fn connection(
     stream: TcpStream,
     acceptor: TlsAcceptor,
     router: Router,
     watcher: hyper_util::server::graceful::Watcher,
-    (handshake_timeout, counts): (Duration, &Counts),
-) {
-    let turned_away = |why| counts.turned_away(why);
+    (handshake_timeout, counted): (Duration, &Counted),
+) -> bool {
     let stream = match timeout(handshake_timeout, acceptor.accept(stream)).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => {
-            turned_away("handshake failed");
-            return tracing::warn!(error = chain(&error), "a client was refused at the handshake");
+            counted.turned_away("handshake failed");
+            tracing::warn!(error = chain(&error), "a client was refused at the handshake");
+            return false;
         }
         Err(_) => {
-            turned_away("handshake too slow");
-            return tracing::warn!("a client did not finish its handshake in time");
+            counted.turned_away("handshake too slow");
+            tracing::warn!("a client did not finish its handshake in time");
+            return false;
         }
     };
     let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
     let peer = match certificate.map(|certificate| Peer::from_certificate(certificate)) {
         Some(Ok(peer)) => peer,
         Some(Err(error)) => {
-            turned_away("certificate names nobody");
-            return tracing::warn!(error = chain(&error), "a client was refused");
+            counted.turned_away("certificate names nobody");
+            tracing::warn!(error = chain(&error), "a client was refused");
+            return false;
         }
-        None => return tracing::warn!("a client without a certificate was refused"),
+        None => {
+            tracing::warn!("a client without a certificate was refused");
+            return false;
+        }
     };
     let presented = Presented::of(certificate.map_or(&[][..], |certificate| certificate));
     let closing = presented.closing.clone();
@@ -137,4 +152,5 @@ async fn connection(
         },
         () = closed => tracing::info!("a connection was closed: its certificate is not in force any more"),
     }
+    true
 }

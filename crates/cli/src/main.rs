@@ -18,7 +18,8 @@ async fn main() -> ExitCode {
             let unread = error.is::<vernport::dbc::Unreadable>()
                 || error.is::<vernport::bundle::Invalid>()
                 || error.is::<vernport::audit::Unreadable>()
-                || error.is::<vernport::ledger::Unread>();
+                || error.is::<vernport::ledger::Unread>()
+                || error.is::<vernport::status::Unasked>();
             if unread { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }

@@ -22,7 +22,7 @@ use vernport_gateway::{
     secrets::Secrets,
 };
 use vernport_types::Clock as _;
-use vernport_uplink::{TlsFiles, Validity};
+use vernport_uplink::{Certificate, TlsFiles};
 
 /// How often it is told how the gateway stands, where no watchdog asks for more.
 const REPORT: Duration = Duration::from_secs(10);
@@ -79,18 +79,21 @@ struct Enrol {
 }
 
 fn main() -> Result<()> {
-    let command = Cli::parse().command;
-    let filter =
-        tracing_subscriber::EnvFilter::try_from_env("VERNPORT_LOG").unwrap_or_else(|_| "info".into());
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match command {
-        Command::Run { log_json: true, .. } => builder.json().init(),
-        _ => builder.init(),
-    }
-    match command {
-        Command::Run { config, .. } => run(&Config::load(&config)?),
-        Command::Enrol(args) => enrol(&args),
-        Command::CheckConfig { config } => check(&Config::load(&config)?),
+    match Cli::parse().command {
+        Command::Run { config, log_json } => {
+            let config = Config::load(&config)?;
+            config.log.start(std::env::var("VERNPORT_LOG").ok().as_deref(), log_json)?;
+            run(&config)
+        }
+        Command::Enrol(args) => {
+            vernport_status::Log::default().start(std::env::var("VERNPORT_LOG").ok().as_deref(), false)?;
+            enrol(&args)
+        }
+        Command::CheckConfig { config } => {
+            let config = Config::load(&config)?;
+            config.log.start(std::env::var("VERNPORT_LOG").ok().as_deref(), false)?;
+            check(&config)
+        }
     }
 }
 
@@ -252,7 +255,7 @@ fn certificate(config: &Config) -> Result<()> {
         }
         return Ok(());
     }
-    let until = Validity::of_file(&certificate)?.not_after;
+    let until = Certificate::read(&certificate)?.validity.not_after;
     anyhow::ensure!(
         SystemClock.now().wall < until,
         "{}: ended; be invited and enrol anew with `vernport-gateway enrol --replace`",

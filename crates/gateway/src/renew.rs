@@ -18,7 +18,9 @@ use tokio_util::sync::CancellationToken;
 use vernport_api::{Blob, CertificateAnswer, RenewalRequest};
 use vernport_crypto::{Zeroizing, random};
 use vernport_types::{Clock, UtcMicros};
-use vernport_uplink::{Backoff, CallError, Held, SetupError, TlsError, TlsFiles, Uplink, Validity};
+use vernport_uplink::{
+    Backoff, CallError, Certificate, Held, SetupError, TlsError, TlsFiles, Uplink, Validity,
+};
 
 /// How often the clock is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -121,7 +123,7 @@ impl Renew {
         clock: Arc<dyn Clock>,
         shared: Arc<Shared>,
     ) -> Result<Self, TlsError> {
-        let plan = Plan::new(Validity::of_file(&files.certificate)?);
+        let plan = Plan::new(Certificate::read(&files.certificate)?.validity);
         shared.certificate(plan.seen(clock.now().wall));
         Ok(Self { uplink, files, held, clock, shared, plan, told: CertificateHealth::Good })
     }
@@ -189,7 +191,7 @@ impl Renew {
         let files = &self.files;
         renew(gate, files, ask).await?;
         self.held.take(files)?;
-        self.plan = Plan::new(Validity::of_file(&files.certificate)?);
+        self.plan = Plan::new(Certificate::read(&files.certificate)?.validity);
         Ok(self.uplink.reconnect()?)
     }
 }

@@ -21,6 +21,7 @@ use crate::{
     station::{self, Chain, ChainError, SocketError, Station},
     status::{Shared, Status},
     storage::{Survey, SurveyError, survey},
+    told::Told,
     tools::Tools,
     witness::Witness,
 };
@@ -38,6 +39,7 @@ use vernport_mqtt::{Endpoint, Publisher, PublisherConfig, ToolInbox, ToolLimits,
 use vernport_policy::{Rules, Table};
 use vernport_registry::StationRef;
 use vernport_spool::{Config as SpoolConfig, Spool};
+use vernport_status::{Address, ListenError, PathStatus, Subject};
 use vernport_types::{Catalogue, Clock, Slug};
 use vernport_uplink::{Config as UplinkConfig, HeadGuard, Held, SetupError, TlsError, TlsFiles, Uplink};
 
@@ -91,6 +93,9 @@ pub enum StartError {
     /// What was said at the station cannot be read.
     #[error(transparent)]
     Chain(#[from] ChainError),
+    /// Nobody could ask how it stands.
+    #[error(transparent)]
+    Status(#[from] ListenError),
     /// The station's socket does not open.
     #[error(transparent)]
     Socket(#[from] SocketError),
@@ -150,9 +155,8 @@ pub enum StartError {
 /// A running gateway. Dropped, it stops without waiting.
 #[derive(Debug)]
 pub struct Running {
-    shared: Arc<Shared>,
-    spool: Spool,
-    holds: Holds,
+    told: Arc<Told>,
+    status_at: Option<Address>,
     rules: Arc<Rules>,
     catalogue: Arc<Catalogue>,
     stop: CancellationToken,
@@ -166,19 +170,22 @@ impl Running {
     /// # Errors
     /// If the spool cannot be read.
     pub async fn status(&self) -> Result<Status, vernport_spool::ReadError> {
-        // A gateway that waits for room counts no more. And in the order in which a reading goes: what is
-        // not gathered any more is in the spool by then.
-        let seen = self.shared.seen();
-        Ok(self.shared.read(
-            seen,
-            self.spool.status().await?,
-            self.holds.with_chain(|chain| chain.waiting().len()),
-        ))
+        self.told.look().await
+    }
+
+    /// How each stage of its path stands now.
+    pub async fn path(&self) -> PathStatus {
+        Subject::status(&*self.told, true).await
+    }
+
+    /// Where it is asked how it stands, with the port that was taken.
+    pub fn status_address(&self) -> Option<&Address> {
+        self.status_at.as_ref()
     }
 
     /// How often the loop that decides and queues went round; where this stands still, so does the gateway.
     pub fn turns(&self) -> u64 {
-        self.shared.turns.load(std::sync::atomic::Ordering::Relaxed)
+        Subject::turns(&*self.told)
     }
 
     /// The rules that it runs.
@@ -195,7 +202,7 @@ impl Running {
     pub async fn stop(mut self) {
         self.stop.cancel();
         while self.parts.join_next().await.is_some() {}
-        self.spool.clone().close().await;
+        self.told.spool().close().await;
     }
 }
 
@@ -240,7 +247,7 @@ pub async fn run(config: &Config, deps: Deps, stop: CancellationToken) -> Result
     let spool = spool.await?;
     if config.keys.storage == KeySource::Memory || storage_keys.before().is_some() {
         let survey = survey(&spool, &storage_keys, deps.clock.now().wall).await?;
-        told(&config.keys.storage, &survey);
+        say(&config.keys.storage, &survey);
     }
     let holds = Holds::new(Table::new(Arc::clone(&rules)), secrets.identity, Chain::load(&spool).await?);
     let kept = Last::new(Arc::clone(&storage_keys));
@@ -282,16 +289,24 @@ pub async fn run(config: &Config, deps: Deps, stop: CancellationToken) -> Result
     );
 
     let mut parts = JoinSet::new();
+    let told = Arc::new(Told::new(config, &shared, &spool, &holds, &deps.clock));
+    let mut status_at = None;
+    if let Some(section) = &config.status {
+        let listener = vernport_status::open(&section.address)?;
+        status_at = Some(listener.address().clone());
+        parts.spawn(vernport_status::serve(listener, Arc::clone(&told), stop.clone()));
+    }
     let (sender, inputs) = mpsc::channel(MAX_WAITING);
     let mut wants = Vec::new();
     for (place, bus) in config.bus.iter().enumerate() {
-        let (source, told) =
+        let (source, tell) =
             Source::open(place, bus, (&deps, &spool, &shared), &mut pipeline, &catalogue).await?;
-        wants.extend(told.map(|told| (place, told)));
+        wants.extend(tell.map(|tell| (place, tell)));
         parts.spawn(source.run(sender.clone(), Arc::clone(&shared), stop.clone()));
     }
     if let Some(section) = &config.tools {
-        let endpoint = endpoint("tools", section, (config, &held))?;
+        let client = format!("vernport-{}-tools", config.gateway.name);
+        let endpoint = endpoint_with("tools", section, &client, shown(config, section, &held))?;
         let (site, station) = (&config.gateway.site, &config.gateway.station);
         let tools = Tools {
             inbox: ToolInbox::start(endpoint, site, Some(station), ToolLimits::default()),
@@ -306,7 +321,8 @@ pub async fn run(config: &Config, deps: Deps, stop: CancellationToken) -> Result
     }
     if let Some(section) = &config.fleet {
         hosted(&rules, section)?;
-        let endpoint = endpoint("fleet", section, (config, &held))?;
+        let client = format!("vernport-{}-fleet", config.gateway.name);
+        let endpoint = endpoint_with("fleet", section, &client, shown(config, section, &held))?;
         let operators: BTreeSet<_> = rules
             .flows()
             .iter()
@@ -393,11 +409,11 @@ pub async fn run(config: &Config, deps: Deps, stop: CancellationToken) -> Result
             stopping.cancel();
         }
     });
-    Ok(Running { shared, spool, holds, rules, catalogue, stop, parts })
+    Ok(Running { told, status_at, rules, catalogue, stop, parts })
 }
 
 /// What became of messages from before this start.
-fn told(key: &KeySource, survey: &Survey) {
+fn say(key: &KeySource, survey: &Survey) {
     if survey.unreadable > 0 {
         let messages = survey.unreadable;
         tracing::warn!(messages, "messages from before the start open with no key here and are put aside");
@@ -424,17 +440,33 @@ fn hosted(rules: &Rules, fleet: &Mqtt) -> Result<(), StartError> {
     }
 }
 
-fn endpoint(
+/// The certificate for central, which is renewed while this runs, where a broker is shown it too: its next
+/// connection shows the new one.
+fn shown<'a>(config: &Config, mqtt: &Mqtt, held: &'a Held) -> Option<&'a Held> {
+    let central = &config.central;
+    let is_same =
+        mqtt.certificate.as_ref() == Some(&central.certificate) && mqtt.key.as_ref() == Some(&central.key);
+    is_same.then_some(held)
+}
+
+/// A broker of the configuration, for a client of this id.
+///
+/// # Errors
+/// [`StartError`], with what to mend.
+pub fn endpoint(section: &'static str, mqtt: &Mqtt, client: &str) -> Result<Endpoint, StartError> {
+    endpoint_with(section, mqtt, client, None)
+}
+
+fn endpoint_with(
     section: &'static str,
     mqtt: &Mqtt,
-    (config, held): (&Config, &Held),
+    client: &str,
+    held: Option<&Held>,
 ) -> Result<Endpoint, StartError> {
     let tls = match (&mqtt.ca, &mqtt.certificate, &mqtt.key) {
         (Some(ca), Some(certificate), Some(key)) => {
             let files = TlsFiles { ca: ca.clone(), certificate: certificate.clone(), key: key.clone() };
-            // The one for central is renewed while this runs; the next connection shows the new one.
-            let is_same = *certificate == config.central.certificate && *key == config.central.key;
-            Some(Arc::new(if is_same { files.client_with(held)? } else { files.client()? }))
+            Some(Arc::new(held.map_or_else(|| files.client(), |held| files.client_with(held))?))
         }
         (None, None, None) => None,
         _ => {
@@ -442,8 +474,7 @@ fn endpoint(
             return Err(StartError::BrokerFiles { section, message });
         }
     };
-    let client = format!("vernport-{}-{section}", config.gateway.name);
-    let mut endpoint = Endpoint::from_url(&mqtt.url, &client, tls)
+    let mut endpoint = Endpoint::from_url(&mqtt.url, client, tls)
         .map_err(|source| StartError::Broker { section, source })?;
     endpoint.keep_alive = Duration::from_secs(15);
     match (&mqtt.user, &mqtt.password_file) {

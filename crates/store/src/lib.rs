@@ -65,6 +65,7 @@ mod reseal;
 mod revision;
 mod rewrap;
 mod sql;
+mod standing;
 mod sweep;
 mod witnessed;
 
@@ -88,6 +89,7 @@ pub use places::{Place, Told};
 pub use read::{Page, ReadQuery, Released};
 pub use revision::{Current, Revision, Turn};
 pub use rewrap::Rewrapped;
+pub use standing::OpenWork;
 pub use sweep::{KeptBatch, LookAt};
 pub use witnessed::Witnessed;
 

@@ -34,6 +34,7 @@ mod fault;
 mod keys;
 mod places;
 mod records;
+mod standing;
 mod sweeps;
 mod tables;
 mod tape;

@@ -1,20 +1,10 @@
-//! When a certificate begins and ends, and one that can be changed under running clients.
+//! What a certificate says of itself: whose it is, for which names, until when.
 
-use crate::{TlsError, TlsFiles};
-use rustls::{
-    SignatureScheme,
-    client::ResolvesClientCert,
-    pki_types::{CertificateDer, pem::PemObject as _},
-    sign::CertifiedKey,
-};
-use std::{
-    fmt,
-    path::Path,
-    sync::{Arc, PoisonError, RwLock},
-};
+use crate::tls::{TlsError, certificates};
+use std::path::Path;
 use thiserror::Error;
 use vernport_types::UtcMicros;
-use x509_parser::prelude::{FromDer as _, X509Certificate};
+use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 
 /// The first and the last moment of a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +27,10 @@ impl Validity {
     /// [`CertificateError`].
     pub fn of(certificate: &[u8]) -> Result<Self, CertificateError> {
         let (_, certificate) = X509Certificate::from_der(certificate).map_err(|_| CertificateError)?;
+        Self::read(&certificate)
+    }
+
+    fn read(certificate: &X509Certificate<'_>) -> Result<Self, CertificateError> {
         let micros = |seconds: i64| seconds.checked_mul(1_000_000).map(UtcMicros).ok_or(CertificateError);
         let validity = certificate.validity();
         Ok(Self {
@@ -44,57 +38,58 @@ impl Validity {
             not_after: micros(validity.not_after.timestamp())?,
         })
     }
+}
 
-    /// Of the first certificate in a PEM file.
+/// The first certificate of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Certificate {
+    /// Common names of its subject: one, in a certificate that central takes.
+    pub common_names: Vec<String>,
+    /// Organisational units.
+    pub units: Vec<String>,
+    /// Organisations.
+    pub organisations: Vec<String>,
+    /// DNS names and IP addresses that it is for, as text.
+    pub names: Vec<String>,
+    /// From when until when it holds.
+    pub validity: Validity,
+    /// How many certificates the file has.
+    pub chain: usize,
+}
+
+impl Certificate {
+    /// Reads the first certificate of a PEM file.
     ///
     /// # Errors
-    /// [`TlsError`].
-    pub fn of_file(path: &Path) -> Result<Self, TlsError> {
-        let read = |source| TlsError::Read { path: path.into(), source };
-        let bytes = std::fs::read(path).map_err(read)?;
-        let first = CertificateDer::from_pem_slice(&bytes);
-        let first = first.map_err(|source| TlsError::Pem { path: path.into(), source })?;
-        Self::of(&first).map_err(|_| TlsError::NoCertificate { path: path.into() })
+    /// [`TlsError`], with the file.
+    pub fn read(path: &Path) -> Result<Self, TlsError> {
+        let chain = certificates(path)?;
+        let none = || TlsError::NoCertificate { path: path.into() };
+        let (_, first) = X509Certificate::from_der(chain.first().ok_or_else(none)?).map_err(|_| none())?;
+        let subject = first.subject();
+        let texts = |attributes: Vec<&x509_parser::x509::AttributeTypeAndValue<'_>>| {
+            attributes.iter().filter_map(|one| one.as_str().ok().map(str::to_owned)).collect()
+        };
+        let alternative = first.subject_alternative_name().ok().flatten();
+        let names = alternative.iter().flat_map(|names| &names.value.general_names);
+        Ok(Self {
+            common_names: texts(subject.iter_common_name().collect()),
+            units: texts(subject.iter_organizational_unit().collect()),
+            organisations: texts(subject.iter_organization().collect()),
+            names: names.filter_map(name).collect(),
+            validity: Validity::read(&first).map_err(|_| none())?,
+            chain: chain.len(),
+        })
     }
 }
 
-/// The certificate and key that clients made [with it](TlsFiles::client_with) show. Clones share it.
-#[derive(Clone)]
-pub struct Held(Arc<RwLock<Arc<CertifiedKey>>>);
-
-impl fmt::Debug for Held {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Held(<redacted>)")
-    }
-}
-
-impl Held {
-    /// Those in the files.
-    ///
-    /// # Errors
-    /// [`TlsError`].
-    pub fn of(files: &TlsFiles) -> Result<Self, TlsError> {
-        Ok(Self(Arc::new(RwLock::new(Arc::new(files.pair()?)))))
-    }
-
-    /// Takes what is in the files now: connections that are made from here on show it.
-    ///
-    /// # Errors
-    /// [`TlsError`]; then it is the one before.
-    pub fn take(&self, files: &TlsFiles) -> Result<(), TlsError> {
-        let pair = Arc::new(files.pair()?);
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = pair;
-        Ok(())
-    }
-}
-
-impl ResolvesClientCert for Held {
-    fn resolve(&self, _roots: &[&[u8]], schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        let held = Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner));
-        held.key.choose_scheme(schemes).is_some().then_some(held)
-    }
-
-    fn has_certs(&self) -> bool {
-        true
+fn name(name: &GeneralName<'_>) -> Option<String> {
+    match name {
+        GeneralName::DNSName(name) => Some((*name).to_owned()),
+        GeneralName::IPAddress(bytes) => match *bytes {
+            [a, b, c, d] => Some(std::net::Ipv4Addr::new(*a, *b, *c, *d).to_string()),
+            bytes => Some(std::net::Ipv6Addr::from(<[u8; 16]>::try_from(bytes).ok()?).to_string()),
+        },
+        _ => None,
     }
 }

@@ -16,15 +16,17 @@ mod certificate;
 mod client;
 mod enrol;
 mod head;
+mod held;
 mod http;
 mod tls;
 mod uplink;
 
 pub use backoff::Backoff;
-pub use certificate::{CertificateError, Held, Validity};
+pub use certificate::{Certificate, CertificateError, Validity};
 pub use client::Client;
 pub use enrol::{EnrolError, enrol};
 pub use head::{HeadGuard, StateError};
+pub use held::Held;
 pub use http::{CallError, Config, SetupError};
 pub use tls::{TlsError, TlsFiles};
 pub use uplink::{FeedError, SendError, Uplink};

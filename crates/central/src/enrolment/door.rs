@@ -5,7 +5,7 @@ use super::{EnrolmentDeps, Why, enrolled, limits::Limits, refuse};
 use crate::{
     chain,
     controller::Controllers,
-    counts::{Counts, count},
+    counted::{Counted, count},
     issuer::{Issuer, RequestedKey},
     refusal::{Refusal, json},
 };
@@ -13,7 +13,7 @@ use axum::{
     Extension, Json, Router,
     body::Body,
     extract::State,
-    middleware::{from_fn_with_state, map_response_with_state},
+    middleware::{from_fn, from_fn_with_state},
     routing::post,
 };
 use hyper_util::{
@@ -48,7 +48,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub(crate) struct Door {
     served: Arc<Controllers>,
     issuer: Arc<Issuer>,
-    counts: Arc<Counts>,
+    counted: Arc<Counted>,
     limits: Limits,
     central_url: Option<String>,
     connection_timeout: Duration,
@@ -56,12 +56,12 @@ pub(crate) struct Door {
 }
 
 impl Door {
-    pub(crate) fn new(deps: EnrolmentDeps, served: Arc<Controllers>, counts: Arc<Counts>) -> Arc<Self> {
+    pub(crate) fn new(deps: EnrolmentDeps, served: Arc<Controllers>, counted: Arc<Counted>) -> Arc<Self> {
         let (total, address) = deps.attempts_per_minute;
         Arc::new(Self {
             served,
             issuer: deps.issuer,
-            counts,
+            counted,
             limits: Limits::new(total, address),
             central_url: deps.central_url,
             connection_timeout: deps.connection_timeout,
@@ -79,7 +79,8 @@ impl Door {
                 Refusal::new(Code::MethodNotAllowed, "here gateways enrol, and nothing else")
             })
             .layer(from_fn_with_state(patience, crate::routes::in_time))
-            .layer(map_response_with_state(Arc::clone(&self.counts), count))
+            .layer(from_fn(count))
+            .layer(Extension(Arc::clone(&self.counted)))
             .with_state(Arc::clone(self))
     }
 }
@@ -108,7 +109,7 @@ pub(crate) async fn serve(listener: TcpListener, door: Arc<Door>, shutdown: Canc
                         .await
                         .is_err()
                     {
-                        door.counts.turned_away("slow client at the listener for enrolments");
+                        door.counted.turned_away("slow client at the listener for enrolments");
                         tracing::warn!("a client that enrols took too long and was cut off");
                     }
                 });
@@ -126,7 +127,7 @@ async fn connection(stream: TcpStream, from: SocketAddr, door: &Door, router: Ro
     let stream = match door.acceptor.accept(stream).await {
         Ok(stream) => stream,
         Err(error) => {
-            door.counts.turned_away("handshake failed at the listener for enrolments");
+            door.counted.turned_away("handshake failed at the listener for enrolments");
             return tracing::warn!(error = chain(&error), "a client was refused at the handshake");
         }
     };
@@ -148,15 +149,15 @@ async fn enrol(
     body: Body,
 ) -> Result<Json<EnrolmentAnswer>, Refusal> {
     if !door.limits.admit(from) {
-        door.counts.turned_away("too many attempts to enrol");
+        door.counted.turned_away("too many attempts to enrol");
         return Err(Refusal::new(Code::Busy, "too many attempts; ask again in a minute"));
     }
     let asked: EnrolmentRequest = json(body, MAX_ENROLMENT_BYTES).await?;
     let key = RequestedKey::of(&asked.csr.0)
         .map_err(|error| Refusal::new(Code::CertificateRequestRefused, error.to_string()))?;
     let Some(controller) = door.served.get(&asked.controller) else {
-        return Err(refuse(&door.counts, Why::NotServed));
+        return Err(refuse(&door.counted, Why::NotServed));
     };
-    let done = controller.enrol(&asked, &key, (&door.issuer, &door.counts)).await?;
+    let done = controller.enrol(&asked, &key, (&door.issuer, &door.counted)).await?;
     Ok(Json(enrolled(controller, door.central_url.as_ref(), done)))
 }

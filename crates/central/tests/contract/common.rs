@@ -194,6 +194,7 @@ impl World {
             master_key: MasterKey::from_bytes(self.master),
             controllers: controllers.into(),
             journal: self.journal(),
+            status: None,
             clock: Arc::new(move || Stamp {
                 wall: UtcMicros(clock_micros.load(Ordering::SeqCst)),
                 boot: BootMicros(0),

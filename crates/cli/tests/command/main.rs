@@ -14,4 +14,5 @@ mod explain;
 mod ledger;
 mod others;
 mod program;
+mod running;
 mod sim;

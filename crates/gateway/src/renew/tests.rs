@@ -84,7 +84,7 @@ impl Set {
 
     fn until(&self) -> UtcMicros {
         Held::of(&self.files).expect("certificate and key fit");
-        Validity::of_file(&self.files.certificate).expect("a certificate").not_after
+        Certificate::read(&self.files.certificate).expect("a certificate").validity.not_after
     }
 
     fn is_there(&self, ending: &str) -> bool {
