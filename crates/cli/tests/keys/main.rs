@@ -334,7 +334,7 @@ fn an_authority_is_made_once_and_central_can_issue_with_it() {
     let pem = fs::read_to_string(&key).expect("PEM");
     assert!(!told.contains(pem.lines().nth(1).expect("a body")), "nothing of the key is shown");
     let refused = refused(&["keys", "new", "authority", "--into", text(&into)]);
-    assert!(refused.contains("never written over"), "{refused}");
+    assert!(refused.contains("ever written over"), "{refused}");
 
     // A central that trusts it may issue with it, and no other may.
     let (_folder, dev, _) = set();
