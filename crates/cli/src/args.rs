@@ -6,6 +6,7 @@ mod dbc;
 mod erase;
 mod explain;
 mod keys;
+mod running;
 mod station;
 
 pub use audit::{Audit, AuditExport, AuditFsck, AuditProve, AuditVerify, LogPlace};
@@ -14,6 +15,7 @@ pub use dbc::Dbc;
 pub use erase::{Deletions, Erase, Erased, Erasure, RecipientAt, Registry, Restored};
 pub use explain::{Explain, ExplainAudience, ReadFrom, Recognised};
 pub use keys::{Keys, KeysBackup, KeysCheck, KeysNew, KeysOf, KeysRestore, KeysRotate, RotateRecipient};
+pub use running::{Doctor, Spool, SpoolStatus, Status};
 pub use station::{MaybeVehicle, Station, StationOrder, StationSaid, Switch};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -84,6 +86,15 @@ pub enum Command {
     /// Make, change, keep safe and look over keys
     #[command(subcommand)]
     Keys(Keys),
+    /// Say how each stage of a running gateway or central stands. Ends with 1 if one is degraded or broken,
+    /// with 2 if nobody could be asked
+    Status(Status),
+    /// Look for what keeps a gateway or central from working, and change nothing. Ends with 1 if something
+    /// has to be mended, with 2 if a configuration cannot be read
+    Doctor(Doctor),
+    /// Look into the queue of a gateway, also while it runs
+    #[command(subcommand)]
+    Spool(Spool),
     /// Run a simulated vehicle on a bus until Ctrl-C, and say what it sent and heard
     Sim(Sim),
 }

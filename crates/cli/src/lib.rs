@@ -9,6 +9,7 @@ pub mod dbc;
 pub mod decode;
 pub mod demo;
 pub mod dev;
+pub mod doctor;
 mod effect;
 pub mod erase;
 pub mod explain;
@@ -22,8 +23,10 @@ pub mod replay;
 pub mod shipped;
 pub mod show;
 pub mod sim;
+pub mod spool;
 pub mod stage;
 pub mod station;
+pub mod status;
 pub mod unseal;
 
 use anyhow::Result;
@@ -54,5 +57,8 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Init(args) => init::run(&args),
         Command::Keys(args) => keys::run(args).await,
         Command::Sim(args) => sim::run(&args).await,
+        Command::Status(args) => status::run(&args).await,
+        Command::Doctor(args) => doctor::run(&args).await,
+        Command::Spool(args::Spool::Status(args)) => spool::run(&args).await,
     }
 }

@@ -45,6 +45,16 @@ struct Seen {
 }
 
 pub(super) fn run(args: &KeysCheck) -> Result<()> {
+    look(args)?.tell(args.json)
+}
+
+/// What is wrong with the keys of configurations: file, problem, remedy, and whether it is only to be known.
+pub(crate) fn findings(args: &KeysCheck) -> Result<Vec<(PathBuf, String, &'static str, bool)>> {
+    let seen = look(args)?;
+    Ok(seen.findings.into_iter().map(|one| (one.file, one.problem, one.remedy, one.note)).collect())
+}
+
+fn look(args: &KeysCheck) -> Result<Seen> {
     let mut seen = Seen::default();
     let mut gateways = Vec::new();
     for path in &args.gateway {
@@ -84,7 +94,7 @@ pub(super) fn run(args: &KeysCheck) -> Result<()> {
     if let Some(central) = &central {
         fit::central(&mut seen, central);
     }
-    seen.tell(args.json)
+    Ok(seen)
 }
 
 const FINISH: &str =

@@ -12,4 +12,5 @@ mod explain;
 mod ledger;
 mod others;
 mod program;
+mod running;
 mod sim;
