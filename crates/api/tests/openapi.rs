@@ -7,11 +7,12 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use vernport_api::{
-    BatchAnswers, ClockAnswer, ClockRequest, Code, ConfirmAnswer, ConfirmRequest, ConsentsAnswer,
-    ConsentsRequest, DeletionsAnswer, DeletionsRequest, ErasureAnswer, ErasureRequest, EventsAnswer,
-    EventsRequest, FeedRequest, FindAnswer, FindEntryAnswer, FindEntryRequest, FindRequest, ImportAnswer,
-    ImportLine, LedgerAnswer, LedgerRequest, OPENAPI, Problem, ReadAnswer, ReadRequest, SegmentAnswer,
-    SegmentRequest, Status, WitnessAnswer, WitnessRequest,
+    BatchAnswers, CertificateAnswer, ClockAnswer, ClockRequest, Code, ConfirmAnswer, ConfirmRequest,
+    ConsentsAnswer, ConsentsRequest, DeletionsAnswer, DeletionsRequest, EnrolmentAnswer, EnrolmentRequest,
+    ErasureAnswer, ErasureRequest, EventsAnswer, EventsRequest, FeedRequest, FindAnswer, FindEntryAnswer,
+    FindEntryRequest, FindRequest, GatewaysAnswer, ImportAnswer, ImportLine, InvitationAnswer,
+    InvitationRequest, LedgerAnswer, LedgerRequest, OPENAPI, Problem, ReadAnswer, ReadRequest,
+    RenewalRequest, SegmentAnswer, SegmentRequest, Status, WitnessAnswer, WitnessRequest,
     explain::{ExplainAnswer, ExplainRequest},
 };
 use vernport_registry::Entry;
@@ -29,6 +30,13 @@ type Parser = fn(&Value) -> bool;
 /// Which schema describes which type.
 const TYPES: &[(&str, Parser)] = &[
     ("BatchAnswers", parses::<BatchAnswers>),
+    ("CertificateAnswer", parses::<CertificateAnswer>),
+    ("EnrolmentAnswer", parses::<EnrolmentAnswer>),
+    ("EnrolmentRequest", parses::<EnrolmentRequest>),
+    ("GatewaysAnswer", parses::<GatewaysAnswer>),
+    ("InvitationAnswer", parses::<InvitationAnswer>),
+    ("InvitationRequest", parses::<InvitationRequest>),
+    ("RenewalRequest", parses::<RenewalRequest>),
     ("ClockAnswer", parses::<ClockAnswer>),
     ("ClockRequest", parses::<ClockRequest>),
     ("ConfirmAnswer", parses::<ConfirmAnswer>),
@@ -66,6 +74,13 @@ const TYPES: &[(&str, Parser)] = &[
 /// Which golden file is of which schema.
 const GOLDEN: &[(&str, &str)] = &[
     ("BatchAnswers", include_str!("../golden/answers.json")),
+    ("CertificateAnswer", include_str!("../golden/certificate-answer.json")),
+    ("EnrolmentAnswer", include_str!("../golden/enrolment-answer.json")),
+    ("EnrolmentRequest", include_str!("../golden/enrolment-request.json")),
+    ("GatewaysAnswer", include_str!("../golden/gateways-answer.json")),
+    ("InvitationAnswer", include_str!("../golden/invitation-answer.json")),
+    ("InvitationRequest", include_str!("../golden/invitation-request.json")),
+    ("RenewalRequest", include_str!("../golden/renewal-request.json")),
     ("ClockAnswer", include_str!("../golden/clock-answer.json")),
     ("ClockRequest", include_str!("../golden/clock-request.json")),
     ("ConfirmAnswer", include_str!("../golden/confirm-answer.json")),
@@ -282,7 +297,7 @@ fn is_wider(schema: &str, place: &str) -> bool {
         && (["vin", "receipt", "country", "number", "by", "reason", "withheld", "ends_as", "minimiser", "clock"].contains(&member)
             || at.contains("/categories/") || at.contains("/in_force/")
             // Blobs, and lists of flows and clauses, where what is a text is checked by its type.
-            || ["sealed"].contains(&member) || at.contains("/envelopes/") || at.contains("/deleted/"));
+            || ["sealed", "csr", "token"].contains(&member) || at.contains("/chain/") || at.contains("/envelopes/") || at.contains("/deleted/"));
     // A closed word is described as text.
     let open = ["minimiser"].contains(&member);
     // What gateways sign is described as an object.

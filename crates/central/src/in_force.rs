@@ -7,7 +7,7 @@
 
 use crate::{
     controller::{Controller, Controllers},
-    counted::Counted,
+    counted::{Counted, Refused},
     refusal::Refusal,
     tls::{Peer, Role},
 };
@@ -64,7 +64,7 @@ pub(crate) async fn guard(
         return refuse(refusal);
     }
     let response = next.run(request).await;
-    if response.extensions().get::<Code>() == Some(&Code::CertificateRevoked) {
+    if response.extensions().get::<Refused>().is_some_and(|refused| refused.0 == Code::CertificateRevoked) {
         presented.closing.cancel();
     }
     // It may have waited; what was said meanwhile counted.

@@ -7,7 +7,7 @@ use crate::{
 };
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, panic::catch_unwind, process::Command};
-use vernport_api::{OPENAPI, PATH_FIND_ASSET, PATH_OPENAPI, PATH_STATUS};
+use vernport_api::{OPENAPI, PATH_ENROLMENTS, PATH_FIND_ASSET, PATH_OPENAPI, PATH_STATUS};
 use vernport_central::ROUTES;
 use vernport_testkit::pki::Role;
 
@@ -23,7 +23,9 @@ fn what_is_served_is_described_and_what_is_described_is_served() {
             methods.map(|method| (method.clone(), path.clone()))
         })
         .collect();
-    let served = ROUTES.iter().map(|(method, path)| ((*method).to_owned(), (*path).to_owned()));
+    // That one has a listener of its own.
+    let all = ROUTES.iter().chain(&[("post", PATH_ENROLMENTS)]);
+    let served = all.map(|(method, path)| ((*method).to_owned(), (*path).to_owned()));
     assert_eq!(described, served.collect());
 }
 
