@@ -41,13 +41,19 @@ fn a_wrong_file_says_which_line_or_key_and_what_is_expected() {
         (BASIC.replace("[store]", "[store]\nmian = 1"), "central.toml:14: unknown field `mian`"),
         (
             FULL.replace("certificate_days = 30", "certificate_days = 91"),
-            "enrolment.certificate_days: give 1 to 90",
+            "central.toml: enrolment.certificate_days: give 1 to 90",
         ),
-        (FULL.replace("of_address = 6", "of_address = 0"), "enrolment.attempts_per_minute: give 1 to"),
-        (FULL.replace("timeout_ms = 10000", "timeout_ms = 10"), "enrolment.connection_timeout_ms: give"),
+        (
+            FULL.replace("of_address = 6", "of_address = 0"),
+            "central.toml: enrolment.attempts_per_minute: give 1 to",
+        ),
+        (
+            FULL.replace("timeout_ms = 10000", "timeout_ms = 10"),
+            "central.toml: enrolment.connection_timeout_ms: give",
+        ),
         (
             FULL.replace("central_url = \"https", "central_url = \"http"),
-            "enrolment.central_url: write https://host:port",
+            "central.toml: enrolment.central_url: write https://host:port",
         ),
         (BASIC.replace("format = 1", "format = 2"), "central.toml: format: this program reads format 1"),
         (
