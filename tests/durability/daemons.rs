@@ -87,6 +87,11 @@ impl Daemon {
         Ok(Self { child })
     }
 
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// SIGKILL: no time for anything.
     pub(crate) fn kill(&mut self) -> Result<()> {
         ensure!(self.child.try_wait()?.is_none(), "the daemon has ended by itself");
@@ -98,7 +103,7 @@ impl Daemon {
     /// SIGTERM, and waits until it has ended well.
     pub(crate) async fn stop(mut self) -> Result<()> {
         let told =
-            Command::new("sh").args(["-c", "kill -TERM \"$0\""]).arg(self.child.id().to_string()).status()?;
+            Command::new("sh").args(["-c", "kill -TERM \"$0\""]).arg(self.id().to_string()).status()?;
         ensure!(told.success(), "the daemon cannot be told to stop");
         let until = Instant::now() + PATIENCE;
         loop {

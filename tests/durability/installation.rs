@@ -15,7 +15,7 @@ use std::{
 };
 use tokio::time::{Instant, sleep};
 use vernport::{
-    dev::{self, Dev, DevController},
+    dev::{self, Dev, DevController, DevRecipient},
     registrar::Registrar,
     shipped,
 };
@@ -84,14 +84,28 @@ pub(crate) struct Installation {
 impl Installation {
     /// Central on `database`, or on SQLite; the truck's world recorded; the gateway reads `log`.
     pub(crate) async fn set_up(log: &Path, frames: u64, database: Option<Cluster>) -> Result<Self> {
+        Self::on_bus((&format!("candump:{}", log.display()), true), BATCH, (log, frames), database).await
+    }
+
+    /// Central on SQLite; the gateway reads an adapter on a serial line.
+    pub(crate) async fn of_a_live_bus(link: &Path, batch: &str) -> Result<Self> {
+        Self::on_bus((&format!("serial:{}", link.display()), false), batch, (Path::new(""), 0), None).await
+    }
+
+    async fn on_bus(
+        (bus, file_time): (&str, bool),
+        batch: &str,
+        (log, frames): (&Path, u64),
+        database: Option<Cluster>,
+    ) -> Result<Self> {
         let temporary = tempfile::tempdir()?;
         let folder = temporary.path().to_owned();
         let options = dev::Options {
             central_port: free_port()?,
             bundles: vec![("westrum".into(), shipped::bundle_text("westrum")?.1)],
-            bus: format!("candump:{}", log.display()),
-            file_time: true,
-            gateway_extra: BTreeMap::from([("westrum".into(), BATCH.into())]),
+            bus: bus.into(),
+            file_time,
+            gateway_extra: BTreeMap::from([("westrum".into(), batch.into())]),
         };
         let dev = dev::make(&folder.join("set"), &options)?;
         if let Some(cluster) = &database {
@@ -210,6 +224,12 @@ impl Installation {
     /// What recipients can open now.
     pub(crate) async fn opened(&self) -> Result<Opened> {
         Opened::read(&self.dev, &self.controller).await
+    }
+
+    /// What one recipient can open now for one purpose.
+    pub(crate) async fn opened_by(&self, recipient: &str, purpose: &str) -> Result<Opened> {
+        let is = |key: &DevRecipient| key.recipient.as_str() == recipient && key.purpose.as_str() == purpose;
+        Opened::read_as(&self.dev, &self.controller, is).await
     }
 
     /// Waits until `records` are there (or nothing more comes), ends the gateway in good order, and says

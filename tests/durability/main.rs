@@ -11,6 +11,7 @@ mod dice;
 mod disk;
 mod installation;
 mod kills;
+mod live;
 #[allow(dead_code, reason = "the suite pipeline uses the rest")]
 #[path = "../pipeline/opened.rs"]
 mod opened;

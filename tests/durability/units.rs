@@ -2,6 +2,7 @@
 
 use crate::daemons::{Daemon, free_port};
 use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
 use std::{
     collections::BTreeMap,
     fs,
@@ -47,6 +48,8 @@ async fn the_daemons_say_when_they_are_ready_that_they_live_and_that_they_stop()
     for (name, config) in
         [("vernport-central", set.central_config()), ("vernport-gateway", set.gateway_config(controller))]
     {
+        let with_log = fs::read_to_string(&config)? + "\n[log]\nformat = \"json\"\n";
+        fs::write(&config, with_log)?;
         let path = folder.path().join(format!("{name}.notify"));
         let socket = UnixDatagram::bind(&path)?;
         socket.set_read_timeout(Some(Duration::from_millis(200)))?;
@@ -67,6 +70,16 @@ async fn the_daemons_say_when_they_are_ready_that_they_live_and_that_they_stop()
     let (central, socket) = running.pop().context("two were started")?;
     central.stop().await?;
     hear(&socket, "STOPPING=1")?;
+    let schema: Value = serde_json::from_str(include_str!("../../crates/status/schema/log-v1.json"))?;
+    let schema = jsonschema::validator_for(&schema)?;
+    for name in ["vernport-central", "vernport-gateway"] {
+        let log = fs::read_to_string(folder.path().join(format!("{name}.log")))?;
+        ensure!(!log.is_empty(), "{name} says something");
+        for line in log.lines() {
+            let line: Value = serde_json::from_str(line).with_context(|| format!("{name}: {line}"))?;
+            ensure!(schema.is_valid(&line), "{name}: {line}");
+        }
+    }
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 
 use crate::stand::{OnBus, Stand, is_delivered};
 use anyhow::{Context as _, Result};
+use sqlx::{ConnectOptions as _, Connection as _, sqlite::SqliteConnectOptions};
 use std::{fs, time::Duration};
 use tokio::time::Instant;
 use vernport::args;
@@ -80,6 +81,19 @@ async fn nothing_erased_opens_after_a_restore_and_the_gateway_goes_on_in_a_new_e
     assert_eq!(stand.opened().await?.len(), 0, "the keys of the erased are gone for good");
     truck.drive(&stand, 2).await?;
     assert_eq!(stand.registrar.stored_batches().await?, stored(&stand).await?, "nothing comes in");
+
+    // It catches up with its own numbers while the gateway is away: what it lost does not come back by that.
+    stand.stop().await;
+    stand.stage.stop_central().await;
+    let database = stand.stage.dev.dir.join("central/main.db");
+    let mut hand = SqliteConnectOptions::new().filename(database).connect().await?;
+    sqlx::query("UPDATE gateway SET head_sequence = head_sequence + 1000000").execute(&mut hand).await?;
+    hand.close().await?;
+    stand.stage.start_central().await?;
+    stand.start().await?;
+    truck.restarted();
+    let asked = stand.until("central asked", |status| status.central_failures > 0).await?;
+    assert!(asked.central_rolled_back && asked.head.is_none(), "the gateway forgot what it knew");
 
     stand.stage.stop_central().await;
     fs::write(&config, text)?;

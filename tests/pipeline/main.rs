@@ -8,6 +8,7 @@
 
 mod asking;
 mod captures;
+mod enrolment;
 mod erased;
 mod evidence;
 mod faults;

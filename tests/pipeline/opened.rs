@@ -3,7 +3,7 @@
 use anyhow::Result;
 use std::collections::{BTreeMap, BTreeSet};
 use vernport::{
-    dev::{Dev, DevController},
+    dev::{Dev, DevController, DevRecipient},
     registrar::read_all,
 };
 use vernport_seal::Body;
@@ -28,8 +28,17 @@ pub(crate) struct Opened(BTreeMap<Line, usize>);
 impl Opened {
     /// Reads and opens everything that the recipients of a controller can read.
     pub(crate) async fn read(dev: &Dev, controller: &DevController) -> Result<Self> {
+        Self::read_as(dev, controller, |_| true).await
+    }
+
+    /// Reads and opens what some of the recipients' keys open.
+    pub(crate) async fn read_as(
+        dev: &Dev,
+        controller: &DevController,
+        with: impl Fn(&DevRecipient) -> bool,
+    ) -> Result<Self> {
         let mut opened = Self::default();
-        for key in &controller.recipient {
+        for key in controller.recipient.iter().filter(|key| with(key)) {
             for (_, body) in read_all(dev, controller, key, "pipeline").await? {
                 opened.add((key.recipient.as_str(), key.purpose.as_str()), &body);
             }

@@ -19,7 +19,7 @@ use vernport_canbus::VirtualSender;
 use vernport_gateway::{Status, SystemClock};
 use vernport_registry::world::World;
 use vernport_sim::Truck;
-use vernport_types::{BootMicros, CanFrame, Stamp, TimeQuality, UtcMicros};
+use vernport_types::{BootMicros, CanFrame, Clock, Stamp, TimeQuality, UtcMicros};
 
 const TRUCK_WORLD: &str = include_str!("worlds/truck.toml");
 
@@ -42,7 +42,12 @@ impl Stand {
     /// `bundles` are those of the set, of which Westrum's is the first.
     pub(crate) async fn of(bundles: &[&str], bus: &str, brokers: bool) -> Result<Self> {
         let bundles = bundles.iter().map(|name| Ok(((*name).to_owned(), shipped::bundle_text(name)?.1)));
-        let stand = Self::empty(bundles.collect::<Result<_>>()?, bus, brokers).await?;
+        Self::empty(bundles.collect::<Result<_>>()?, bus, brokers).await?.with_truck().await
+    }
+
+    /// The truck's world is recorded.
+    async fn with_truck(self) -> Result<Self> {
+        let stand = self;
         let now = stand.stage.clock.now().wall;
         let entries = stand.world.entries(&stand.controller.id, &stand.registrar.identity, now)?;
         stand.registrar.record(entries).await?;
@@ -51,9 +56,17 @@ impl Stand {
 
     /// The same under these texts, and nothing of the truck's world is recorded yet but the keys.
     pub(crate) async fn empty(bundles: Vec<(String, String)>, bus: &str, brokers: bool) -> Result<Self> {
+        Self::empty_at(bundles, bus, brokers, Arc::new(SystemClock)).await
+    }
+
+    async fn empty_at(
+        bundles: Vec<(String, String)>,
+        bus: &str,
+        brokers: bool,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        let setting =
-            Setting { bundles, bus: bus.into(), file_time: true, clock: Arc::new(SystemClock), brokers };
+        let setting = Setting { bundles, bus: bus.into(), file_time: true, clock, brokers };
         let stage = Stage::set_up(&folder.path().join("set"), setting).await?;
         let controller = stage.dev.controller.first().context("a set has a controller")?.clone();
         let registrar = stage.registrar(&controller)?;
@@ -65,6 +78,12 @@ impl Stand {
     /// Westrum alone, on the virtual bus "westrum".
     pub(crate) async fn on_virtual_bus() -> Result<Self> {
         Self::of(&["westrum"], "virtual:{name}", false).await
+    }
+
+    /// The same by another clock than the machine's.
+    pub(crate) async fn on_virtual_bus_with(clock: Arc<dyn Clock>) -> Result<Self> {
+        let bundles = vec![("westrum".to_owned(), shipped::bundle_text("westrum")?.1)];
+        Self::empty_at(bundles, "virtual:{name}", false, clock).await?.with_truck().await
     }
 
     /// Westrum alone, which replays a log.

@@ -123,6 +123,9 @@ pub(crate) fn read_files(moment: &str, folder: &Path, files: &mut Vec<File>) -> 
             read_files(&path, &entry.path(), files)?;
             continue;
         }
+        if !entry.file_type()?.is_file() {
+            continue;
+        }
         match fs::read(entry.path()) {
             Ok(bytes) => files.push(File { path, bytes }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}

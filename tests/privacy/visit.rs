@@ -148,6 +148,11 @@ pub(crate) async fn visit() -> Result<Evidence> {
     }
     let mut files = Vec::new();
     read_files("running", folder.path(), &mut files)?;
+    for controller in &controllers {
+        let at = stage.gateway(controller)?.status_address().context("the set has [status]")?.clone();
+        files.extend(told(&controller.name.to_string(), &at).await?);
+    }
+    files.extend(told("central", stage.central_status().context("the set has [status]")?).await?);
     let mut rules = Vec::new();
     let mut published = 0;
     for controller in &controllers {
@@ -209,6 +214,17 @@ pub(crate) async fn visit() -> Result<Evidence> {
         refused: thieves,
         rules,
     })
+}
+
+/// What a daemon tells those who run it.
+async fn told(name: &str, at: &vernport_status::Address) -> Result<Vec<File>> {
+    let mut told = Vec::new();
+    for path in ["/status", "/metrics"] {
+        let bytes = vernport_status::ask(at, path, "").await?;
+        anyhow::ensure!(bytes.len() > 200, "{name} tells of itself at {path}");
+        told.push(File { path: format!("asked/{name}{path}"), bytes });
+    }
+    Ok(told)
 }
 
 /// The world of one controller.

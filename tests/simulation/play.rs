@@ -279,6 +279,7 @@ impl Play {
             rules: Arc::clone(&self.site.rules),
             secrets: Secrets::load(&config.keys)?,
             uplink,
+            certificate: None,
             spool: self.open_spool(&config).await?,
         };
         let clock = Arc::clone(&self.gateway_clock) as Arc<dyn Clock>;

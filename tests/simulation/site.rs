@@ -123,6 +123,7 @@ impl Site {
                 recovery_key: of.recovery_key,
                 gateways: of.gateways.clone(),
             }],
+            issuer: None,
             clock,
         }
     }

@@ -130,7 +130,7 @@ fn read(folder: &Path, below: &str, files: &mut Vec<Found>) -> io::Result<()> {
         let path = format!("{below}{}", entry.file_name().to_string_lossy());
         if entry.file_type()?.is_dir() {
             read(&entry.path(), &format!("{path}/"), files)?;
-        } else {
+        } else if entry.file_type()?.is_file() {
             files.push(Found { path, bytes: fs::read(entry.path())? });
         }
     }

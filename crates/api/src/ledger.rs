@@ -10,7 +10,7 @@ use vernport_types::{AssetId, EntryHash, GrantId, Identifier, LegalBasis, Reason
 pub const MAX_ENTRIES: usize = 256;
 
 /// Entries to record.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LedgerRequest {
     /// In the order in which they are to be applied.

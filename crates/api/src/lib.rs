@@ -15,9 +15,13 @@ mod audit;
 pub mod batch;
 mod blob;
 mod consents;
+mod enrolment;
 mod erasure;
+mod events;
 pub mod explain;
 mod feed;
+mod headers;
+mod import;
 mod ledger;
 mod problem;
 mod reads;
@@ -27,12 +31,26 @@ pub use answer::{Answer, BatchAnswer, BatchAnswers};
 pub use audit::{LogAlarm, LogHash, MAX_CHECKPOINT_BYTES, MAX_PROOF_HASHES, WitnessAnswer, WitnessRequest};
 pub use blob::Blob;
 pub use consents::{Consented, ConsentsAnswer, ConsentsRequest, Person};
+pub use enrolment::{
+    CertificateAnswer, EnrolmentAnswer, EnrolmentRequest, GatewayListed, GatewayState, GatewaysAnswer,
+    InvitationAnswer, InvitationListed, InvitationRequest, MAX_CSR_BYTES, MAX_ENROLMENT_BYTES,
+    MAX_TOKEN_HOURS, RenewalRequest, TOKEN_PREFIX, Token, TokenError,
+};
 pub use erasure::{
     Certificate, CertificateError, ClockAnswer, ClockRequest, ConfirmAnswer, ConfirmRequest, Deletion,
     DeletionState, DeletionsAnswer, DeletionsRequest, ErasureAnswer, ErasureRequest, ErasureState, Kept,
     KeptBy, MAX_DELETIONS, MAX_LISTED_EPOCHS, NotReached, ReadBefore, SignedCertificate,
 };
+pub use events::{
+    Cursor, CursorError, EventEntry, EventsAnswer, EventsRequest, FindEntryAnswer, FindEntryRequest,
+    FoundEntry, LedgerEvent, MAX_EVENTS,
+};
 pub use feed::{Feed, FeedNonce, FeedRequest, MAX_WAIT_MS, ServedNotice};
+pub use headers::{HEADER_CONTROLLER, HEADER_IDEMPOTENCY_KEY, HEADER_REPLAYED, IdempotencyKey, KeyError};
+pub use import::{
+    ImportAnswer, ImportLine, ImportQuery, ImportStop, ImportedLine, LineOutcome, MAX_IMPORT_BYTES,
+    MAX_IMPORT_LINES, MAX_LINE_BYTES, NDJSON, OnError,
+};
 pub use ledger::{
     EntryResult, GatewayEffect, GoesOn, LedgerAnswer, LedgerEffect, LedgerRequest, MAX_ENTRIES, Stopped,
 };
@@ -49,6 +67,12 @@ pub const PATH_BATCHES: &str = "/v1/batches";
 pub const PATH_FEED: &str = "/v1/feed";
 /// Where a registrar records what people and firms said: [`LedgerRequest`] in, [`LedgerAnswer`] out.
 pub const PATH_LEDGER: &str = "/v1/ledger";
+/// Where a registrar brings many entries: [`ImportLine`] a line in, [`ImportAnswer`] out.
+pub const PATH_IMPORT: &str = "/v1/ledger/import";
+/// Where a registrar follows what is recorded: [`EventsRequest`] in, [`EventsAnswer`] out.
+pub const PATH_EVENTS: &str = "/v1/ledger/events";
+/// Where a registrar asks what became of an entry: [`FindEntryRequest`] in, [`FindEntryAnswer`] out.
+pub const PATH_FIND_ENTRY: &str = "/v1/ledger/find";
 /// Where a gateway brings what was said at its station: [`SegmentRequest`] in, [`SegmentAnswer`] out.
 pub const PATH_SEGMENTS: &str = "/v1/segments";
 /// Where a gateway shows the head of its log and sees central's: [`WitnessRequest`] in, [`WitnessAnswer`] out.
@@ -72,3 +96,16 @@ pub const PATH_CONFIRM_DELETIONS: &str = "/v1/deletions/confirm";
 pub const PATH_CLOCK: &str = "/v1/clock";
 /// Whether central serves: [`Status`] out.
 pub const PATH_STATUS: &str = "/v1/status";
+/// The description of this contract for programs: [`OPENAPI`].
+pub const PATH_OPENAPI: &str = "/v1/openapi.json";
+
+/// The description of this contract for programs (OpenAPI 3.1), JSON.
+pub const OPENAPI: &str = include_str!("../openapi/central-v1.json");
+/// Where a registrar invites a gateway: [`InvitationRequest`] in, [`InvitationAnswer`] out.
+pub const PATH_INVITATIONS: &str = "/v1/gateways/invitations";
+/// A controller's gateways: [`GatewaysAnswer`] out.
+pub const PATH_GATEWAYS: &str = "/v1/gateways";
+/// Where a gateway asks for its next certificate: [`RenewalRequest`] in, [`CertificateAnswer`] out.
+pub const PATH_RENEW: &str = "/v1/gateways/renew";
+/// Where a gateway enrols, at the listener for that alone: [`EnrolmentRequest`] in, [`EnrolmentAnswer`] out.
+pub const PATH_ENROLMENTS: &str = "/v1/enrolments";

@@ -79,6 +79,29 @@ codes! {
     LinkGap = 409, "link-gap", "a link does not follow the last one of its chain";
     /// The place of a link was taken before, by another link.
     LinkReplaced = 409, "link-replaced", "the place of a link was taken before by another one";
+    /// No agreement lets this processor act for the controller that it names, if there is such a one.
+    NoAgreement = 403, "no-agreement", "no agreement with this processor is in force";
+    /// The agreement of this processor does not cover what it asks.
+    OutOfScope = 403, "out-of-scope", "the agreement with this processor does not cover this";
+    /// An Idempotency-Key was used before, for another request.
+    IdempotencyKeyReused = 422, "idempotency-key-reused", "the key was used before for another request";
+    /// The first request with this Idempotency-Key is still being worked on.
+    IdempotencyKeyInUse = 409, "idempotency-key-in-use", "a request with this key is still being worked on";
+    /// A cursor is of another state of this registry: it was restored or rolled back.
+    CursorOutdated = 410, "cursor-outdated", "the cursor is of another state of this registry";
+    /// Token, name, keys and proof are not those of an invitation that is open. Which of them is not said.
+    EnrolmentRefused = 403, "enrolment-refused", "this is no open invitation of this gateway";
+    /// A certificate request cannot be used: not PKCS #10, not signed by its own key, another kind of key, or asks to
+    /// be an authority.
+    CertificateRequestRefused = 422, "certificate-request-refused", "a certificate request cannot be used";
+    /// The client certificate is not in force any more, or the gateway was revoked.
+    CertificateRevoked = 403, "certificate-revoked", "the client certificate is not in force any more";
+    /// The enrolment of the gateway ended: it hears nothing and its certificate is not renewed.
+    EnrolmentEnded = 403, "enrolment-ended", "the enrolment of this gateway ended";
+    /// A gateway of this name is enrolled, and the invitation is not to replace it.
+    AlreadyEnrolled = 409, "already-enrolled", "a gateway of this name is enrolled";
+    /// So many invitations are open that no further one is made.
+    TooManyInvitations = 409, "too-many-invitations", "too many invitations are open";
 }
 
 impl fmt::Display for Code {

@@ -1,5 +1,5 @@
-//! A certificate authority of its own: for `vernport init --dev`, the demo and
-//! tests. It writes the convention that [`crate::Peer`] reads: common name =
+//! A certificate authority of its own: for `vernport init --dev`, the demo and tests, and as the
+//! authority of clients with which a central enrols gateways. It writes the convention that [`crate::Peer`] reads: common name =
 //! name, organisational unit = role, organisation = controller.
 
 use crate::Role;
@@ -31,8 +31,8 @@ impl std::fmt::Debug for Credential {
     }
 }
 
-/// An authority whose key lives in memory only: what it has not issued before it
-/// is dropped, nobody issues afterwards.
+/// An authority. Unless its [key](Self::key_pem) is written down, it lives in memory only: what it has not
+/// issued before it is dropped, nobody issues afterwards.
 pub struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
 }
@@ -49,7 +49,19 @@ impl Authority {
     /// # Errors
     /// [`IssueError`] if the kernel gives no random bytes.
     pub fn new() -> Result<Self, IssueError> {
-        let mut params = params(&[], &[(DnType::CommonName, "vernport development authority")])?;
+        Self::named("vernport development authority")
+    }
+
+    /// The same for an installation, whose central issues with it.
+    ///
+    /// # Errors
+    /// [`IssueError`] if the kernel gives no random bytes.
+    pub fn of_clients() -> Result<Self, IssueError> {
+        Self::named("vernport client authority")
+    }
+
+    fn named(name: &str) -> Result<Self, IssueError> {
+        let mut params = params(&[], &[(DnType::CommonName, name)])?;
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         Ok(Self { issuer: CertifiedIssuer::self_signed(params, KeyPair::generate()?)? })
@@ -58,6 +70,11 @@ impl Authority {
     /// The authority's own certificate, PEM.
     pub fn certificate_pem(&self) -> String {
         self.issuer.pem()
+    }
+
+    /// Its private key, PEM: for a central that enrols gateways with it.
+    pub fn key_pem(&self) -> Zeroizing<String> {
+        Zeroizing::new(self.issuer.key().serialize_pem())
     }
 
     /// A server under these host names and addresses.
@@ -120,7 +137,7 @@ mod tests {
         let name: Slug = "bay-1".parse().expect("a slug");
         let controller: ControllerId = "DK-10628334".parse().expect("a controller");
         let authority = Authority::new().expect("random bytes");
-        for role in [Role::Gateway, Role::Registrar, Role::Recipient] {
+        for role in [Role::Gateway, Role::Registrar, Role::Recipient, Role::Processor] {
             let issued = authority.client(&name, role, &controller).expect("issued");
             let der =
                 CertificateDer::from_pem_slice(issued.certificate_pem.as_bytes()).expect("a certificate");

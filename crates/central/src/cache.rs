@@ -141,8 +141,12 @@ impl Controller {
             *state = fresh;
         }
         state.is_stored = false;
+        let is_longer = !loaded.entries.is_empty();
         state.take_over(&self.rules, loaded).ok_or(LoadError::Entry)?;
         state.is_stored = true;
+        if is_longer {
+            self.entered.send_replace(());
+        }
         Ok(())
     }
 

@@ -61,8 +61,14 @@ pub struct Config {
     pub store: Databases,
     /// Where every entry and fence is written once more; none: nowhere.
     pub journal: Option<PathBuf>,
+    /// Where this machine asks how central stands; none: nowhere.
+    pub status: Option<vernport_status::Listen>,
+    /// What is logged, and how.
+    pub log: vernport_status::Log,
     /// Certificates of the server.
     pub tls: Tls,
+    /// How gateways enrol; none: not here.
+    pub enrolment: Option<Enrolment>,
     /// Files of central's own keys.
     pub keys: KeyFiles,
     /// Folder of the signal catalogue.
@@ -136,6 +142,68 @@ pub struct Tls {
     pub client_authority: PathBuf,
 }
 
+/// How gateways enrol over the network.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Enrolment {
+    /// Address and port of a listener for that alone; port 0 takes a free one.
+    pub address: SocketAddr,
+    /// The certificate of the authority that issues: `client_authority`, or signed by it (PEM).
+    pub authority_certificate: PathBuf,
+    /// Its private key (PEM), for nobody but its owner to read.
+    pub authority_key: PathBuf,
+    /// How long a certificate lasts, in days, 1 to 90. Default 30.
+    #[serde(default = "default_certificate_days")]
+    pub certificate_days: u16,
+    /// `https://host:port` where gateways find central; they are told when they enrol.
+    pub central_url: Option<String>,
+    /// How often anybody may try, in attempts a minute, 1 to 6 000. Default 60.
+    #[serde(default = "default_attempts_per_minute")]
+    pub attempts_per_minute: u32,
+    /// The same for one address. Default 6.
+    #[serde(default = "default_attempts_per_minute_of_address")]
+    pub attempts_per_minute_of_address: u32,
+    /// How long a connection may last, in milliseconds, 1 000 to 60 000. Default 10 000.
+    #[serde(default = "default_connection_timeout_ms")]
+    pub connection_timeout_ms: u64,
+}
+
+impl Enrolment {
+    /// Which key is out of its range, and what is expected.
+    fn wrong(&self) -> Option<(&'static str, &'static str)> {
+        let tries = 1..=6_000;
+        if !(1..=90).contains(&self.certificate_days) {
+            return Some(("enrolment.certificate_days", "give 1 to 90"));
+        }
+        if !tries.contains(&self.attempts_per_minute) || !tries.contains(&self.attempts_per_minute_of_address)
+        {
+            return Some(("enrolment.attempts_per_minute", "give 1 to 6000, also of one address"));
+        }
+        if !(1_000..=60_000).contains(&self.connection_timeout_ms) {
+            return Some(("enrolment.connection_timeout_ms", "give 1000 to 60000"));
+        }
+        let url = self.central_url.as_deref();
+        let is_wrong = url.is_some_and(|url| !url.starts_with("https://"));
+        is_wrong.then_some(("enrolment.central_url", "write https://host:port"))
+    }
+}
+
+const fn default_certificate_days() -> u16 {
+    30
+}
+
+const fn default_attempts_per_minute() -> u32 {
+    60
+}
+
+const fn default_attempts_per_minute_of_address() -> u32 {
+    6
+}
+
+const fn default_connection_timeout_ms() -> u64 {
+    10_000
+}
+
 /// The two databases.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -206,8 +274,12 @@ struct Raw {
     format: u16,
     listen: Listen,
     tls: Tls,
+    enrolment: Option<Enrolment>,
     store: Databases,
     journal: Option<JournalFile>,
+    status: Option<vernport_status::Listen>,
+    #[serde(default)]
+    log: vernport_status::Log,
     keys: KeyFiles,
     signals: PathBuf,
     region: Option<String>,
@@ -253,6 +325,9 @@ impl Config {
         if !(1..=65_536).contains(&raw.listen.max_connections) {
             return refuse("listen.max_connections", "give 1 to 65536");
         }
+        if let Some((key, remedy)) = raw.enrolment.as_ref().and_then(Enrolment::wrong) {
+            return refuse(key, remedy);
+        }
         if raw.store.main == raw.store.erasure {
             return refuse("store.erasure", "give the erasure keys a database of their own");
         }
@@ -274,6 +349,9 @@ impl Config {
         let regions = raw.controllers.iter().map(|controller| &controller.region).chain([&raw.region]);
         if regions.flatten().any(|text| text.len() != 2 || !text.bytes().all(|b| b.is_ascii_uppercase())) {
             return refuse("region", "write a country code of ISO 3166, such as NO");
+        }
+        if raw.log.check().is_err() {
+            return refuse("log.filter", "write `info`, for instance, or `vernport_store=debug,info`");
         }
         let mut seen = HashSet::new();
         for controller in &raw.controllers {
@@ -302,8 +380,18 @@ impl Config {
                 key: path(raw.tls.key),
                 client_authority: path(raw.tls.client_authority),
             },
+            enrolment: raw.enrolment.map(|enrolment| Enrolment {
+                authority_certificate: path(enrolment.authority_certificate),
+                authority_key: path(enrolment.authority_key),
+                ..enrolment
+            }),
             store: Databases { main: url(raw.store.main), erasure: url(raw.store.erasure) },
             journal: raw.journal.map(|journal| path(journal.path)),
+            status: raw.status.map(|mut status| {
+                status.address.below(folder);
+                status
+            }),
+            log: raw.log,
             keys: KeyFiles { head: path(raw.keys.head), master: path(raw.keys.master) },
             signals: path(raw.signals),
             region: raw.region,

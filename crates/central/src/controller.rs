@@ -5,10 +5,14 @@ use crate::{
     StartError,
     book::Book,
     cache::{ATTEMPTS, LoadError, NotAdopted, overtaken},
+    caller::By,
     chain,
     compute::{Computed, compute},
+    counted::OfController,
     deps::ControllerDeps,
     feed::Watch,
+    import::MAX_IMPORTS,
+    keyed,
     refusal::Refusal,
     tls::Peer,
 };
@@ -17,7 +21,7 @@ use std::{
     sync::Arc,
 };
 use tokio::{
-    sync::{Mutex, Notify, watch},
+    sync::{Mutex, Notify, Semaphore, watch},
     time::Instant,
 };
 use tokio_util::sync::CancellationToken;
@@ -65,7 +69,10 @@ impl Controllers {
                 changed: watch::Sender::new(()),
                 applied: watch::Sender::new(()),
                 recorded: Notify::new(),
+                entered: watch::Sender::new(()),
+                imports: Semaphore::new(MAX_IMPORTS),
                 duties: Notify::new(),
+                counted: OfController::default(),
                 era: era(store, &id).await?,
             };
             let state = controller.locked().await.map_err(|error| match error {
@@ -73,13 +80,15 @@ impl Controllers {
                 LoadError::Entry => StartError::Ledger { controller: id.clone() },
                 LoadError::OtherRules => StartError::OtherRules { controller: id.clone() },
             })?;
-            let news = controller.enrolments(&state, &deps.gateways);
+            let mut gateways = deps.gateways;
+            let issued = store.certificates_until(&id).await?;
+            gateways.retain(|gateway| controller.may_configure(&state, gateway, &issued));
+            let news = controller.enrolments(&state, &gateways);
             drop(state);
             if !news.is_empty() {
                 let asked = LedgerRequest { entries: news, identifiers: Vec::new(), wait_ms: 0 };
-                controller.record(asked).await.map_err(|refusal| StartError::Enrol {
-                    controller: id.clone(),
-                    problem: refusal.0.to_string(),
+                controller.record(asked, &By::Controller, None).await.map_err(|refusal| {
+                    StartError::Enrol { controller: id.clone(), problem: refusal.0.to_string() }
                 })?;
             }
             loaded.insert(id, controller);
@@ -130,8 +139,14 @@ pub(crate) struct Controller {
     pub(crate) applied: watch::Sender<()>,
     /// Whenever another process recorded something.
     pub(crate) recorded: Notify,
+    /// Whenever entries were recorded, here or at another process.
+    pub(crate) entered: watch::Sender<()>,
+    /// Who may import now: each holds a copy of the facts.
+    pub(crate) imports: Semaphore,
     /// Rung when there may be something to erase.
     pub(crate) duties: Notify,
+    /// What is counted for those who run central.
+    pub(crate) counted: OfController,
     /// The era of the registry, and what the controller signed to begin it.
     pub(crate) era: (u32, Option<SignedEra>),
 }
@@ -187,9 +202,9 @@ impl State {
 
     /// The time that counts for what is recorded now: not before it happened by the clock of who says it, as far
     /// as the registry lets that clock be ahead. Else a withdrawal would be answered before it counts.
-    pub(crate) fn now_for(&mut self, said: &[Entry], clock: &dyn Clock) -> UtcMicros {
+    pub(crate) fn now_for(&mut self, said: impl Iterator<Item = UtcMicros>, clock: &dyn Clock) -> UtcMicros {
         let most = clock.now().wall.plus_seconds(MAX_FUTURE_SECONDS);
-        let latest = said.iter().map(|entry| entry.occurred_at).filter(|at| *at <= most).max();
+        let latest = said.filter(|at| *at <= most).max();
         self.floor = self.floor.max(latest.unwrap_or(self.floor));
         self.now(clock)
     }
@@ -306,14 +321,20 @@ impl Controller {
             };
             state.revision = recorded.map_err(|error| match error {
                 RecordError::Stale => NotAdopted::Stale,
+                RecordError::Overtaken => keyed::in_use().into(),
                 RecordError::ReferenceReused { item } => {
                     Refusal::new(Code::ExternalRefReused, "choose a new external_ref").at_item(item).into()
                 }
+                // Computed again, it is found used.
+                RecordError::InvitationUsed => NotAdopted::Stale,
                 RecordError::Store(error) => {
                     tracing::error!(error = chain(&error), "a change could not be recorded");
                     error.into()
                 }
             })?;
+        }
+        if !change.entries.is_empty() {
+            self.entered.send_replace(());
         }
         if change.entries.iter().any(|entry| DUTIES.contains(&&*entry.kind)) {
             self.duties.notify_one();

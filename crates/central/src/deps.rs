@@ -3,8 +3,10 @@
 //! the daemon.
 
 use crate::{
-    config::{Config, Controller, Gateway},
-    tls::{TlsError, server_config},
+    EnrolmentDeps,
+    config::{Config, Controller, Enrolment, Gateway},
+    issuer::{Issuer, IssuerError},
+    tls::{TlsError, enrolment_server_config, server_config},
 };
 use rustls::{
     ServerConfig,
@@ -15,7 +17,7 @@ use std::{
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use thiserror::Error;
 use vernport_crypto::{IdentityKey, MasterKey, SigningKey, WrappingKey, Zeroizing};
@@ -67,6 +69,14 @@ pub enum LoadError {
     /// Certificates and keys do not fit together.
     #[error("the certificates under [tls] cannot be used")]
     Tls(#[from] TlsError),
+    /// Central cannot enrol gateways with this authority.
+    #[error("{}, or the certificate with it under [enrolment], cannot be used", .file.display())]
+    Authority {
+        /// The file of the authority's key.
+        file: PathBuf,
+        /// What is wrong.
+        source: IssuerError,
+    },
     /// The signal catalogue is broken.
     #[error("the signal catalogue cannot be used")]
     Catalogue(#[from] CatalogueError),
@@ -105,6 +115,8 @@ pub enum LoadError {
 pub struct Deps {
     /// The server's side of mutual TLS, as [`server_config`] makes it.
     pub tls: ServerConfig,
+    /// What it takes to enrol gateways over the network; none: that is not done here.
+    pub enrolment: Option<EnrolmentDeps>,
     /// Signs heads; gateways have its public half.
     pub head_key: SigningKey,
     /// Wraps erasure keys, seals ledger entries.
@@ -114,6 +126,8 @@ pub struct Deps {
     /// Where the journal is kept: on another file system than the databases. Without one, a restored
     /// backup loses withdrawals and erasures.
     pub journal: Option<PathBuf>,
+    /// Where this machine asks how central stands; none: nowhere.
+    pub status: Option<vernport_status::Listen>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
 }
@@ -124,6 +138,8 @@ pub struct Serving {
     pub head_key: SigningKey,
     /// The controllers that are served.
     pub controllers: Vec<ControllerDeps>,
+    /// Issues certificates to gateways; none: nobody is invited.
+    pub issuer: Option<Arc<Issuer>>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
 }
@@ -154,13 +170,18 @@ impl Deps {
             load_controller(controller, region, &catalogue)
         });
         let controllers = controllers.collect::<Result<_, _>>()?;
+        let clock = Arc::new(system_clock());
+        let now = clock.now().wall;
+        let enrolment = config.enrolment.as_ref();
         Ok(Self {
             tls: tls(config)?,
+            enrolment: enrolment.map(|section| load_enrolment(config, section, now)).transpose()?,
             head_key: SigningKey::from_seed(*key(&config.keys.head)?),
             master_key: MasterKey::from_bytes(*key(&config.keys.master)?),
             controllers,
             journal: config.journal.clone(),
-            clock: Arc::new(system_clock()),
+            clock,
+            status: config.status.clone(),
         })
     }
 }
@@ -207,18 +228,46 @@ fn read_base(folder: &Path, name: &Slug) -> Result<BundleFile, LoadError> {
 }
 
 fn tls(config: &Config) -> Result<ServerConfig, LoadError> {
-    let pem = |file: &Path, what| {
-        let file = file.to_owned();
-        move |source| LoadError::Pem { file, what, source }
-    };
+    let (chain, key) = server(config)?;
+    Ok(server_config(chain, key, certificate(&config.tls.client_authority)?)?)
+}
+
+fn load_enrolment(config: &Config, section: &Enrolment, now: UtcMicros) -> Result<EnrolmentDeps, LoadError> {
+    let (chain, key) = server(config)?;
+    let file = &section.authority_key;
+    closed(file, 0o077)?;
+    let key_pem = Zeroizing::new(read(file)?);
+    let own = certificate(&section.authority_certificate)?;
+    let trusted = certificate(&config.tls.client_authority)?;
+    let issuer = Issuer::new(&own, &key_pem, trusted, section.certificate_days, now)
+        .map_err(|source| LoadError::Authority { file: file.clone(), source })?;
+    Ok(EnrolmentDeps {
+        address: section.address,
+        tls: enrolment_server_config(chain, key)?,
+        issuer: Arc::new(issuer),
+        central_url: section.central_url.clone(),
+        attempts_per_minute: (section.attempts_per_minute, section.attempts_per_minute_of_address),
+        connection_timeout: Duration::from_millis(section.connection_timeout_ms),
+    })
+}
+
+/// What the server shows, and its key.
+fn server(config: &Config) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), LoadError> {
     let files = &config.tls;
     let chain = CertificateDer::pem_file_iter(&files.certificate)
         .and_then(Iterator::collect)
         .map_err(pem(&files.certificate, "certificate"))?;
     let key = PrivateKeyDer::from_pem_file(&files.key).map_err(pem(&files.key, "private key"))?;
-    let client_authority = CertificateDer::from_pem_file(&files.client_authority)
-        .map_err(pem(&files.client_authority, "certificate"))?;
-    Ok(server_config(chain, key, client_authority)?)
+    Ok((chain, key))
+}
+
+fn certificate(file: &Path) -> Result<CertificateDer<'static>, LoadError> {
+    CertificateDer::from_pem_file(file).map_err(pem(file, "certificate"))
+}
+
+fn pem(file: &Path, what: &'static str) -> impl FnOnce(rustls::pki_types::pem::Error) -> LoadError {
+    let file = file.to_owned();
+    move |source| LoadError::Pem { file, what, source }
 }
 
 fn catalogue(folder: &Path) -> Result<Catalogue, LoadError> {
@@ -235,15 +284,18 @@ fn catalogue(folder: &Path) -> Result<Catalogue, LoadError> {
 }
 
 fn key(file: &Path) -> Result<Zeroizing<[u8; 32]>, LoadError> {
-    let broken = |source| LoadError::Read { file: file.to_owned(), source };
-    let mode = fs::metadata(file).map_err(broken)?.permissions().mode();
-    if mode & 0o007 != 0 {
-        return Err(LoadError::OpenKey { file: file.to_owned() });
-    }
+    closed(file, 0o007)?;
     let text = Zeroizing::new(read(file)?);
     let mut key = Zeroizing::new([0; 32]);
     hex::decode_to_slice(text.trim(), &mut *key).map_err(|_| LoadError::Key { file: file.to_owned() })?;
     Ok(key)
+}
+
+/// A file that none of the modes in `to` lets anybody into.
+fn closed(file: &Path, to: u32) -> Result<(), LoadError> {
+    let broken = |source| LoadError::Read { file: file.to_owned(), source };
+    let mode = fs::metadata(file).map_err(broken)?.permissions().mode();
+    if mode & to == 0 { Ok(()) } else { Err(LoadError::OpenKey { file: file.to_owned() }) }
 }
 
 fn read(file: &Path) -> Result<String, LoadError> {

@@ -6,7 +6,10 @@ use crate::{
     controller::{Controller, Controllers},
     refusal::Refusal,
 };
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
 use tokio_util::sync::CancellationToken;
 use vernport_crypto::random;
 use vernport_store::StoreError;
@@ -49,7 +52,12 @@ const MAX_APART_MICROS: i64 = 600 * 1_000_000;
 impl Controller {
     async fn work(&self, holder: &[u8; 16]) {
         loop {
-            if let Err(Refusal(problem)) = self.do_duties(holder).await {
+            let done = self.do_duties(holder).await;
+            self.counted.duties_fail.store(done.is_err(), Relaxed);
+            if done.is_ok() {
+                self.counted.duties_at.store(self.clock.now().wall.0, Relaxed);
+            }
+            if let Err(Refusal(problem)) = done {
                 tracing::warn!(%problem, "erasing or deleting was broken off; it goes on at the next look");
             }
             tokio::select! {

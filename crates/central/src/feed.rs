@@ -5,6 +5,7 @@ use crate::{
     cache::{ATTEMPTS, overtaken},
     chain,
     controller::{Controller, State, not_enrolled},
+    enrolment::enrolment_ended,
     refusal::Refusal,
 };
 use std::{
@@ -12,9 +13,9 @@ use std::{
     time::Duration,
 };
 use tokio::time::{Instant, timeout_at};
-use vernport_api::{Feed, FeedRequest, GatewayEffect, MAX_WAIT_MS, ServedNotice, Stopped};
+use vernport_api::{Code, Feed, FeedRequest, GatewayEffect, MAX_WAIT_MS, ServedNotice, Stopped};
 use vernport_policy::{Believe, FlowGrant, GrantId, Head, Merged, Rules, Snapshot};
-use vernport_registry::Facts;
+use vernport_registry::{EnrolmentState, Facts};
 use vernport_store::{Revision, StoreError, Told};
 use vernport_types::{EntryHash, Slug, UtcMicros};
 
@@ -98,6 +99,7 @@ impl Controller {
             if knows {
                 self.note_applied(&mut state, &asked.gateway, now).await?;
             }
+            self.may_hear(&state, &asked.gateway, knows, now).await?;
             if !knows || Instant::now() >= end || self.shutdown.is_cancelled() {
                 if let Some(feed) = self.answer(&mut state, asked, !knows, now).await? {
                     return Ok(feed);
@@ -117,6 +119,28 @@ impl Controller {
                 () = self.shutdown.cancelled() => {}
             }
             state = self.locked_lately().await?;
+        }
+    }
+
+    /// A gateway that was revoked hears nothing; one whose enrolment ended hears that nothing is open, and no
+    /// more once it has that in effect.
+    async fn may_hear(
+        &self,
+        state: &State,
+        gateway: &Slug,
+        knows: bool,
+        now: UtcMicros,
+    ) -> Result<(), Refusal> {
+        match state.facts.gateway(gateway, now).map(|of| of.state) {
+            Some(EnrolmentState::Revoked) => {
+                Err(Refusal::new(Code::CertificateRevoked, "this gateway was revoked"))
+            }
+            // With a certificate from elsewhere it may ask on, as ever.
+            Some(EnrolmentState::Ended) if knows => {
+                let issued = self.store.gateway_certificates(&self.id, gateway).await?;
+                if issued.is_empty() { Ok(()) } else { Err(enrolment_ended()) }
+            }
+            _ => Ok(()),
         }
     }
 

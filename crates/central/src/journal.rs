@@ -112,7 +112,7 @@ pub(crate) async fn join(
         }
         let unreadable = held.unreadable(&store);
         if unreadable > 0 {
-            tracing::warn!(%controller, unreadable, "rows of the journal are under an earlier master key: keep that key as long as the journal");
+            tracing::warn!(%controller, unreadable, "rows of the journal are under an earlier master key: this journal was not named to `vernport keys rotate master`");
         }
         let again = held.fence(&store, now).await?;
         if again > 0 {

@@ -3,34 +3,62 @@
 
 use crate::{
     cache::{ATTEMPTS, NotAdopted, overtaken},
+    caller::By,
     compute::Computed,
     config::Gateway,
     controller::{Controller, State},
     feed::{Awaited, Believed},
+    keyed::Attempt,
     refusal::Refusal,
 };
 use std::{collections::BTreeMap, time::Duration};
+use tokio::sync::MutexGuard;
 use vernport_api::{
     Code, EntryResult, GatewayEffect, GoesOn, LedgerAnswer, LedgerEffect, LedgerRequest, MAX_WAIT_MS, Stopped,
 };
 use vernport_crypto::BlindIndex;
 use vernport_policy::{HoldError, Rules, Snapshot};
-use vernport_registry::{Actor, ActorRole, ENTRY_FORMAT, Entry, Event, GatewayEnrolled, Refused, StationRef};
+use vernport_registry::{
+    Actor, ActorRole, ENTRY_FORMAT, EnrolmentState, Entry, Event, Facts, GatewayEnrolled, Refused, StationRef,
+};
 use vernport_seal::seal_identifier;
-use vernport_store::{Change, IdentifierRow, NewEntry, Place};
-use vernport_types::{AssetId, EntryHash, Slug, UtcMicros};
+use vernport_store::{Change, IdentifierRow, NewEntry, Place, Turn};
+use vernport_types::{AssetId, EntryHash, Identifier, Slug, UtcMicros};
 
 /// Identifiers sealed to the controller, by blind index.
 pub(crate) type Sealed = BTreeMap<BlindIndex, Vec<u8>>;
 
+/// What is asked together, and under which key.
+struct Asked<'a> {
+    entries: Vec<Entry>,
+    sealed: Sealed,
+    by: &'a By,
+    keyed: Option<(&'a Attempt, [u8; 32])>,
+}
+
+/// What was recorded.
+pub(crate) struct Entered {
+    pub(crate) results: Vec<EntryResult>,
+    effect: LedgerEffect,
+    believed: Believed,
+}
+
 impl Controller {
-    /// Records entries, all or none of them.
-    pub(crate) async fn record(&self, asked: LedgerRequest) -> Result<LedgerAnswer, Refusal> {
-        let sealed = self.seal_identifiers(&asked)?;
+    /// Records entries, all or none of them; under a key, with the digest of the request.
+    pub(crate) async fn record(
+        &self,
+        asked: LedgerRequest,
+        by: &By,
+        keyed: Option<(&Attempt, [u8; 32])>,
+    ) -> Result<LedgerAnswer, Refusal> {
+        let sealed = self.seal_identifiers(&asked.entries, &asked.identifiers)?;
         let wait = Duration::from_millis(asked.wait_ms.min(MAX_WAIT_MS).into());
+        let asked = Asked { entries: asked.entries, sealed, by, keyed };
         for _ in 0..ATTEMPTS {
-            match self.try_record(&asked, &sealed).await {
+            match self.try_record(&asked).await {
                 Ok((results, effect, awaited)) => {
+                    let new = results.iter().filter(|result| !result.duplicate).count();
+                    self.counted.entries.fetch_add(new as u64, std::sync::atomic::Ordering::Relaxed);
                     let effect = self.in_effect(effect, &awaited, wait).await;
                     return Ok(LedgerAnswer { results, effect });
                 }
@@ -43,19 +71,44 @@ impl Controller {
 
     async fn try_record(
         &self,
-        asked: &LedgerRequest,
-        sealed: &Sealed,
+        asked: &Asked<'_>,
     ) -> Result<(Vec<EntryResult>, LedgerEffect, Vec<Awaited>), NotAdopted> {
+        let (mut state, turn, now) =
+            self.taking_turn(asked.entries.iter().map(|entry| entry.occurred_at)).await?;
+        // What counts is when it stood in this ledger, whatever the sender wrote.
+        let entries = asked.entries.iter().map(|entry| Entry { recorded_at: now, ..entry.clone() });
+        let entries: Vec<Entry> = entries.collect();
+        self.admit(&state, &entries, asked.by, now)?;
+        let entered = self.enter(&mut state, turn, &entries, &asked.sealed, asked.keyed, now).await?;
+        let Entered { results, mut effect, believed } = entered;
+        self.bound(&mut state, &believed, &mut effect.stopped).await;
+        let awaited = awaited(&state, &effect);
+        Ok((results, effect, awaited))
+    }
+
+    /// The state that nobody else changes, the turn to record, and the time that counts for what happened at these times.
+    pub(crate) async fn taking_turn(
+        &self,
+        said: impl Iterator<Item = UtcMicros>,
+    ) -> Result<(MutexGuard<'_, State>, Turn, UtcMicros), NotAdopted> {
         let mut state = self.locked().await?;
         let now = state.now(&*self.clock);
         self.refresh(&mut state, now).await?;
         let turn = self.turn(&mut state).await?;
-        let now = state.now_for(&asked.entries, &*self.clock);
-        // What counts is when it stood in this ledger, whatever the sender wrote.
-        let entries = asked.entries.iter().map(|entry| Entry { recorded_at: now, ..entry.clone() });
-        let entries: Vec<Entry> = entries.collect();
-        admit(&self.rules, &state, &entries)?;
+        let now = state.now_for(said, &*self.clock);
+        Ok((state, turn, now))
+    }
 
+    /// Records entries that may be written, with the answer to the keyed request that they are.
+    pub(crate) async fn enter(
+        &self,
+        state: &mut State,
+        turn: Turn,
+        entries: &[Entry],
+        sealed: &Sealed,
+        keyed: Option<(&Attempt, [u8; 32])>,
+        now: UtcMicros,
+    ) -> Result<Entered, NotAdopted> {
         let mut change = Change::default();
         let mut results = Vec::with_capacity(entries.len());
         state.is_stored = false;
@@ -72,15 +125,48 @@ impl Controller {
             }
         }
         state.pass(&self.rules, now);
-        let computed = self.compute(&state, now);
-        let (mut effect, believed) = self.effect(&state, &computed, now);
+        let computed = self.compute(state, now);
+        let (mut effect, believed) = self.effect(state, &computed, now);
         let orders = entries.iter().zip(&results);
         let orders = orders.filter(|(entry, _)| matches!(entry.event, Event::ErasureOrdered(_)));
         effect.erasures = orders.map(|(_, result)| result.entry).collect();
-        self.adopt(&mut state, Some(turn), computed, change, now).await?;
-        self.bound(&mut state, &believed, &mut effect.stopped).await;
-        let awaited = awaited(&state, &effect);
-        Ok((results, effect, awaited))
+        if let Some((attempt, request)) = keyed {
+            // When each gateway stops is filled in later, where central lives to see it.
+            let answer = LedgerAnswer { results: results.clone(), effect: effect.clone() };
+            let answer = serde_json::to_vec(&answer).expect("an answer is plain data");
+            change.answered = Some(attempt.answered(request, &answer));
+        }
+        self.adopt(state, Some(turn), computed, change, now).await?;
+        Ok(Entered { results, effect, believed })
+    }
+
+    /// Whether an entry may be written by this caller; some: it was written before, under that name.
+    pub(crate) fn admit_one(
+        &self,
+        facts: &Facts,
+        entry: &Entry,
+        by: &By,
+        now: UtcMicros,
+    ) -> Result<Option<EntryHash>, Refusal> {
+        by.may_write(facts, entry, now)?;
+        let known = facts.admit(entry).map_err(|refused| refusal(&refused))?;
+        if known.is_none() {
+            allowed(&self.rules, entry)?;
+        }
+        Ok(known)
+    }
+
+    /// Whether all entries may be written, one after the other. Changes nothing.
+    fn admit(&self, state: &State, entries: &[Entry], by: &By, now: UtcMicros) -> Result<(), Refusal> {
+        if let [entry] = entries {
+            return self.admit_one(&state.facts, entry, by, now).map(drop).map_err(|no| no.at_item(0));
+        }
+        let mut trial = state.facts.clone();
+        for (at, entry) in entries.iter().enumerate() {
+            self.admit_one(&trial, entry, by, now).map_err(|no| no.at_item(at))?;
+            trial.apply(entry).map_err(|refused| refusal(&refused).at_item(at))?;
+        }
+        Ok(())
     }
 
     /// Entries that enrol gateways of the configuration, for those that the
@@ -110,13 +196,39 @@ impl Controller {
         news.collect()
     }
 
-    fn seal_identifiers(&self, asked: &LedgerRequest) -> Result<Sealed, Refusal> {
+    /// Whether a gateway of the configuration may be enrolled by it: not a box in wrong hands again, nor one that
+    /// has its certificates from here since.
+    pub(crate) fn may_configure(
+        &self,
+        state: &State,
+        gateway: &Gateway,
+        issued: &[(Slug, UtcMicros)],
+    ) -> bool {
+        let now = self.clock.now().wall;
+        let revoked =
+            state.facts.gateway(&gateway.name, now).is_some_and(|of| of.state == EnrolmentState::Revoked)
+                && state.places.get(&gateway.name).is_some_and(|of| of.device_key == gateway.device_key);
+        let by_network = issued.iter().any(|(name, _)| *name == gateway.name);
+        if revoked {
+            tracing::warn!(gateway = %gateway.name, "was revoked: take it out of the configuration");
+        } else if by_network {
+            tracing::warn!(gateway = %gateway.name, "was enrolled over the network: take it out of the configuration");
+        }
+        !revoked && !by_network
+    }
+
+    /// Seals identifiers to the controller; each belongs to one of the entries.
+    pub(crate) fn seal_identifiers(
+        &self,
+        entries: &[Entry],
+        identifiers: &[Identifier],
+    ) -> Result<Sealed, Refusal> {
         let mut sealed = Sealed::new();
-        for named in &asked.identifiers {
+        for named in identifiers {
             let index = self.identity_key.index(named);
             let is_of =
                 |entry: &Entry| matches!(&entry.event, Event::AssetIdentified(of) if of.index == index);
-            if !asked.entries.iter().any(is_of) {
+            if !entries.iter().any(is_of) {
                 let detail = "each identifier needs an asset-identified entry with its blind index";
                 return Err(Refusal::new(Code::BadRequest, detail));
             }
@@ -172,30 +284,14 @@ pub(crate) fn own_name() -> Slug {
     "central".parse().expect("a slug")
 }
 
-/// Whether all entries may be written, one after the other. Changes nothing.
-fn admit(rules: &Rules, state: &State, entries: &[Entry]) -> Result<(), Refusal> {
-    if let [entry] = entries {
-        let known = state.facts.admit(entry).map_err(|refused| refusal(&refused).at_item(0))?;
-        return if known.is_none() { allowed(rules, entry, 0) } else { Ok(()) };
-    }
-    let mut trial = state.facts.clone();
-    for (at, entry) in entries.iter().enumerate() {
-        let applied = trial.apply(entry).map_err(|refused| refusal(&refused).at_item(at))?;
-        if !applied.duplicate {
-            allowed(rules, entry, at)?;
-        }
-    }
-    Ok(())
-}
-
 /// Whether the bundle allows what an entry says.
-fn allowed(rules: &Rules, entry: &Entry, item: usize) -> Result<(), Refusal> {
+fn allowed(rules: &Rules, entry: &Entry) -> Result<(), Refusal> {
     let Event::HoldSet(hold) = &entry.event else { return Ok(()) };
-    let refused = |error: HoldError| Refusal::new(Code::EntryRefused, error.to_string()).at_item(item);
+    let refused = |error: HoldError| Refusal::new(Code::EntryRefused, error.to_string());
     rules.may_hold(hold, entry.occurred_at).map_err(refused)
 }
 
-fn refusal(refused: &Refused) -> Refusal {
+pub(crate) fn refusal(refused: &Refused) -> Refusal {
     let code = match refused {
         Refused::OtherController { .. } => Code::OtherController,
         Refused::ReferenceTaken { .. } => Code::ExternalRefReused,

@@ -3,10 +3,9 @@
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use sd_notify::NotifyState;
-use std::{convert::Infallible, io::IsTerminal as _, path::PathBuf};
+use std::{convert::Infallible, path::PathBuf};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
 use vernport_central::{Config, Deps, Running, run};
 
 #[derive(Parser)]
@@ -23,9 +22,9 @@ enum Command {
         /// The configuration file.
         #[arg(long)]
         config: PathBuf,
-        /// What to log, as in `info` or `vernport_central=debug`.
-        #[arg(long, env = "VERNPORT_LOG", default_value = "info")]
-        log: String,
+        /// What to log, as in `info` or `vernport_central=debug`; goes before the configuration.
+        #[arg(long, env = "VERNPORT_LOG")]
+        log: Option<String>,
         /// Log one JSON object a line.
         #[arg(long)]
         log_json: bool,
@@ -36,22 +35,15 @@ enum Command {
         #[arg(long)]
         config: PathBuf,
     },
+    /// Print the description of what is served (OpenAPI 3.1).
+    Openapi,
 }
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::Run { config, log, log_json } => {
-            let log = EnvFilter::try_new(log).context("--log cannot be read; write `info`, for instance")?;
-            let builder = tracing_subscriber::fmt()
-                .with_env_filter(log)
-                .with_writer(std::io::stderr)
-                .with_ansi(std::io::stderr().is_terminal());
-            if log_json {
-                builder.json().init();
-            } else {
-                builder.init();
-            }
             let config = Config::read(&config)?;
+            config.log.start(log.as_deref(), log_json)?;
             let deps = Deps::load(&config)?;
             serve(config, deps)
         }
@@ -62,6 +54,10 @@ fn main() -> anyhow::Result<()> {
             {
                 println!("{}: in order, {} controllers", config.display(), checked.controllers.len());
             }
+            Ok(())
+        }
+        Command::Openapi => {
+            std::io::Write::write_all(&mut std::io::stdout(), vernport_api::OPENAPI.as_bytes())?;
             Ok(())
         }
     }

@@ -1,5 +1,6 @@
 //! Refusals as HTTP answers, and bodies read within their bounds.
 
+use crate::counted::Refused;
 use axum::{
     body::Body,
     http::{
@@ -23,6 +24,11 @@ pub(crate) struct Refusal(pub(crate) Problem);
 impl Refusal {
     pub(crate) fn new(code: Code, detail: impl Into<String>) -> Self {
         Self(Problem::new(code, detail))
+    }
+
+    /// The same once more.
+    pub(crate) fn again(&self) -> Self {
+        Self(self.0.clone())
     }
 
     pub(crate) fn at_item(self, item: usize) -> Self {
@@ -49,6 +55,8 @@ impl IntoResponse for Refusal {
         let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body = serde_json::to_vec(&self.0).expect("a problem document is plain data");
         let mut response = (status, [(CONTENT_TYPE, PROBLEM_JSON)], body).into_response();
+        // For those who count: it does not leave.
+        response.extensions_mut().insert(Refused(self.0.code));
         if status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
         }
@@ -70,8 +78,12 @@ pub(crate) async fn body(body: Body, max_bytes: usize) -> Result<bytes::Bytes, R
 
 /// Reads a JSON body. The refusal says where, and repeats nothing of it.
 pub(crate) async fn json<T: DeserializeOwned>(from: Body, max_bytes: usize) -> Result<T, Refusal> {
-    let bytes = body(from, max_bytes).await?;
-    serde_json::from_slice(&bytes).map_err(|error| {
+    parse(&body(from, max_bytes).await?)
+}
+
+/// The same of a body that was read.
+pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
+    serde_json::from_slice(bytes).map_err(|error| {
         let place = format!("line {} column {}", error.line(), error.column());
         Refusal::new(Code::BadRequest, format!("not the JSON that this path takes, at {place}"))
     })

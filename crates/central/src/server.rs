@@ -1,7 +1,7 @@
 //! The accept loop: connections within a bound, handshakes within a time,
 //! HTTP/2 with the caller's certificate handed to the routes.
 
-use crate::{chain, config::Listen, service::Service, tls::Peer};
+use crate::{chain, config::Listen, counted::Counted, in_force::Presented, service::Service, tls::Peer};
 use axum::{Extension, Router};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -36,18 +36,29 @@ const DRAIN: Duration = Duration::from_secs(5);
 /// A pause after a failed accept (no file descriptors left, mostly).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// How long a client has to read that its certificate is not in force any more.
+const FAREWELL: Duration = Duration::from_millis(500);
+
 /// How often the loop goes round where nobody connects.
 const TURN_EVERY: Duration = Duration::from_secs(1);
+
+/// What is counted of connections.
+pub(crate) struct Counts<'a> {
+    /// One for each connection that may be open.
+    pub(crate) places: Arc<Semaphore>,
+    /// Turns of the loop.
+    pub(crate) turns: &'a AtomicU64,
+    pub(crate) counted: &'a Arc<Counted>,
+}
 
 /// Serves until `shutdown`, then lets open requests end. Counts the turns of its loop.
 pub(crate) async fn serve(
     listener: TcpListener,
     acceptor: TlsAcceptor,
     service: &Service,
-    (bounds, turns): (Listen, &AtomicU64),
+    (bounds, Counts { places, turns, counted }): (Listen, Counts<'_>),
     shutdown: CancellationToken,
 ) {
-    let places = Arc::new(Semaphore::new(bounds.max_connections));
     let graceful = GracefulShutdown::new();
     let mut connections = tokio::task::JoinSet::new();
     let mut tick = tokio::time::interval(TURN_EVERY);
@@ -72,10 +83,12 @@ pub(crate) async fn serve(
             }
         };
         let (acceptor, router, watcher) = (acceptor.clone(), service.router(), graceful.watcher());
-        let handshake_timeout = bounds.handshake_timeout();
+        let (handshake_timeout, counted) = (bounds.handshake_timeout(), Arc::clone(counted));
         connections.spawn(async move {
             let _place = place;
-            connection(stream, acceptor, router, watcher, handshake_timeout).await;
+            if !connection(stream, acceptor, router, watcher, (handshake_timeout, &counted)).await {
+                counted.refused_clients.fetch_add(1, Ordering::Relaxed);
+            }
         });
     }
     drop(listener);
@@ -83,27 +96,43 @@ pub(crate) async fn serve(
     connections.shutdown().await;
 }
 
+/// Serves one client; false where it was refused.
 async fn connection(
     stream: TcpStream,
     acceptor: TlsAcceptor,
     router: Router,
     watcher: hyper_util::server::graceful::Watcher,
-    handshake_timeout: Duration,
-) {
+    (handshake_timeout, counted): (Duration, &Counted),
+) -> bool {
     let stream = match timeout(handshake_timeout, acceptor.accept(stream)).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => {
-            return tracing::warn!(error = chain(&error), "a client was refused at the handshake");
+            counted.turned_away("handshake failed");
+            tracing::warn!(error = chain(&error), "a client was refused at the handshake");
+            return false;
         }
-        Err(_) => return tracing::warn!("a client did not finish its handshake in time"),
+        Err(_) => {
+            counted.turned_away("handshake too slow");
+            tracing::warn!("a client did not finish its handshake in time");
+            return false;
+        }
     };
     let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
     let peer = match certificate.map(|certificate| Peer::from_certificate(certificate)) {
         Some(Ok(peer)) => peer,
-        Some(Err(error)) => return tracing::warn!(error = chain(&error), "a client was refused"),
-        None => return tracing::warn!("a client without a certificate was refused"),
+        Some(Err(error)) => {
+            counted.turned_away("certificate names nobody");
+            tracing::warn!(error = chain(&error), "a client was refused");
+            return false;
+        }
+        None => {
+            tracing::warn!("a client without a certificate was refused");
+            return false;
+        }
     };
-    let service = TowerToHyperService::new(router.layer(Extension(peer)));
+    let presented = Presented::of(certificate.map_or(&[][..], |certificate| certificate));
+    let closing = presented.closing.clone();
+    let service = TowerToHyperService::new(router.layer(Extension(peer)).layer(Extension(presented)));
     let mut builder = auto::Builder::new(TokioExecutor::new()).http2_only();
     builder
         .http2()
@@ -113,7 +142,15 @@ async fn connection(
         .keep_alive_interval(PING_EVERY)
         .keep_alive_timeout(PING_TIMEOUT);
     let served = watcher.watch(builder.serve_connection(TokioIo::new(stream), service).into_owned());
-    if let Err(error) = served.await {
-        tracing::debug!(error = chain(&*error), "a connection broke");
+    let closed = async {
+        closing.cancelled().await;
+        tokio::time::sleep(FAREWELL).await;
+    };
+    tokio::select! {
+        served = served => if let Err(error) = served {
+            tracing::debug!(error = chain(&*error), "a connection broke");
+        },
+        () = closed => tracing::info!("a connection was closed: its certificate is not in force any more"),
     }
+    true
 }

@@ -7,12 +7,21 @@
 use crate::{
     StartError, cache,
     controller::Controllers,
+    counted::{self, Counted},
     deps::Serving,
+    enrolment::SharedIssuer,
+    in_force::{self, Presented},
     journal::{self, OpenJournal},
     routes,
     tls::Peer,
 };
-use axum::{Extension, Router, body::Body, extract::Request, response::Response};
+use axum::{
+    Extension, Router,
+    body::Body,
+    extract::Request,
+    middleware::{from_fn, from_fn_with_state},
+    response::Response,
+};
 use std::{fmt, sync::Arc, time::Duration};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -23,6 +32,8 @@ use vernport_types::ControllerId;
 /// A central that serves. Dropped, it ends wherever it is.
 pub struct Service {
     router: Router,
+    controllers: Arc<Controllers>,
+    counted: Arc<Counted>,
     store: Arc<Store>,
     duties: JoinSet<()>,
 }
@@ -46,16 +57,33 @@ impl Service {
         request_timeout: Duration,
         shutdown: CancellationToken,
     ) -> Result<Self, StartError> {
-        let Serving { head_key, controllers, clock } = serving;
+        let Serving { head_key, controllers, issuer, clock } = serving;
         let ids: Vec<ControllerId> = controllers.iter().map(|of| of.rules.controller().clone()).collect();
         let store = Arc::new(journal::join(store, journal, &ids, clock.now().wall).await?);
         let controllers = Controllers::load(&store, head_key, clock, controllers, &shutdown).await?;
         let controllers = Arc::new(controllers);
-        let router = routes::router(Arc::clone(&controllers), request_timeout);
+        let counted = Arc::new(Counted::default());
+        let router = routes::router(Arc::clone(&controllers), request_timeout)
+            .layer(from_fn_with_state((Arc::clone(&controllers), Arc::clone(&counted)), in_force::guard))
+            .layer(Extension::<SharedIssuer>(issuer))
+            .layer(from_fn(counted::count))
+            .layer(Extension(Arc::clone(&counted)));
         let mut duties = JoinSet::new();
         duties.spawn(cache::listen(Arc::clone(&store), Arc::clone(&controllers), shutdown.clone()));
-        duties.spawn(controllers.work(shutdown));
-        Ok(Self { router, store, duties })
+        duties.spawn(Arc::clone(&controllers).work(shutdown));
+        Ok(Self { router, controllers, counted, store, duties })
+    }
+
+    pub(crate) const fn controllers(&self) -> &Arc<Controllers> {
+        &self.controllers
+    }
+
+    pub(crate) const fn counted(&self) -> &Arc<Counted> {
+        &self.counted
+    }
+
+    pub(crate) const fn store(&self) -> &Arc<Store> {
+        &self.store
     }
 
     pub(crate) fn router(&self) -> Router {
@@ -64,7 +92,9 @@ impl Service {
 
     /// Answers a request of a peer whose certificate was verified.
     pub async fn call(&self, peer: Peer, request: Request<Body>) -> Response {
-        let answered = self.router().layer(Extension(peer)).oneshot(request).await;
+        // Without a certificate there is no serial number: as of a gateway that has one from elsewhere.
+        let router = self.router().layer(Extension(peer)).layer(Extension(Presented::of(&[])));
+        let answered = router.oneshot(request).await;
         answered.unwrap_or_else(|never| match never {})
     }
 

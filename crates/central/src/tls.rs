@@ -1,20 +1,22 @@
 //! Mutual TLS: who may connect, and in which role.
 //!
 //! The subject of a client certificate says who its holder is: common name =
-//! name, organisational unit = role, organisation = controller id. What the
+//! name, organisational unit = role, organisation = controller id; of a processor, which
+//! records for several controllers, its own organisation number. What the
 //! authority signed is believed; a certificate that says anything else, or
 //! says one of them twice, is refused at the handshake's end.
 
 use rustls::{
     RootCertStore, ServerConfig,
     crypto::ring,
-    pki_types::{CertificateDer, PrivateKeyDer},
+    pki_types::{CertificateDer, PrivateKeyDer, UnixTime},
     server::WebPkiClientVerifier,
+    time_provider::TimeProvider,
     version::TLS13,
 };
-use std::{str::FromStr, sync::Arc};
+use std::{str::FromStr, sync::Arc, time::Duration};
 use thiserror::Error;
-use vernport_types::{ControllerId, Slug};
+use vernport_types::{Clock, ControllerId, Slug};
 use x509_parser::prelude::{AttributeTypeAndValue, FromDer, X509Certificate, X509Name};
 
 /// Why there is no TLS configuration.
@@ -40,6 +42,8 @@ pub enum Role {
     Registrar,
     /// Reads what is sealed to it.
     Recipient,
+    /// Records for controllers that agreed to that; its organisation is its own.
+    Processor,
 }
 
 impl Role {
@@ -49,6 +53,7 @@ impl Role {
             Self::Gateway => "gateway",
             Self::Registrar => "registrar",
             Self::Recipient => "recipient",
+            Self::Processor => "processor",
         }
     }
 }
@@ -57,7 +62,7 @@ impl FromStr for Role {
     type Err = PeerError;
 
     fn from_str(text: &str) -> Result<Self, PeerError> {
-        let known = [Self::Gateway, Self::Registrar, Self::Recipient];
+        let known = [Self::Gateway, Self::Registrar, Self::Recipient, Self::Processor];
         known.into_iter().find(|role| role.as_str() == text).ok_or(PeerError::Subject("organisational unit"))
     }
 }
@@ -69,7 +74,7 @@ pub struct Peer {
     pub name: Slug,
     /// Organisational unit.
     pub role: Role,
-    /// Organisation.
+    /// Organisation: the controller; of a processor, itself.
     pub controller: ControllerId,
 }
 
@@ -81,7 +86,7 @@ pub enum PeerError {
     Unreadable,
     /// A part of its subject is missing, there twice, or not of the expected form.
     #[error(
-        "the client certificate needs one {0}: CN = name, OU = gateway, registrar or recipient, O = controller id"
+        "the client certificate needs one {0}: CN = name, OU = gateway, registrar, recipient or processor, O = organisation number"
     )]
     Subject(&'static str),
 }
@@ -107,7 +112,49 @@ pub fn server_config(
         .with_single_cert(chain, key)
         .map_err(TlsError::Server)?;
     config.alpn_protocols = vec![b"h2".to_vec()];
+    // A session that is resumed would show a certificate without having it checked again.
+    config.send_tls13_tickets = 0;
     Ok(config)
+}
+
+/// The server's side for gateways that have no certificate yet: TLS 1.3, HTTP/2.
+///
+/// # Errors
+/// [`TlsError::Server`].
+pub fn enrolment_server_config(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+) -> Result<ServerConfig, TlsError> {
+    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_protocol_versions(&[&TLS13])
+        .map_err(TlsError::Server)?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .map_err(TlsError::Server)?;
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    config.send_tls13_tickets = 0;
+    Ok(config)
+}
+
+/// Has certificates of clients begin and end by central's clock.
+pub(crate) fn by_the_clock(mut config: ServerConfig, clock: &Arc<dyn Clock>) -> ServerConfig {
+    config.time_provider = Arc::new(Wall(Arc::clone(clock)));
+    config
+}
+
+struct Wall(Arc<dyn Clock>);
+
+impl std::fmt::Debug for Wall {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Wall")
+    }
+}
+
+impl TimeProvider for Wall {
+    fn current_time(&self) -> Option<UnixTime> {
+        let micros = u64::try_from(self.0.now().wall.0).ok()?;
+        Some(UnixTime::since_unix_epoch(Duration::from_micros(micros)))
+    }
 }
 
 impl Peer {

@@ -18,6 +18,11 @@ fn both_samples_are_read_and_the_defaults_in_the_full_one_are_true() {
     assert_eq!(format!("{:?}", basic.listen), format!("{:?}", full.listen));
     assert_eq!((basic.controllers.len(), full.controllers.len()), (1, 2));
     assert_eq!(full.controllers[0].gateways.len(), 1);
+    assert!(basic.enrolment.is_none());
+    let least = "[enrolment]\naddress = \"0.0.0.0:8444\"\nauthority_certificate = \"tls/ca.pem\"\n\
+                 authority_key = \"keys/ca.key\"\ncentral_url = \"https://central.example.net:8443\"\n[store]";
+    let least = read(&BASIC.replace("[store]", least)).expect("good");
+    assert_eq!(format!("{:?}", least.enrolment), format!("{:?}", full.enrolment));
 }
 
 #[test]
@@ -34,6 +39,22 @@ fn paths_begin_at_the_file_and_absolute_ones_stay() {
 fn a_wrong_file_says_which_line_or_key_and_what_is_expected() {
     let cases = [
         (BASIC.replace("[store]", "[store]\nmian = 1"), "central.toml:14: unknown field `mian`"),
+        (
+            FULL.replace("certificate_days = 30", "certificate_days = 91"),
+            "central.toml: enrolment.certificate_days: give 1 to 90",
+        ),
+        (
+            FULL.replace("of_address = 6", "of_address = 0"),
+            "central.toml: enrolment.attempts_per_minute: give 1 to",
+        ),
+        (
+            FULL.replace("timeout_ms = 10000", "timeout_ms = 10"),
+            "central.toml: enrolment.connection_timeout_ms: give",
+        ),
+        (
+            FULL.replace("central_url = \"https", "central_url = \"http"),
+            "central.toml: enrolment.central_url: write https://host:port",
+        ),
         (BASIC.replace("format = 1", "format = 2"), "central.toml: format: this program reads format 1"),
         (
             BASIC.replace("8443\"", "8443\"\nmax_connections = 0"),

@@ -1,19 +1,25 @@
 //! What can be typed after `vernport`.
 
 mod audit;
+mod callers;
 mod counter;
 mod dbc;
 mod erase;
 mod explain;
+mod gateway;
 mod keys;
+mod running;
 mod station;
 
 pub use audit::{Audit, AuditExport, AuditFsck, AuditProve, AuditVerify, LogPlace};
+pub use callers::{Agree, LedgerEvents, LedgerFind, LedgerImport, Processor};
 pub use counter::{Consent, Consented, Ledger, Order, Registrar, Vehicle};
 pub use dbc::Dbc;
 pub use erase::{Deletions, Erase, Erased, Erasure, RecipientAt, Registry, Restored};
 pub use explain::{Explain, ExplainAudience, ReadFrom, Recognised};
+pub use gateway::{Gateway, GatewayInvite, GatewayRevoke};
 pub use keys::{Keys, KeysBackup, KeysCheck, KeysNew, KeysOf, KeysRestore, KeysRotate, RotateRecipient};
+pub use running::{Doctor, Spool, SpoolStatus, Status};
 pub use station::{MaybeVehicle, Station, StationOrder, StationSaid, Switch};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -52,12 +58,18 @@ pub enum Command {
     Order(Order),
     /// Speak to the gateway of this station, whether or not the line to central is there
     Station(Station),
+    /// Invite gateways, list them, end their enrolment
+    #[command(subcommand)]
+    Gateway(Gateway),
     /// Give, withdraw or look up a consent at the counter
     #[command(subcommand)]
     Consent(Consent),
     /// Write into the ledger at central
     #[command(subcommand)]
     Ledger(Ledger),
+    /// Agree with another firm that its system records for this controller, and end that
+    #[command(subcommand)]
+    Processor(Processor),
     /// Order that what was read of a person or vehicle is erased, and wait for the certificate
     Erase(Erase),
     /// Say what became of an order to erase
@@ -84,6 +96,15 @@ pub enum Command {
     /// Make, change, keep safe and look over keys
     #[command(subcommand)]
     Keys(Keys),
+    /// Say how each stage of a running gateway or central stands. Ends with 1 if one is degraded or broken,
+    /// with 2 if nobody could be asked
+    Status(Status),
+    /// Look for what keeps a gateway or central from working, and change nothing. Ends with 1 if something
+    /// has to be mended, with 2 if a configuration cannot be read
+    Doctor(Doctor),
+    /// Look into the queue of a gateway, also while it runs
+    #[command(subcommand)]
+    Spool(Spool),
     /// Run a simulated vehicle on a bus until Ctrl-C, and say what it sent and heard
     Sim(Sim),
 }

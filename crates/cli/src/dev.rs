@@ -222,7 +222,7 @@ pub fn make(dir: &Path, options: &Options) -> Result<Dev> {
         dir: dir.clone(),
     };
     let catalogue = shipped::catalogue();
-    let mut central = central_toml(options.central_port);
+    let mut central = central_toml(dir, options.central_port);
     for (name, text) in &options.bundles {
         let controller = make_controller(&dev, &authority, &catalogue, (name, text), options, &mut central)?;
         dev.controller.push(controller);
@@ -338,7 +338,18 @@ fn recipients(rules: &Rules, folder: &Path) -> Result<Vec<DevRecipient>> {
     Ok(made)
 }
 
-fn central_toml(port: u16) -> String {
+/// The longest path of a local socket that every system takes, in bytes.
+const MAX_SOCKET_BYTES: usize = 100;
+
+/// Where the daemon of a folder is asked how it stands: nowhere, if the path were too long for a socket.
+fn status(folder: &Path, socket: &str) -> String {
+    if folder.join(socket).as_os_str().len() > MAX_SOCKET_BYTES {
+        return String::new();
+    }
+    format!("\n[status]\naddress = \"unix:{socket}\"\n")
+}
+
+fn central_toml(dir: &Path, port: u16) -> String {
     format!(
         r#"# Made by `vernport init --dev`: central on one developer's machine.
 format = 1
@@ -362,7 +373,8 @@ path = "central/journal"
 [keys]
 head = "central/head.key"
 master = "central/master.key"
-"#
+{status}"#,
+        status = status(dir, "central/status.sock"),
     )
 }
 
@@ -401,10 +413,11 @@ head_key = "{head_key}"
 device = "keys/device.key"
 storage = "keys/storage.key"
 identity = "keys/identity.key"
-
+{status}
 [[bus]]
 source = "{bus}"
 {file_time}{extra}"#,
+        status = status(&dev.folder(controller), "status.sock"),
         url = dev.central_url,
         head_key = dev.head_key,
         bus = options.bus.replace("{name}", name.as_str()),

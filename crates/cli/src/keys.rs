@@ -2,7 +2,7 @@
 //! them, changes them, keeps them safe and looks them over. No secret is ever printed.
 
 mod backup;
-mod check;
+pub(crate) mod check;
 pub(crate) mod file;
 mod kind;
 mod new;

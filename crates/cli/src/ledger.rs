@@ -1,5 +1,11 @@
 //! `vernport ledger record`: a world file into the ledger of a developer's set, so
 //! that there is something to open orders for. `vernport ledger void`: an entry was a mistake.
+//! `vernport ledger import|events|find`: as a workshop's own system does it.
+
+pub(crate) mod events;
+mod import;
+
+pub use import::Unread;
 
 use crate::{args, effect, order::connect};
 use anyhow::{Context as _, Result};
@@ -21,6 +27,9 @@ pub async fn run(args: args::Ledger) -> Result<()> {
             print(&format!("entry {entry} is void\n{}", effect::told(&effect)));
             Ok(())
         }
+        args::Ledger::Import(args) => import::run(args).await,
+        args::Ledger::Events(args) => events::follow(args).await,
+        args::Ledger::Find(args) => events::find(args).await,
     }
 }
 

@@ -9,21 +9,26 @@ pub mod dbc;
 pub mod decode;
 pub mod demo;
 pub mod dev;
+pub mod doctor;
 mod effect;
 pub mod erase;
 pub mod explain;
+pub mod gateway;
 pub mod init;
 pub mod keys;
 pub mod ledger;
 pub mod order;
+pub mod processor;
 pub mod registrar;
 pub mod registry;
 pub mod replay;
 pub mod shipped;
 pub mod show;
 pub mod sim;
+pub mod spool;
 pub mod stage;
 pub mod station;
+pub mod status;
 pub mod unseal;
 
 use anyhow::Result;
@@ -41,8 +46,10 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Unseal(args) => unseal::run(&args),
         Command::Order(args) => order::run(args).await,
         Command::Station(args) => station::run(args).await,
+        Command::Gateway(args) => gateway::run(args).await,
         Command::Consent(args) => consent::run(args).await,
         Command::Ledger(args) => ledger::run(args).await,
+        Command::Processor(args) => processor::run(args).await,
         Command::Erase(args) => erase::run(args).await,
         Command::Erasure(args) => erase::show(args).await,
         Command::Deletions(args) => erase::deletions(args).await,
@@ -54,5 +61,8 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Init(args) => init::run(&args),
         Command::Keys(args) => keys::run(args).await,
         Command::Sim(args) => sim::run(&args).await,
+        Command::Status(args) => status::run(&args).await,
+        Command::Doctor(args) => doctor::run(&args).await,
+        Command::Spool(args::Spool::Status(args)) => spool::run(&args).await,
     }
 }

@@ -17,7 +17,9 @@ async fn main() -> ExitCode {
             // What could not be read is told apart from what is wrong in it.
             let unread = error.is::<vernport::dbc::Unreadable>()
                 || error.is::<vernport::bundle::Invalid>()
-                || error.is::<vernport::audit::Unreadable>();
+                || error.is::<vernport::audit::Unreadable>()
+                || error.is::<vernport::ledger::Unread>()
+                || error.is::<vernport::status::Unasked>();
             if unread { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }

@@ -5,8 +5,9 @@ use crate::dev::{Dev, DevController, DevRecipient};
 use anyhow::Result;
 use std::sync::Arc;
 use vernport_api::{
-    ClockRequest, ConsentsAnswer, ConsentsRequest, ErasureAnswer, ErasureRequest, LedgerAnswer,
-    LedgerRequest, ReadRequest,
+    ClockRequest, ConsentsAnswer, ConsentsRequest, ErasureAnswer, ErasureRequest, EventsAnswer,
+    EventsRequest, FindEntryRequest, FoundEntry, GatewaysAnswer, IdempotencyKey, ImportAnswer, ImportQuery,
+    InvitationAnswer, InvitationRequest, LedgerAnswer, LedgerRequest, ReadRequest,
     explain::{ExplainRequest, Explanation},
 };
 use vernport_crypto::{IdentityKey, random};
@@ -74,6 +75,22 @@ impl Registrar {
             .client
             .record(&LedgerRequest { wait_ms: EFFECT_WAIT_MS, ..request(entries, Vec::new()) })
             .await?)
+    }
+
+    /// Invites a gateway to enrol.
+    ///
+    /// # Errors
+    /// If central cannot be reached or refuses.
+    pub async fn invite(&self, asked: &InvitationRequest) -> Result<InvitationAnswer> {
+        Ok(self.client.invite(asked).await?)
+    }
+
+    /// All gateways that were ever enrolled, and who is invited.
+    ///
+    /// # Errors
+    /// If central cannot be reached.
+    pub async fn gateways(&self) -> Result<GatewaysAnswer> {
+        Ok(self.client.gateways().await?)
     }
 
     /// What became of an order to erase.
@@ -160,6 +177,40 @@ impl Registrar {
     /// If central cannot be reached or refuses the question.
     pub async fn explain(&self, asked: &ExplainRequest) -> Result<Option<Explanation>> {
         Ok(self.client.explain(asked).await?)
+    }
+
+    /// Records entries, one a line, and says what became of each.
+    ///
+    /// # Errors
+    /// If central cannot be reached or refuses the whole.
+    pub async fn import(
+        &self,
+        lines: Vec<u8>,
+        query: ImportQuery,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<ImportAnswer> {
+        Ok(self.client.import(lines, query, key).await?)
+    }
+
+    /// What was recorded behind a cursor.
+    ///
+    /// # Errors
+    /// If central cannot be reached, or the cursor is of another state of the registry.
+    pub async fn events(&self, asked: &EventsRequest) -> Result<EventsAnswer> {
+        Ok(self.client.events(asked).await?)
+    }
+
+    /// What became of an entry, by its reference.
+    ///
+    /// # Errors
+    /// If central cannot be reached or refuses the question.
+    pub async fn find_entry(&self, asked: &FindEntryRequest) -> Result<Option<FoundEntry>> {
+        Ok(self.client.find_entry(asked).await?)
+    }
+
+    /// Whose system this is.
+    pub fn controller(&self) -> &ControllerId {
+        &self.controller
     }
 
     /// How many batches central keeps of this controller.

@@ -213,6 +213,19 @@ impl Stage {
         Ok(())
     }
 
+    /// Central.
+    ///
+    /// # Errors
+    /// If it was stopped.
+    pub fn central(&self) -> Result<&vernport_central::Running> {
+        self.central.as_ref().map(|(running, _)| running).context("central is stopped")
+    }
+
+    /// Where central is asked how it stands.
+    pub fn central_status(&self) -> Option<&vernport_status::Address> {
+        self.central.as_ref()?.0.status_at.as_ref()
+    }
+
     /// Stops central: the line is down for everybody until it is started again.
     pub async fn stop_central(&mut self) {
         if let Some((running, stop)) = self.central.take() {

@@ -72,6 +72,11 @@ pub struct Config {
     pub fleet: Option<Mqtt>,
     /// Where a technician's command speaks to this gateway. None: nowhere.
     pub station: Option<Station>,
+    /// Where this machine asks how the gateway stands. None: nowhere.
+    pub status: Option<vernport_status::Listen>,
+    /// What is logged, and how.
+    #[serde(default)]
+    pub log: vernport_status::Log,
     /// How readings are gathered.
     #[serde(default)]
     pub batch: Batch,
@@ -296,6 +301,9 @@ impl Config {
         for path in paths {
             *path = folder.join(&*path);
         }
+        if let Some(status) = &mut self.status {
+            status.address.below(folder);
+        }
         for bus in &mut self.bus {
             for path in bus.dbc.iter_mut().chain(&mut bus.dbc_map) {
                 *path = folder.join(&*path);
@@ -362,6 +370,9 @@ impl Config {
             if *source == KeySource::Memory {
                 return wrong(key, "only the storage key may live in memory; name a file or a credential");
             }
+        }
+        if let Err(error) = self.log.check() {
+            return wrong("log.filter", &error.to_string());
         }
         if !self.central.url.starts_with("https://") {
             return wrong("central.url", "write https://host:port; central speaks TLS only");

@@ -125,10 +125,12 @@ impl Deliver {
             Ok(answers) => answers,
             Err(error) => {
                 self.shared.central_failed();
+                self.shared.delivering(|delivering| delivering.failing = true);
                 tracing::warn!(error = chain(&error), "batches wait: central did not take them");
                 let Some(item) = to_blame(&error).filter(|item| *item < batches.len()) else {
                     return Err(Failed { retry_after: retry_after(&error) });
                 };
+                self.shared.delivering(|delivering| delivering.quarantined += 1);
                 // Nothing of the call took effect.
                 tracing::error!(batch = %batches[item].batch, "a batch that central cannot take goes into quarantine");
                 self.settle(vec![(Item::Batch(batches[item].batch), Settlement::Quarantined)]).await?;
@@ -136,6 +138,7 @@ impl Deliver {
             }
         };
         let answered = answers.len();
+        self.shared.delivering(|delivering| delivering.take(&answers));
         let mut settlements = Vec::new();
         let mut retry = false;
         let mut delivered = 0;
@@ -156,7 +159,7 @@ impl Deliver {
         }
         let others = settlements.len() - delivered;
         self.settle(settlements).await?;
-        self.shared.delivered(delivered);
+        self.shared.delivered(delivered, self.clock.now().wall);
         self.shared.settled(others);
         Ok((answered, if retry { Went::ThroughWithRetries } else { Went::Through }))
     }

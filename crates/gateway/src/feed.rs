@@ -84,8 +84,9 @@ impl Feed {
             "central was rolled back: everything is closed here until its controller \
              begins a new era with `vernport registry restored`"
         );
+        // Both are remembered over a restart: that it was behind, and the head, without its grants.
+        self.kept.keep_behind(&self.spool, self.guard.behind()).await;
         if let (Some(last), Some(head)) = (self.holds.distrust(), self.guard.last()) {
-            // The head is remembered over a restart, its grants are not.
             self.kept.keep(&self.spool, self.kept.seal(head, &last)).await;
         }
         self.settle().await;
@@ -122,7 +123,9 @@ impl Feed {
             tracing::error!(error = chain(&error), "what central knows by now could not be forgotten");
         }
         self.shared.head(head, received);
-        self.shared.rolled_back(false);
+        if self.shared.rolled_back(false) {
+            self.kept.keep_behind(&self.spool, None).await;
+        }
         Ok(head.snapshot_hash)
     }
 

@@ -1,11 +1,11 @@
 //! What a gateway needs of the files that its configuration names: read and opened before anything runs.
 
-use crate::{Config, rules, running::StartError, secrets::Secrets};
+use crate::{Config, enrol, rules, running::StartError, secrets::Secrets};
 use std::sync::Arc;
 use vernport_policy::Rules;
 use vernport_spool::{Config as SpoolConfig, Spool};
 use vernport_types::Catalogue;
-use vernport_uplink::{Config as UplinkConfig, TlsFiles, Uplink};
+use vernport_uplink::{Config as UplinkConfig, Held, TlsFiles, Uplink};
 
 /// What the files hold that a configuration names, read and opened.
 pub struct Given {
@@ -17,6 +17,9 @@ pub struct Given {
     pub secrets: Secrets,
     /// The way to central.
     pub uplink: Uplink,
+    /// The files of the certificate that it shows, and what is held of them: renewed while the gateway runs.
+    /// None where the way needs none.
+    pub certificate: Option<(TlsFiles, Held)>,
     /// The queue.
     pub spool: Spool,
 }
@@ -29,18 +32,21 @@ impl Given {
     pub async fn load(config: &Config) -> Result<Self, StartError> {
         let catalogue = Arc::new(rules::load_catalogue(&config.rules.signals)?);
         let rules = Arc::new(rules::load(&config.rules, &config.gateway.controller, &catalogue)?);
+        // Before any key is read: an enrolment that was interrupted may have changed them.
+        enrol::finish(config)?;
         let secrets = Secrets::load(&config.keys)?;
         let tls = TlsFiles {
             ca: config.central.ca.clone(),
             certificate: config.central.certificate.clone(),
             key: config.central.key.clone(),
         };
-        let uplink =
-            Uplink::new(&UplinkConfig::new(&config.central.url), config.gateway.name.clone(), tls.client()?)?;
+        let held = Held::of(&tls)?;
+        let (of_central, name) = (UplinkConfig::new(&config.central.url), config.gateway.name.clone());
+        let uplink = Uplink::new(&of_central, name, tls.client_with(&held)?)?;
         let path = &config.gateway.data_dir;
         std::fs::create_dir_all(path).map_err(|source| StartError::Folder { path: path.clone(), source })?;
         let spool = Spool::open(config.spool()).await?;
-        Ok(Self { catalogue, rules, secrets, uplink, spool })
+        Ok(Self { catalogue, rules, secrets, uplink, certificate: Some((tls, held)), spool })
     }
 }
 

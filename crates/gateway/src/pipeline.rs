@@ -167,7 +167,7 @@ impl Pipeline {
             visit.push(&timed.frame, timed.at, &holds, &mut |event| out.push(event));
         });
         // Counted when it is done with, so that who waits for the count finds what came of it.
-        self.tally().frames += 1;
+        self.tally().heard(place, timed.at.wall);
         Ok(())
     }
 
@@ -265,6 +265,9 @@ impl Pipeline {
                 tracing::error!(error = vernport_types::chain(&error), count, "releases could not be sealed");
                 tally.unsealed += count as u64;
             }
+            if !unit.batches.is_empty() || !unit.topics.is_empty() {
+                tally.sealed_at = Some(now.wall);
+            }
             tally.queued_batches += unit.batches.len() as u64;
             tally.queued_messages += unit.topics.len() as u64;
         }
@@ -320,11 +323,15 @@ impl Pipeline {
         match event {
             Event::Began { by, .. } => {
                 tracing::info!(?by, "a vehicle was recognised");
-                self.tally().visits += 1;
+                let mut tally = self.tally();
+                (tally.visits, tally.visit_at) = (tally.visits + 1, Some(now.wall));
             }
             Event::Ended { why } => {
                 tracing::info!(?why, "a visit ended");
-                self.tally().visits_ended += 1;
+                {
+                    let mut tally = self.tally();
+                    (tally.visits_ended, tally.visit_at) = (tally.visits_ended + 1, Some(now.wall));
+                }
                 self.gather.end_visit();
                 self.counts.visit_ended = true;
             }
@@ -343,6 +350,10 @@ impl Pipeline {
         self.holds.table().decide(reading, now, &mut self.sampler, &mut self.outcomes);
         let mut tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
         tally.readings += 1;
+        tally.decided_at = Some(now.wall);
+        if !self.outcomes.released().is_empty() {
+            tally.released_at = Some(now.wall);
+        }
         for release in self.outcomes.released() {
             tally.released(release.signal(), release.flow(), release.how());
             tally.gathered += 1;

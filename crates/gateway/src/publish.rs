@@ -29,6 +29,7 @@ pub(crate) struct Publish {
 impl Publish {
     /// Publishes until shutdown.
     pub(crate) async fn run(self, shutdown: CancellationToken) {
+        self.shared.publishes(self.publisher.status(), self.operators.iter().cloned());
         loop {
             let link = tokio::select! {
                 () = shutdown.cancelled() => break,
@@ -104,7 +105,7 @@ impl Publish {
             );
             return None;
         }
-        self.shared.published(published);
+        self.shared.published(operator, published, others, self.clock.now().wall);
         self.shared.settled(others);
         linked.then_some(any)
     }

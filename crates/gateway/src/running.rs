@@ -1,11 +1,14 @@
 //! Starts the parts of a gateway and stops them again.
 
 use crate::{
-    Config, chain,
+    Config,
+    broker::{endpoint_with, hosted, shown},
+    chain,
     clock::boot_id,
-    config::{KeySource, Mqtt},
+    config::KeySource,
     deliver::Deliver,
     driver::{Driver, MAX_WAITING},
+    enrol,
     feed::Feed,
     gather::Sealing,
     given::Given,
@@ -13,6 +16,7 @@ use crate::{
     last::Last,
     pipeline::Pipeline,
     publish::Publish,
+    renew::Renew,
     resume,
     rules::RulesError,
     secrets::SecretError,
@@ -20,10 +24,11 @@ use crate::{
     station::{self, Chain, ChainError, SocketError, Station},
     status::{Shared, Status},
     storage::{Survey, SurveyError, survey},
+    told::Told,
     tools::Tools,
     witness::Witness,
 };
-use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 use thiserror::Error;
 use tokio::{
     sync::{Mutex, Notify, mpsc},
@@ -32,13 +37,13 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use vernport_audit::Keeper;
 use vernport_canbus::VirtualBuses;
-use vernport_crypto::{IdentityKey, Zeroizing, sha256};
-use vernport_mqtt::{Endpoint, Publisher, PublisherConfig, ToolInbox, ToolLimits, UrlError};
+use vernport_crypto::{IdentityKey, sha256};
+use vernport_mqtt::{Publisher, PublisherConfig, ToolInbox, ToolLimits, UrlError};
 use vernport_policy::{Rules, Table};
 use vernport_registry::StationRef;
-use vernport_spool::Spool;
+use vernport_status::{Address, ListenError, PathStatus, Subject};
 use vernport_types::{Catalogue, Clock, Slug};
-use vernport_uplink::{HeadGuard, SetupError, TlsError, TlsFiles};
+use vernport_uplink::{HeadGuard, SetupError, TlsError};
 
 /// What a gateway needs from outside beside its configuration.
 #[derive(Clone)]
@@ -60,6 +65,9 @@ pub enum StartError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A certificate that was accepted cannot be moved into its place.
+    #[error(transparent)]
+    Enrolment(#[from] enrol::FileError),
     /// A secret cannot be used.
     #[error(transparent)]
     Secret(#[from] SecretError),
@@ -87,6 +95,9 @@ pub enum StartError {
     /// What was said at the station cannot be read.
     #[error(transparent)]
     Chain(#[from] ChainError),
+    /// Nobody could ask how it stands.
+    #[error(transparent)]
+    Status(#[from] ListenError),
     /// The station's socket does not open.
     #[error(transparent)]
     Socket(#[from] SocketError),
@@ -146,9 +157,8 @@ pub enum StartError {
 /// A running gateway. Dropped, it stops without waiting.
 #[derive(Debug)]
 pub struct Running {
-    shared: Arc<Shared>,
-    spool: Spool,
-    holds: Holds,
+    told: Arc<Told>,
+    status_at: Option<Address>,
     rules: Arc<Rules>,
     catalogue: Arc<Catalogue>,
     stop: CancellationToken,
@@ -162,19 +172,22 @@ impl Running {
     /// # Errors
     /// If the spool cannot be read.
     pub async fn status(&self) -> Result<Status, vernport_spool::ReadError> {
-        // A gateway that waits for room counts no more. And in the order in which a reading goes: what is
-        // not gathered any more is in the spool by then.
-        let seen = self.shared.seen();
-        Ok(self.shared.read(
-            seen,
-            self.spool.status().await?,
-            self.holds.with_chain(|chain| chain.waiting().len()),
-        ))
+        self.told.look().await
+    }
+
+    /// How each stage of its path stands now.
+    pub async fn path(&self) -> PathStatus {
+        Subject::status(&*self.told, true).await
+    }
+
+    /// Where it is asked how it stands, with the port that was taken.
+    pub fn status_address(&self) -> Option<&Address> {
+        self.status_at.as_ref()
     }
 
     /// How often the loop that decides and queues went round; where this stands still, so does the gateway.
     pub fn turns(&self) -> u64 {
-        self.shared.turns.load(std::sync::atomic::Ordering::Relaxed)
+        Subject::turns(&*self.told)
     }
 
     /// The rules that it runs.
@@ -191,7 +204,7 @@ impl Running {
     pub async fn stop(mut self) {
         self.stop.cancel();
         while self.parts.join_next().await.is_some() {}
-        self.spool.clone().close().await;
+        self.told.spool().close().await;
     }
 }
 
@@ -220,7 +233,8 @@ pub async fn run_with(
     deps: Deps,
     stop: CancellationToken,
 ) -> Result<Running, StartError> {
-    let Given { catalogue, rules, secrets, uplink, spool } = given;
+    let Given { catalogue, rules, secrets, uplink, certificate, spool } = given;
+    let held = certificate.as_ref().map(|(_, held)| held);
     let keep_longest = config.spool.keep_longest.clone();
     if let Some(flow) = keep_longest.iter().find(|flow| rules.find(flow).is_none()) {
         return Err(StartError::KeptFlow { flow: flow.clone() });
@@ -229,12 +243,13 @@ pub async fn run_with(
     let tools_key = IdentityKey::from_bytes(*secrets.identity.to_bytes());
     if config.keys.storage == KeySource::Memory || storage_keys.before().is_some() {
         let survey = survey(&spool, &storage_keys, deps.clock.now().wall).await?;
-        told(&config.keys.storage, &survey);
+        say(&config.keys.storage, &survey);
     }
     let holds = Holds::new(Table::new(Arc::clone(&rules)), secrets.identity, Chain::load(&spool).await?);
     let kept = Last::new(Arc::clone(&storage_keys));
     let last = kept.read(&spool).await;
     let last_head = last.as_ref().map(|(head, _)| *head);
+    let behind = kept.read_behind(&spool).await;
     if let Some((head, snapshot)) = last
         && let Err(error) = holds.restore(snapshot, &head, deps.clock.now())
     {
@@ -242,6 +257,11 @@ pub async fn run_with(
     }
     let device = Arc::new(secrets.device);
     let shared = Arc::new(Shared::default());
+    if behind.is_some() {
+        holds.distrust();
+        shared.rolled_back(true);
+        tracing::error!("central was rolled back before this start, and nobody has begun a new era since");
+    }
     let sealing = Sealing {
         gateway: config.gateway.name.clone(),
         place: format!("{}/{}", config.gateway.site, config.gateway.station),
@@ -265,16 +285,24 @@ pub async fn run_with(
     );
 
     let mut parts = JoinSet::new();
+    let told = Arc::new(Told::new(config, &shared, &spool, &holds, &deps.clock));
+    let mut status_at = None;
+    if let Some(section) = &config.status {
+        let listener = vernport_status::open(&section.address)?;
+        status_at = Some(listener.address().clone());
+        parts.spawn(vernport_status::serve(listener, Arc::clone(&told), stop.clone()));
+    }
     let (sender, inputs) = mpsc::channel(MAX_WAITING);
     let mut wants = Vec::new();
     for (place, bus) in config.bus.iter().enumerate() {
-        let (source, told) =
+        let (source, tell) =
             Source::open(place, bus, (&deps, &spool, &shared), &mut pipeline, &catalogue).await?;
-        wants.extend(told.map(|told| (place, told)));
+        wants.extend(tell.map(|tell| (place, tell)));
         parts.spawn(source.run(sender.clone(), Arc::clone(&shared), stop.clone()));
     }
     if let Some(section) = &config.tools {
-        let endpoint = endpoint("tools", section, config)?;
+        let client = format!("vernport-{}-tools", config.gateway.name);
+        let endpoint = endpoint_with("tools", section, &client, shown(config, section, held))?;
         let (site, station) = (&config.gateway.site, &config.gateway.station);
         let tools = Tools {
             inbox: ToolInbox::start(endpoint, site, Some(station), ToolLimits::default()),
@@ -289,7 +317,8 @@ pub async fn run_with(
     }
     if let Some(section) = &config.fleet {
         hosted(&rules, section)?;
-        let endpoint = endpoint("fleet", section, config)?;
+        let client = format!("vernport-{}-fleet", config.gateway.name);
+        let endpoint = endpoint_with("fleet", section, &client, shown(config, section, held))?;
         let operators: BTreeSet<_> = rules
             .flows()
             .iter()
@@ -347,12 +376,17 @@ pub async fn run_with(
         central_key: config.central.head_key,
     };
     parts.spawn(witness.run(stop.clone()));
+    if let Some((files, held)) = certificate {
+        let renew = Renew::new(uplink.clone(), files, held, Arc::clone(&deps.clock), Arc::clone(&shared))?;
+        parts.spawn(renew.run(stop.clone()));
+    }
     parts.spawn(resume::watch(uplink.clone(), Arc::clone(&deps.clock), Arc::clone(&shared), stop.clone()));
     let feed = Feed {
         uplink,
         kept,
         guard: HeadGuard::new(config.central.head_key, last_head)
-            .with_eras_of(config.gateway.controller.clone(), config.rules.bundle_key),
+            .with_eras_of(config.gateway.controller.clone(), config.rules.bundle_key)
+            .with_behind(behind),
         holds: holds.clone(),
         spool: spool.clone(),
         clock: Arc::clone(&deps.clock),
@@ -373,11 +407,11 @@ pub async fn run_with(
             stopping.cancel();
         }
     });
-    Ok(Running { shared, spool, holds, rules, catalogue, stop, parts })
+    Ok(Running { told, status_at, rules, catalogue, stop, parts })
 }
 
 /// What became of messages from before this start.
-fn told(key: &KeySource, survey: &Survey) {
+fn say(key: &KeySource, survey: &Survey) {
     if survey.unreadable > 0 {
         let messages = survey.unreadable;
         tracing::warn!(messages, "messages from before the start open with no key here and are put aside");
@@ -388,75 +422,5 @@ fn told(key: &KeySource, survey: &Survey) {
         }
         0 => {}
         messages => tracing::info!(messages, "messages wait under the storage key before, which has to stay"),
-    }
-}
-
-/// A broker stands where the bundle lets one stand.
-fn hosted(rules: &Rules, fleet: &Mqtt) -> Result<(), StartError> {
-    let Some(hosting) = rules.hosting() else { return Ok(()) };
-    let allowed = hosting.regions.join(", ");
-    match fleet.region.as_deref() {
-        Some(region) if hosting.allows(region) => Ok(()),
-        Some(_) => Err(StartError::Region { message: "the broker stands elsewhere than in", allowed }),
-        None => {
-            Err(StartError::Region { message: "say where the broker stands; the bundle allows", allowed })
-        }
-    }
-}
-
-fn endpoint(section: &'static str, mqtt: &Mqtt, config: &Config) -> Result<Endpoint, StartError> {
-    let tls = match (&mqtt.ca, &mqtt.certificate, &mqtt.key) {
-        (Some(ca), Some(certificate), Some(key)) => {
-            let files = TlsFiles { ca: ca.clone(), certificate: certificate.clone(), key: key.clone() };
-            Some(Arc::new(files.client()?))
-        }
-        (None, None, None) => None,
-        _ => {
-            let message = "ca, certificate and key belong together: write all three or none";
-            return Err(StartError::BrokerFiles { section, message });
-        }
-    };
-    let client = format!("vernport-{}-{section}", config.gateway.name);
-    let mut endpoint = Endpoint::from_url(&mqtt.url, &client, tls)
-        .map_err(|source| StartError::Broker { section, source })?;
-    endpoint.keep_alive = Duration::from_secs(15);
-    match (&mqtt.user, &mqtt.password_file) {
-        (None, None) => Ok(endpoint),
-        (Some(user), Some(path)) => {
-            let text = std::fs::read_to_string(path)
-                .map_err(|source| SecretError::Read { path: path.clone(), source })?;
-            let text = Zeroizing::new(text);
-            Ok(endpoint.with_login(user, Zeroizing::new(text.trim_end().to_owned())))
-        }
-        _ => {
-            let message = "user and password_file belong together: write both or none";
-            Err(StartError::BrokerFiles { section, message })
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::path::Path;
-    use vernport_policy::Bundle;
-
-    #[test]
-    fn the_fleets_broker_stands_where_the_bundle_lets_it() {
-        let catalogue =
-            rules::load_catalogue(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config/signals"));
-        let text = include_str!("../../../config/bundles/westrum/bundle.toml");
-        let bundle = Bundle::from_toml("bundle.toml", text).expect("the shipped bundle");
-        let rules = Rules::compile(&bundle, &catalogue.expect("the shipped catalogue")).expect("rules");
-        let told = |region: &str| {
-            let fleet: Mqtt =
-                toml::from_str(&format!("url = \"mqtt://127.0.0.1\"\n{region}")).expect("a broker");
-            hosted(&rules, &fleet).map_err(|error| error.to_string())
-        };
-        assert_eq!(told("region = \"NO\""), Ok(()));
-        for region in ["", "region = \"SE\""] {
-            let error = told(region).expect_err("not there");
-            assert!(error.starts_with("fleet.region") && error.ends_with("NO"), "{error}");
-        }
     }
 }

@@ -86,6 +86,12 @@ impl Secrets {
     }
 }
 
+/// The device key alone: a gateway that enrols may have no other secret yet.
+pub(crate) fn device(keys: &Keys) -> Result<SigningKey, SecretError> {
+    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    Ok(SigningKey::from_seed(*read_source(&keys.device, credentials.as_deref())?))
+}
+
 fn storage(source: &KeySource, credentials: Option<&Path>) -> Result<StorageKeys, SecretError> {
     let before = match source {
         KeySource::Memory => return Ok(StorageKey::generate().into()),

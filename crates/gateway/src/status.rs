@@ -2,6 +2,7 @@
 //! from. Holds times, counts and reasons; never a value or an identifier.
 
 use crate::{
+    renew::CertificateSeen,
     tally::Tally,
     witness::{LogAlarms, LogSeen},
 };
@@ -12,12 +13,14 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
 };
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
+use vernport_api::{Answer, BatchAnswer};
 use vernport_canbus::Counters;
 use vernport_decode::poll;
+use vernport_mqtt::{LinkStatus, ResultCode};
 use vernport_policy::Head;
 use vernport_spool::SpoolStatus;
-use vernport_types::Stamp;
+use vernport_types::{Slug, Stamp, UtcMicros};
 
 /// Written by the parts of one gateway.
 #[derive(Debug, Default)]
@@ -34,6 +37,16 @@ pub(crate) struct Shared {
     pub(crate) resumed: Notify,
     state: Mutex<State>,
     buses: Mutex<BTreeMap<usize, BusStatus>>,
+    links: Mutex<Links>,
+}
+
+/// The connections to brokers.
+#[derive(Debug, Default)]
+struct Links {
+    fleet: Option<watch::Receiver<LinkStatus>>,
+    tools: Option<watch::Receiver<LinkStatus>>,
+    operators: BTreeMap<Slug, OperatorStatus>,
+    results: BTreeMap<&'static str, u64>,
 }
 
 /// What was seen before the spool was looked into.
@@ -47,6 +60,7 @@ struct State {
     head: Option<(Head, Stamp)>,
     central_failures: u64,
     rolled_back: bool,
+    delivering: Delivering,
     delivered: u64,
     published: u64,
     settled: u64,
@@ -56,6 +70,7 @@ struct State {
     waiting_for_room: bool,
     sources_ended: usize,
     log: LogSeen,
+    certificate: Option<CertificateSeen>,
 }
 
 impl Shared {
@@ -99,13 +114,51 @@ impl Shared {
     }
 
     /// Central committed so many batches.
-    pub(crate) fn delivered(&self, batches: usize) {
-        self.state().delivered += batches as u64;
+    pub(crate) fn delivered(&self, batches: usize, at: UtcMicros) {
+        let mut state = self.state();
+        state.delivered += batches as u64;
+        if batches > 0 {
+            state.delivering.last_at = Some(at);
+        }
     }
 
-    /// The fleet's broker acknowledged so many messages.
-    pub(crate) fn published(&self, messages: usize) {
+    /// What came of batches that were sent.
+    pub(crate) fn delivering(&self, change: impl FnOnce(&mut Delivering)) {
+        change(&mut self.state().delivering);
+    }
+
+    /// The broker acknowledged so many messages for an operator, and so many were not published.
+    pub(crate) fn published(&self, operator: &Slug, messages: usize, skipped: usize, at: UtcMicros) {
         self.state().published += messages as u64;
+        if messages + skipped == 0 {
+            return;
+        }
+        let mut links = self.links();
+        let of = links.operators.entry(operator.clone()).or_default();
+        of.published += messages as u64;
+        of.skipped += skipped as u64;
+        of.last_at = Some(at);
+    }
+
+    fn links(&self) -> MutexGuard<'_, Links> {
+        self.links.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The connection to the fleet's broker, and for whom.
+    pub(crate) fn publishes(&self, link: watch::Receiver<LinkStatus>, operators: impl Iterator<Item = Slug>) {
+        let mut links = self.links();
+        links.fleet = Some(link);
+        links.operators.extend(operators.map(|operator| (operator, OperatorStatus::default())));
+    }
+
+    /// The connection to the tools' broker.
+    pub(crate) fn listens(&self, link: watch::Receiver<LinkStatus>) {
+        self.links().tools = Some(link);
+    }
+
+    /// A tool got this answer.
+    pub(crate) fn answered(&self, code: ResultCode) {
+        *self.links().results.entry(code.as_str()).or_default() += 1;
     }
 
     /// So many batches or messages were parked or destroyed instead of sent.
@@ -137,6 +190,11 @@ impl Shared {
         change(&mut self.state().log);
     }
 
+    /// How the gateway's certificate stands.
+    pub(crate) fn certificate(&self, seen: CertificateSeen) {
+        self.state().certificate = Some(seen);
+    }
+
     /// What was found wrong with the evidence logs.
     pub(crate) fn log_alarms(&self) -> LogAlarms {
         self.state().log.alarms
@@ -145,6 +203,11 @@ impl Shared {
     /// How a live bus is now.
     pub(crate) fn bus(&self, place: usize, status: BusStatus) {
         self.buses.lock().unwrap_or_else(PoisonError::into_inner).insert(place, status);
+    }
+
+    #[cfg(test)]
+    pub(crate) fn certificate_seen(&self) -> Option<CertificateSeen> {
+        self.state().certificate
     }
 
     #[cfg(test)]
@@ -168,7 +231,16 @@ impl Shared {
         spool: SpoolStatus,
         station_links: usize,
     ) -> Status {
+        let links = self.links();
+        let now =
+            |link: &Option<watch::Receiver<LinkStatus>>| link.as_ref().map(|link| link.borrow().clone());
         Status {
+            turns: self.turns.load(Ordering::Relaxed),
+            delivering: state.delivering,
+            fleet: now(&links.fleet),
+            tools: now(&links.tools),
+            operators: links.operators.clone(),
+            tool_results: links.results.clone(),
             tally,
             spool,
             head: state.head,
@@ -184,6 +256,7 @@ impl Shared {
             waiting_for_room: state.waiting_for_room,
             sources_ended: state.sources_ended,
             log: state.log,
+            certificate: state.certificate,
             buses: self.buses.lock().unwrap_or_else(PoisonError::into_inner).values().copied().collect(),
         }
     }
@@ -192,6 +265,18 @@ impl Shared {
 /// How the gateway is at one moment.
 #[derive(Debug, Clone)]
 pub struct Status {
+    /// Turns of the loop that decides and queues.
+    pub turns: u64,
+    /// What central answered to batches.
+    pub delivering: Delivering,
+    /// The connection to the fleet's broker, where there is one.
+    pub fleet: Option<LinkStatus>,
+    /// The connection to the tools' broker, where there is one.
+    pub tools: Option<LinkStatus>,
+    /// What each fleet operator got.
+    pub operators: BTreeMap<Slug, OperatorStatus>,
+    /// Answers to tools, by code.
+    pub tool_results: BTreeMap<&'static str, u64>,
     /// What it has counted.
     pub tally: Tally,
     /// What waits.
@@ -222,13 +307,70 @@ pub struct Status {
     pub sources_ended: usize,
     /// How far the evidence logs of this gateway and of central were seen by the other side, and what was wrong.
     pub log: LogSeen,
+    /// This gateway's certificate.
+    pub certificate: Option<CertificateSeen>,
     /// The live buses, in the order of the configuration.
     pub buses: Vec<BusStatus>,
+}
+
+/// What central answered to batches.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Delivering {
+    /// Batches that were sent, each time they were.
+    pub sent: u64,
+    /// Committed.
+    pub committed: u64,
+    /// Committed before.
+    pub duplicate: u64,
+    /// Refused: the basis is withdrawn.
+    pub refused_withdrawn: u64,
+    /// To be parked: processing is restricted.
+    pub parked_restricted: u64,
+    /// To be sent again.
+    pub retry: u64,
+    /// Refused for their bytes.
+    pub quarantined: u64,
+    /// Whether the last call failed.
+    pub failing: bool,
+    /// When something was last committed.
+    pub last_at: Option<UtcMicros>,
+}
+
+impl Delivering {
+    /// Central answered a call.
+    pub(crate) fn take(&mut self, answers: &[BatchAnswer]) {
+        self.failing = false;
+        self.sent += answers.len() as u64;
+        for answer in answers {
+            *match answer.answer {
+                Answer::Committed => &mut self.committed,
+                Answer::Duplicate => &mut self.duplicate,
+                Answer::RefusedWithdrawn => &mut self.refused_withdrawn,
+                Answer::ParkedRestricted => &mut self.parked_restricted,
+                Answer::Retry => &mut self.retry,
+            } += 1;
+        }
+    }
+}
+
+/// What one fleet operator got.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct OperatorStatus {
+    /// Messages that the broker acknowledged.
+    pub published: u64,
+    /// Messages that were parked, destroyed or put aside instead.
+    pub skipped: u64,
+    /// When that last happened.
+    pub last_at: Option<UtcMicros>,
 }
 
 /// How one live bus is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BusStatus {
+    /// Its place in the configuration.
+    pub place: usize,
+    /// Whether it went down and is not back.
+    pub is_down: bool,
     /// Frames handed out, filtered, lost; errors by class.
     pub counters: Counters,
     /// Whether frames that nobody wants are kept away now.

@@ -6,7 +6,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use vernport_decode::RejectCode;
 use vernport_policy::{FlowIndex, How};
-use vernport_types::{Reason, SignalId};
+use vernport_types::{Reason, SignalId, UtcMicros};
 
 /// What became of the readings of one signal under one flow, or under none.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -19,11 +19,30 @@ pub struct Row {
     pub withheld: BTreeMap<Reason, u64>,
 }
 
+/// What one source brought.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Heard {
+    /// Frames taken from it.
+    pub frames: u64,
+    /// The time of the last one.
+    pub at: Option<UtcMicros>,
+}
+
 /// All counts of one gateway since its start.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Frames taken from all buses.
     pub frames: u64,
+    /// The same by source, in the order of the configuration.
+    pub heard: Vec<Heard>,
+    /// When something was last decided on.
+    pub decided_at: Option<UtcMicros>,
+    /// When something was last released.
+    pub released_at: Option<UtcMicros>,
+    /// When a visit last began or ended.
+    pub visit_at: Option<UtcMicros>,
+    /// When something was last sealed.
+    pub sealed_at: Option<UtcMicros>,
     /// Readings that were decided on.
     pub readings: u64,
     /// Values dropped because nobody knew whose they were.
@@ -61,6 +80,15 @@ impl Tally {
 
     pub(crate) fn withheld(&mut self, signal: SignalId, flow: Option<FlowIndex>, reason: Reason) {
         *self.rows.entry((signal, flow)).or_default().withheld.entry(reason).or_default() += 1;
+    }
+
+    pub(crate) fn heard(&mut self, place: usize, at: UtcMicros) {
+        self.frames += 1;
+        if self.heard.len() <= place {
+            self.heard.resize(place + 1, Heard::default());
+        }
+        self.heard[place].frames += 1;
+        self.heard[place].at = Some(at);
     }
 
     pub(crate) fn rejected(&mut self, code: RejectCode) {

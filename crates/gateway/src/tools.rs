@@ -27,6 +27,7 @@ pub(crate) struct Tools {
 impl Tools {
     /// Takes messages until shutdown.
     pub(crate) async fn run(mut self, shutdown: CancellationToken) {
+        self.shared.listens(self.inbox.status());
         loop {
             let message = tokio::select! {
                 () = shutdown.cancelled() => break,
@@ -48,6 +49,7 @@ impl Tools {
                 tracing::warn!(%tool, code = result.code.as_str(), "a tool's message was refused");
                 self.shared.refused();
             }
+            self.shared.answered(result.code);
             self.inbox.answer(&tool, &result);
             ack.done();
         }

@@ -1,9 +1,10 @@
 //! What an entry has to fulfil by itself before it is written.
 
 use crate::{
-    Consent, DisclosureApproved, Entry, Event, HoldScope, MAX_CONSENT_SECONDS, MAX_DISCLOSURE_SECONDS,
-    MAX_EXCEPTION_SECONDS, MAX_HOLD_SECONDS, MAX_ORDER_SECONDS, Milestone, MilestoneReached,
-    RestrictionExcepted, RestrictionException, Whom, canonical::canonical, national_id::holds_national_id,
+    Consent, DisclosureApproved, Entry, Event, HoldScope, MAX_AGREEMENT_SECONDS, MAX_CONSENT_SECONDS,
+    MAX_DISCLOSURE_SECONDS, MAX_EXCEPTION_SECONDS, MAX_HOLD_SECONDS, MAX_ORDER_SECONDS, Milestone,
+    MilestoneReached, PROCESSOR_KINDS, ProcessorAgreed, RestrictionExcepted, RestrictionException, Whom,
+    canonical::canonical, event::CLOSED_BY, national_id::holds_national_id,
 };
 use serde_json::Value;
 use thiserror::Error;
@@ -77,6 +78,20 @@ pub enum Invalid {
     /// A milestone of the wrong thing.
     #[error("accounts are of a `subject`, the end of a warranty or a vehicle is of an `asset`")]
     Milestone,
+    /// A processor would get a kind of entries that it may not have.
+    #[error("`scope` names kinds that stay with the controller; a processor may have {}", PROCESSOR_KINDS.join(", "))]
+    ProcessorScope,
+    /// A processor could open what it cannot close.
+    #[error("a `scope` with {opens} needs {closes}, too: who takes the one has to be able to take the other")]
+    ProcessorCloses {
+        /// What it could record.
+        opens: &'static str,
+        /// What it could not.
+        closes: &'static str,
+    },
+    /// A processor that is the controller itself.
+    #[error("`processor` is the controller itself, who needs no agreement")]
+    OwnProcessor,
     /// Not a language tag.
     #[error("`language` is a BCP 47 tag in small letters, as in nb, da, en")]
     Language,
@@ -130,8 +145,26 @@ impl Entry {
                 scope(&excepted.scope)?;
                 self.ends("until", excepted.until, MAX_HOLD_SECONDS)
             }
+            Event::ProcessorAgreed(agreed) => self.check_agreement(agreed),
             _ => Ok(()),
         }
+    }
+
+    fn check_agreement(&self, agreed: &ProcessorAgreed) -> Result<(), Invalid> {
+        let has = |kind: &str| agreed.scope.iter().any(|of| of.as_str() == kind);
+        if agreed.processor == self.controller {
+            return Err(Invalid::OwnProcessor);
+        }
+        count("scope", agreed.scope.len(), PROCESSOR_KINDS.len())?;
+        if !agreed.scope.iter().all(|kind| PROCESSOR_KINDS.contains(&kind.as_str())) {
+            return Err(Invalid::ProcessorScope);
+        }
+        if let Some((opens, closes)) =
+            CLOSED_BY.into_iter().find(|(opens, closes)| has(opens) && !has(closes))
+        {
+            return Err(Invalid::ProcessorCloses { opens, closes });
+        }
+        self.ends("until", agreed.until, MAX_AGREEMENT_SECONDS)
     }
 
     fn check_consent(&self, consent: &Consent) -> Result<(), Invalid> {

@@ -16,6 +16,7 @@ mod gateway;
 mod milestone;
 mod objection;
 mod order;
+mod processor;
 mod restriction;
 mod retention;
 
@@ -24,10 +25,14 @@ pub use consent::{
     Consent, MAX_CONSENT_SECONDS, Method, NoticeServed, Renewal, TextHash, Withdrawal, WithdrawalScope,
 };
 pub use disclosure::{DisclosureApproved, DisclosureEnded, DisclosureGround, MAX_DISCLOSURE_SECONDS};
-pub use gateway::{EnrolmentEnded, GatewayEnrolled, RecipientKeyActivated, RecipientKeyRevoked, StationRef};
+pub use gateway::{
+    EnrolmentEnded, GatewayEnrolled, GatewayRevoked, RecipientKeyActivated, RecipientKeyRevoked, StationRef,
+};
 pub use milestone::{Milestone, MilestoneReached};
 pub use objection::{Against, Objection, ObjectionOutcome};
 pub use order::{MAX_ORDER_SECONDS, ORDER_SECONDS, OrderClosed, OrderOpened};
+pub(crate) use processor::CLOSED_BY;
+pub use processor::{MAX_AGREEMENT_SECONDS, PROCESSOR_KINDS, ProcessorAgreed, ProcessorEnded};
 pub use restriction::{
     Ground, MAX_EXCEPTION_SECONDS, Restriction, RestrictionExcepted, RestrictionException, RestrictionLifted,
     RestrictionLifting, Whom,
@@ -176,6 +181,12 @@ events! {
     /// Something is kept in spite of an order to erase (GDPR Art. 17(3)): it
     /// stops a deletion, as a hold does.
     ErasureExcepted(ErasureExcepted) = "erasure-excepted", Closes;
+    /// Another firm's system may record for this controller (GDPR Art. 28).
+    ProcessorAgreed(ProcessorAgreed) = "processor-agreed", Opens;
+    /// It may do so no longer.
+    ProcessorEnded(ProcessorEnded) = "processor-ended", Closes;
+    /// A gateway is in wrong hands: its enrolment ended, and nothing that it says counts any more.
+    GatewayRevoked(GatewayRevoked) = "gateway-revoked", Closes;
 }
 
 impl Event {
@@ -190,6 +201,7 @@ impl Event {
             Self::DisclosureApproved(approved) => Some(approved.until),
             Self::RestrictionExcepted(excepted) => Some(excepted.until),
             Self::ErasureExcepted(excepted) => Some(excepted.until),
+            Self::ProcessorAgreed(agreed) => Some(agreed.until),
             Self::NoticeServed(_)
             | Self::ConsentWithdrawn(_)
             | Self::ObjectionRaised(_)
@@ -209,6 +221,7 @@ impl Event {
             | Self::PrivateModeEnded(_)
             | Self::GatewayEnrolled(_)
             | Self::EnrolmentEnded(_)
+            | Self::GatewayRevoked(_)
             | Self::RecipientKeyActivated(_)
             | Self::RecipientKeyRevoked(_)
             | Self::HoldLifted(_)
@@ -216,6 +229,7 @@ impl Event {
             | Self::Voided(_)
             | Self::MilestoneReached(_)
             | Self::DisclosureEnded(_)
+            | Self::ProcessorEnded(_)
             | Self::Unknown(_) => None,
         }
     }

@@ -21,8 +21,10 @@ mod merges;
 mod milestones;
 mod orders;
 mod places;
+mod processors;
 mod retention;
 mod rights;
+mod state;
 mod touched;
 
 pub use admit::Refused;
@@ -30,9 +32,11 @@ pub use consents::{ConsentFacts, ConsentQuestion, ConsentState};
 pub use disclosures::Disclosed;
 pub use links::Linked;
 pub use orders::OrderFacts;
-pub use places::{DEVICE_KEY_OVERLAP_DAYS, EnrolmentFacts};
+pub use places::{DEVICE_KEY_OVERLAP_DAYS, EnrolmentFacts, EnrolmentState, GatewayFacts};
+pub use processors::Agreement;
 pub use retention::HoldFacts;
 pub use rights::Objected;
+pub use state::EntryState;
 pub use touched::Touched;
 
 use crate::{Effect, Entry, Event, Text};
@@ -75,6 +79,9 @@ pub struct Facts {
     milestones: milestones::Milestones,
     disclosures: disclosures::Disclosures,
     exceptions: exceptions::Exceptions,
+    processors: processors::Processors,
+    /// Renewals, by the consent that they renew.
+    renewals: Book<EntryHash, ()>,
     /// Closed by events of a newer version; under `None` those that name no asset.
     closed: Book<Option<AssetId>, ()>,
 }
@@ -86,6 +93,7 @@ struct Logged {
     occurred: UtcMicros,
     recorded: UtcMicros,
     effect: Effect,
+    source: Slug,
 }
 
 #[derive(Debug, Clone)]
@@ -116,6 +124,8 @@ impl Facts {
             milestones: milestones::Milestones::default(),
             disclosures: disclosures::Disclosures::default(),
             exceptions: exceptions::Exceptions::default(),
+            processors: processors::Processors::default(),
+            renewals: Book::default(),
             closed: Book::default(),
         }
     }
@@ -204,6 +214,7 @@ impl Facts {
             occurred: entry.occurred_at,
             recorded: entry.recorded_at,
             effect: entry.event.effect(),
+            source: entry.source.clone(),
         };
         self.log.insert(hash, logged);
         self.references
@@ -222,7 +233,10 @@ impl Facts {
                 Some(subject) => self.told.file(subject, filed.item(served.notice.clone())),
             },
             Event::ConsentGiven(consent) => self.consents.give(consent, filed),
-            Event::ConsentRenewed(renewal) => self.consents.give(&renewal.consent, filed),
+            Event::ConsentRenewed(renewal) => {
+                self.renewals.file(renewal.renews, filed.item(()));
+                self.consents.give(&renewal.consent, filed);
+            }
             Event::ConsentWithdrawn(withdrawal) => self.consents.withdraw(&withdrawal.scope, filed),
             Event::ObjectionRaised(objection) => self.rights.object(objection, filed),
             Event::ObjectionWeighed(outcome) => self.rights.weigh(outcome, false, filed),
@@ -243,6 +257,7 @@ impl Facts {
             Event::PrivateModeEnded(private) => self.rights.private(private, false, filed),
             Event::GatewayEnrolled(enrolled) => self.places.enrol(enrolled, filed),
             Event::EnrolmentEnded(ended) => self.places.end(ended, filed),
+            Event::GatewayRevoked(revoked) => self.places.revoke_gateway(revoked, filed),
             Event::RecipientKeyActivated(key) => self.places.activate(key, filed),
             Event::RecipientKeyRevoked(key) => self.places.revoke(key, filed),
             Event::HoldSet(hold) => self.retention.hold(hold, filed),
@@ -253,6 +268,8 @@ impl Facts {
             Event::DisclosureEnded(ended) => self.disclosures.end(ended, filed),
             Event::RestrictionExcepted(excepted) => self.exceptions.use_restricted(excepted, filed),
             Event::ErasureExcepted(excepted) => self.exceptions.keep_erased(excepted, filed),
+            Event::ProcessorAgreed(agreed) => self.processors.agree(agreed, filed),
+            Event::ProcessorEnded(ended) => self.processors.end(ended, filed),
             Event::Voided(voided) => self.voids.mark(voided.entry, filed.recorded),
             Event::Unknown(unknown) => {
                 if unknown.closes() {

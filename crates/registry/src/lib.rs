@@ -33,16 +33,18 @@ pub use entry::{Actor, ActorRole, ENTRY_FORMAT, Entry, EntryError};
 pub use event::{
     Against, AssetIdentified, Consent, DisclosureApproved, DisclosureEnded, DisclosureGround, Effect,
     EnrolmentEnded, Erasure, ErasureExcepted, ErasureException, ErasureGround, Event, GatewayEnrolled,
-    Ground, HoldGround, HoldLifted, HoldScope, HoldSet, IdentifierEnded, Link, MAX_CONSENT_SECONDS,
-    MAX_DISCLOSURE_SECONDS, MAX_EXCEPTION_SECONDS, MAX_HOLD_SECONDS, MAX_ORDER_SECONDS, Merge, Method,
-    Milestone, MilestoneReached, NoticeServed, ORDER_SECONDS, Objection, ObjectionOutcome, OrderClosed,
-    OrderOpened, OwnerChanged, PrivateMode, RecipientKeyActivated, RecipientKeyRevoked, Renewal, Restriction,
-    RestrictionExcepted, RestrictionException, RestrictionLifted, RestrictionLifting, Role, StationRef,
-    TextHash, Unknown, Unlink, VoidReason, Voided, Whom, Withdrawal, WithdrawalScope,
+    GatewayRevoked, Ground, HoldGround, HoldLifted, HoldScope, HoldSet, IdentifierEnded, Link,
+    MAX_AGREEMENT_SECONDS, MAX_CONSENT_SECONDS, MAX_DISCLOSURE_SECONDS, MAX_EXCEPTION_SECONDS,
+    MAX_HOLD_SECONDS, MAX_ORDER_SECONDS, Merge, Method, Milestone, MilestoneReached, NoticeServed,
+    ORDER_SECONDS, Objection, ObjectionOutcome, OrderClosed, OrderOpened, OwnerChanged, PROCESSOR_KINDS,
+    PrivateMode, ProcessorAgreed, ProcessorEnded, RecipientKeyActivated, RecipientKeyRevoked, Renewal,
+    Restriction, RestrictionExcepted, RestrictionException, RestrictionLifted, RestrictionLifting, Role,
+    StationRef, TextHash, Unknown, Unlink, VoidReason, Voided, Whom, Withdrawal, WithdrawalScope,
 };
 pub use facts::{
-    Applied, ConsentFacts, ConsentQuestion, ConsentState, DEVICE_KEY_OVERLAP_DAYS, Disclosed, EnrolmentFacts,
-    Facts, HoldFacts, Linked, Objected, OrderFacts, Refused, Touched,
+    Agreement, Applied, ConsentFacts, ConsentQuestion, ConsentState, DEVICE_KEY_OVERLAP_DAYS, Disclosed,
+    EnrolmentFacts, EnrolmentState, EntryState, Facts, GatewayFacts, HoldFacts, Linked, Objected, OrderFacts,
+    Refused, Touched,
 };
 pub use receipt::{ReceiptCode, ReceiptError};
 pub use text::{Text, TextError};

@@ -8,7 +8,8 @@ mod naive;
 mod samples;
 
 use ledgers::{
-    MILESTONES, MOMENTS, against, epoch, index, ledger, line, moment, purpose, recipient, role, station,
+    MILESTONES, MOMENTS, against, epoch, index, ledger, line, moment, processor, purpose, recipient, role,
+    station,
 };
 use naive::{Naive, all_assets};
 use proptest::prelude::*;
@@ -50,6 +51,8 @@ macro_rules! answers {
             format!("sold {:?}", of.sold(asset, moment(2) $(, $now)?)),
             format!("private {:?}", of.private_mode(asset $(, $now)?)),
             format!("closed {:?}", of.closed_by_unknown(asset $(, $now)?)),
+            format!("agreed {:?}", of.agreement(&processor(0) $(, $now)?)),
+            format!("agreed {:?}", of.agreement(&processor(1) $(, $now)?)),
             format!("order {:?}", of.open_order(asset, None $(, $now)?)),
             format!("order at bay {:?}", of.open_order(asset, Some(&station(0)) $(, $now)?)),
         ];
@@ -258,7 +261,7 @@ proptest! {
             let touched = after.replay(&entry).expect("of this ledger").touched;
             // A hold keeps what is stored, a customer gets messages: neither changes a grant.
             let grants = |mut lines: Vec<String>| {
-                lines.retain(|line| !line.starts_with("hold") && !line.starts_with("customer"));
+                lines.retain(|line| !line.starts_with("hold") && !line.starts_with("agreed") && !line.starts_with("customer"));
                 lines
             };
             for now in times().step_by(5) {

@@ -13,12 +13,12 @@ use vernport_types::{BatchId, MessageId};
 #[error("the spool cannot be read")]
 pub struct InspectError(#[from] sqlx::Error);
 
-type Result<T> = std::result::Result<T, InspectError>;
+pub(crate) type Result<T> = std::result::Result<T, InspectError>;
 
 /// A read-only view of one moment: what the gateway writes meanwhile is not seen.
 #[derive(Debug)]
 pub struct Inspect {
-    connection: SqliteConnection,
+    pub(crate) connection: SqliteConnection,
 }
 
 /// Something that waits, and the number of the leaf that was written with it.

@@ -39,6 +39,7 @@ mod room;
 mod spool;
 mod station;
 mod unit;
+mod waiting;
 mod writer;
 
 pub use config::Config;
@@ -46,9 +47,11 @@ pub use config::Config;
 pub use disk::Disk;
 pub use error::{OpenError, QueueError, ReadError, SettleError};
 pub use evidence::{KeptCheckpoint, LogHead};
+pub use gauges::Flowed;
 pub use inspect::{Inspect, InspectError, Leaves, QueuedEvidence};
 pub use read::{HeldGrant, Note, Page, SpoolStatus, StoredBatch, StoredMessage, StoredTopic};
 pub use spool::Spool;
 pub use unit::{
     Cursor, Item, Queued, QueuedBatch, QueuedTopic, Settlement, Stream, ToolMessage, Unit, WhenFull, Withheld,
 };
+pub use waiting::{Destination, Waiting};

@@ -144,6 +144,11 @@ async fn migrate(config: &Config, connection: &mut SqliteConnection) -> Result<(
     })
 }
 
+/// The number of the last migration that this version knows.
+pub(crate) fn newest_schema() -> i64 {
+    MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0)
+}
+
 /// Bounds the database file; SQLite itself never goes below what the file has already.
 pub(crate) async fn set_max_pages(connection: &mut SqliteConnection, file_bytes: u64) -> sqlx::Result<()> {
     // The number is ours: pragmas take no parameters.

@@ -3,7 +3,7 @@
 use crate::{
     Config, Item,
     change::{Change, fixed},
-    gauges::Gauges,
+    gauges::{Flowed, Gauges},
     log,
 };
 use futures_util::{Stream, TryStreamExt as _};
@@ -108,7 +108,7 @@ pub struct Note {
 }
 
 /// What waits.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SpoolStatus {
     /// Envelopes that may go.
     pub batches_queued: u64,
@@ -140,6 +140,12 @@ pub struct SpoolStatus {
     pub refused_units: u64,
     /// Whether the reserve for a full disk is whole; where not, nothing is queued.
     pub reserve_whole: bool,
+    /// How many transactions were committed since the opening, each with one synchronisation of the disk.
+    pub commits: u64,
+    /// What came and went since the opening.
+    pub flowed: Flowed,
+    /// What came and went within the last hour.
+    pub last_hour: Flowed,
 }
 
 type Damaged = (Item, Change);
@@ -388,6 +394,7 @@ pub(crate) async fn status(connection: &mut SqliteConnection, gauges: &Gauges) -
     .await?;
     let leaves = log::size(connection).await?.unsigned_abs();
     let queued = gauges.queued();
+    let (flowed, last_hour) = gauges.flowed();
     Ok(SpoolStatus {
         batches_queued: number(&row, "batches_queued")?,
         batches_parked: number(&row, "batches_parked")?,
@@ -404,5 +411,8 @@ pub(crate) async fn status(connection: &mut SqliteConnection, gauges: &Gauges) -
         oldest_at: row.try_get::<Option<i64>, _>("oldest_at")?.map(UtcMicros),
         refused_units: gauges.refused(),
         reserve_whole: gauges.reserve_whole(),
+        commits: gauges.commits(),
+        flowed,
+        last_hour,
     })
 }

@@ -1,6 +1,6 @@
 //! What is recorded together: rows as plain values.
 
-use crate::{LinkRow, Place, Revision};
+use crate::{Answered, InvitationUsed, LinkRow, Place, Revision};
 use vernport_crypto::BlindIndex;
 use vernport_types::{
     AssetId, EntryHash, GrantId, IdentifierKind, KeyId, Reason, Slug, SubjectId, UtcMicros, VehicleAlias,
@@ -122,6 +122,10 @@ pub struct Change {
     pub revoked_keys: Vec<KeyId>,
     /// Links that were merged, in order.
     pub links: Vec<LinkRow>,
+    /// The answer to the keyed request that this is.
+    pub answered: Option<Answered>,
+    /// The invitation that is used up by an entry of this change.
+    pub invitation: Option<InvitationUsed>,
 }
 
 impl Change {
@@ -138,6 +142,8 @@ impl Change {
             && self.recipient_keys.is_empty()
             && self.revoked_keys.is_empty()
             && self.links.is_empty()
+            && self.answered.is_none()
+            && self.invitation.is_none()
     }
 }
 

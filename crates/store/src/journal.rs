@@ -63,6 +63,16 @@ pub enum JournalError {
         /// Where the first broken frame begins.
         offset: u64,
     },
+    /// A row that opens neither with the master key before nor with the new one.
+    #[error(
+        "{}: a row opens neither with the master key before nor with the new one; nothing was changed. Was the key \
+         changed before without the journal? Then move it away, and let central write a new one from its ledger",
+        .file.display()
+    )]
+    Sealed {
+        /// Which file.
+        file: PathBuf,
+    },
     /// The row before could not be written; this one waits until the disk takes rows again.
     #[error("the writer of the journal ended; restart central")]
     Ended,
@@ -214,13 +224,24 @@ impl Journal {
             #[cfg(feature = "model")]
             Medium::Tape(pen) => return pen.append(rows).await,
         };
-        let written = tokio::task::spawn_blocking(move || {
-            let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
-            writer.waiting.extend(rows);
-            writer.write()
-        });
+        let written = tokio::task::spawn_blocking(move || write(&writer, rows));
         written.await.map_err(|_| JournalError::Ended)?
     }
+
+    /// The same, for who may block.
+    pub(crate) fn write(&self, rows: Vec<Vec<u8>>) -> Result<(), JournalError> {
+        match &self.0 {
+            Medium::File(writer) => write(writer, rows),
+            #[cfg(feature = "model")]
+            Medium::Tape(_) => Err(JournalError::Ended),
+        }
+    }
+}
+
+fn write(writer: &Mutex<Writer>, rows: Vec<Vec<u8>>) -> Result<(), JournalError> {
+    let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
+    writer.waiting.extend(rows);
+    writer.write()
 }
 
 impl Writer {
@@ -264,7 +285,7 @@ impl Writer {
 }
 
 /// Takes the journal for this process. One that is just ending is waited for.
-fn lock(file: &File, path: &Path) -> Result<(), JournalError> {
+pub(crate) fn lock(file: &File, path: &Path) -> Result<(), JournalError> {
     for _ in 0..LOCK_TRIES {
         match file.try_lock() {
             Ok(()) => return Ok(()),
@@ -282,7 +303,7 @@ fn next(link: &[u8; 32], row: &[u8]) -> [u8; 32] {
 }
 
 /// Reads all frames; the last link and where the last whole frame ends.
-fn scan(path: &Path, mut show: impl FnMut(Row)) -> Result<([u8; 32], u64), JournalError> {
+pub(crate) fn scan(path: &Path, mut show: impl FnMut(Row)) -> Result<([u8; 32], u64), JournalError> {
     let file = |source| JournalError::File { file: path.to_owned(), source };
     let broken = |offset| JournalError::Broken { file: path.to_owned(), offset };
     let length = fs::metadata(path).map_err(file)?.len();

@@ -155,7 +155,7 @@ impl Store {
     }
 }
 
-fn era_place(controller: &ControllerId) -> Vec<u8> {
+pub(crate) fn era_place(controller: &ControllerId) -> Vec<u8> {
     [b"era\0", controller.as_str().as_bytes()].concat()
 }
 

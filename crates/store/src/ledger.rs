@@ -25,10 +25,16 @@ pub enum RecordError {
         /// Which entry of the change, from 0.
         item: usize,
     },
+    /// The invitation of the change was used before, or is not there.
+    #[error("the invitation was used before")]
+    InvitationUsed,
     /// Others recorded something since the state that the change was computed from: load what is new,
     /// and compute again.
     #[error("another change was recorded in between")]
     Stale,
+    /// Another attempt under the same Idempotency-Key works on it.
+    #[error("another attempt under the same key took over")]
+    Overtaken,
     /// The store failed.
     #[error("the store failed while it recorded")]
     Store(#[from] StoreError),
@@ -170,6 +176,9 @@ impl Sql {
         for place in &change.places {
             write.place(controller, place).await?;
         }
+        if let Some(used) = &change.invitation {
+            write.use_invitation(controller, used).await?;
+        }
         write.registry(controller, revision, change, now).await?;
         for grant in &change.opened {
             write.open_grant(controller, revision, grant).await?;
@@ -187,6 +196,9 @@ impl Sql {
         }
         for link in &change.links {
             write.enter_link(controller, revision, link, now).await?;
+        }
+        if let Some(answered) = &change.answered {
+            write.answer_keyed(controller, answered).await?;
         }
         write.commit().await?;
         Ok(revision)

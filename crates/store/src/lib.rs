@@ -39,8 +39,10 @@ macro_rules! sql_or {
 }
 
 mod batch;
+mod callers;
 mod change;
 mod deletion;
+mod enrolment;
 mod era;
 mod erase;
 mod erasure;
@@ -59,17 +61,21 @@ mod open;
 mod partition;
 mod places;
 mod read;
+mod reseal;
 mod revision;
 mod rewrap;
 mod sql;
+mod standing;
 mod sweep;
 mod witnessed;
 
 pub use batch::{CommitError, Incoming};
+pub use callers::{Answered, Begun, EntryRow, KEPT_SECONDS, Keyed, MAX_KEYED};
 pub use change::{
     AliasRow, Change, GrantRow, IdentifierRow, Loaded, NewEntry, RecipientKeyRow, RecordedEntry,
 };
 pub use deletion::DeletionRow;
+pub use enrolment::{GatewayCertificate, Invitation, InvitationUsed};
 pub use erase::{CertificateRow, Erased, Fence};
 pub use error::StoreError;
 pub use evidence::LogHead;
@@ -83,6 +89,7 @@ pub use places::{Place, Told};
 pub use read::{Page, ReadQuery, Released};
 pub use revision::{Current, Revision, Turn};
 pub use rewrap::Rewrapped;
+pub use standing::OpenWork;
 pub use sweep::{KeptBatch, LookAt};
 pub use witnessed::Witnessed;
 

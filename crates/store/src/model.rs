@@ -26,12 +26,15 @@
 //! transaction keeps it until it is dropped; PostgreSQL ends it after 10 s.
 
 mod batches;
+mod callers;
+mod enrolments;
 mod erasures;
 mod evidence;
 mod fault;
 mod keys;
 mod places;
 mod records;
+mod standing;
 mod sweeps;
 mod tables;
 mod tape;

@@ -28,6 +28,9 @@ impl Store {
     /// Seals ledger entries and erasure keys under `new`. No process may serve from these databases
     /// meanwhile, nor this store afterwards: open it again with the new key.
     ///
+    /// Answers under an Idempotency-Key are forgotten: keys are kept as keyed hashes only. What was recorded
+    /// is still recorded once, by its reference.
+    ///
     /// References of sources are kept as keyed hashes, so `external_ref` reads them out of an entry's JSON.
     ///
     /// # Errors
@@ -39,6 +42,7 @@ impl Store {
     ) -> Result<Rewrapped, StoreError> {
         let mut done = Rewrapped::default();
         for controller in &self.controllers().await? {
+            self.forget_keyed(controller).await?;
             done.entries += self.rewrap_entries(controller, new, &external_ref).await?;
             done.erasure_keys += self.rewrap_erasure_keys(controller, new).await?;
         }

@@ -13,7 +13,8 @@ use rustls::{
 use std::sync::Arc;
 pub use vernport_central::Role;
 use vernport_central::authority::{Authority, Credential};
-use vernport_types::{ControllerId, Slug};
+use vernport_central::{Issued, Issuer, RequestedKey};
+use vernport_types::{ControllerId, Slug, UtcMicros};
 
 /// A certificate with its private key.
 #[derive(Debug, Clone)]
@@ -61,9 +62,22 @@ impl DevCa {
         self.0.certificate_pem()
     }
 
+    /// Its private key, in PEM: for a central that enrols gateways.
+    pub fn key_pem(&self) -> String {
+        self.0.key_pem().to_string()
+    }
+
     /// A server on `localhost`, `127.0.0.1` and `::1`.
     pub fn server(&self) -> Identity {
         Identity(self.0.server(&["localhost", "127.0.0.1", "::1"]).expect("these are names"))
+    }
+
+    /// What central issues to a gateway for a certificate request (DER): for 30 days from `now`.
+    pub fn issue(&self, csr: &[u8], name: &Slug, controller: &ControllerId, now: UtcMicros) -> Issued {
+        let own = CertificateDer::from_pem_slice(self.certificate_pem().as_bytes()).expect("just made");
+        let issuer = Issuer::new(&own, &self.key_pem(), own.clone(), 30, now).expect("an authority");
+        let key = RequestedKey::of(csr).expect("a sound request");
+        issuer.issue(&key, name, controller, now).expect("issued")
     }
 
     /// A client of central or of a broker.

@@ -61,6 +61,17 @@ impl HeadGuard {
         Self { begins: Some((controller, bundle_key)), ..self }
     }
 
+    /// The era of this head is over here: it was behind another one, before this process began.
+    #[must_use]
+    pub fn with_behind(self, behind: Option<Head>) -> Self {
+        Self { behind, ..self }
+    }
+
+    /// The head that was behind the last one; none where central never was, or has begun a new era since.
+    pub const fn behind(&self) -> Option<&Head> {
+        self.behind.as_ref()
+    }
+
     /// Whether the controller signed that the era of a head begins.
     fn is_begun(&self, feed: &Feed, era: u32) -> bool {
         let (Some((controller, key)), Some(signed)) = (&self.begins, &feed.era) else { return false };

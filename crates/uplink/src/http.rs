@@ -1,12 +1,13 @@
 //! One call to central: bounded in time and bytes, its failures sorted. What carries
 //! it stands below, behind [`Transport`].
 
-use crate::transport::{Broken, Call, Carried, Method, Reqwest, Transport};
+use crate::transport::{Broken, Call, Carried, Headers, Method, Reqwest, Transport};
 use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
 use std::{sync::Arc, time::Duration};
 use thiserror::Error;
-use vernport_api::{Code, Problem};
+use vernport_api::{Code, HEADER_CONTROLLER, HEADER_IDEMPOTENCY_KEY, IdempotencyKey, Problem};
+use vernport_types::ControllerId;
 
 /// Where central is and how long to wait for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,16 +111,38 @@ impl CallError {
 pub(crate) struct Http {
     transport: Arc<dyn Transport>,
     request_timeout: Duration,
+    /// The controller that each request names.
+    on: Option<ControllerId>,
+}
+
+/// What is sent: a type, the bytes, and the key under which a repetition is known.
+pub(crate) struct Sent<'a> {
+    pub(crate) content_type: &'static str,
+    pub(crate) body: Bytes,
+    pub(crate) key: Option<&'a IdempotencyKey>,
+}
+
+impl Sent<'static> {
+    pub(crate) fn json<Q: Serialize>(question: &Q) -> Self {
+        let body =
+            serde_json::to_vec(question).expect("questions of the contract have no map keys to fail on");
+        Self { content_type: "application/json", body: body.into(), key: None }
+    }
 }
 
 impl Http {
     pub(crate) fn new(config: &Config, tls: rustls::ClientConfig) -> Result<Self, SetupError> {
         let transport = Arc::new(Reqwest::new(config, tls)?);
-        Ok(Self { transport, request_timeout: config.request_timeout })
+        Ok(Self { transport, request_timeout: config.request_timeout, on: None })
     }
 
     pub(crate) fn over(transport: Arc<dyn Transport>) -> Self {
-        Self { transport, request_timeout: Config::REQUEST_TIMEOUT }
+        Self { transport, request_timeout: Config::REQUEST_TIMEOUT, on: None }
+    }
+
+    /// The same, with a controller that each request names.
+    pub(crate) fn on(&self, controller: ControllerId) -> Self {
+        Self { on: Some(controller), ..self.clone() }
     }
 
     /// Leaves the connection there is: the next call makes its own. A call under way keeps the old one.
@@ -143,9 +166,17 @@ impl Http {
         patience: Duration,
         max_bytes: usize,
     ) -> Result<A, CallError> {
-        let body =
-            serde_json::to_vec(question).expect("questions of the contract have no map keys to fail on");
-        self.call(Method::Post, path, Some(("application/json", body.into())), patience, max_bytes).await
+        self.send(path, Sent::json(question), patience, max_bytes).await
+    }
+
+    pub(crate) async fn send<A: DeserializeOwned>(
+        &self,
+        path: &str,
+        sent: Sent<'_>,
+        patience: Duration,
+        max_bytes: usize,
+    ) -> Result<A, CallError> {
+        self.call(Method::Post, path, Some(sent), patience, max_bytes).await
     }
 
     pub(crate) async fn post_bytes<A: DeserializeOwned>(
@@ -155,18 +186,25 @@ impl Http {
         body: Vec<u8>,
         max_bytes: usize,
     ) -> Result<A, CallError> {
-        self.call(Method::Post, path, Some((content_type, body.into())), Duration::ZERO, max_bytes).await
+        let sent = Sent { content_type, body: body.into(), key: None };
+        self.send(path, sent, Duration::ZERO, max_bytes).await
     }
 
     async fn call<A: DeserializeOwned>(
         &self,
         method: Method,
         path: &str,
-        body: Option<(&'static str, Bytes)>,
+        sent: Option<Sent<'_>>,
         patience: Duration,
         max_bytes: usize,
     ) -> Result<A, CallError> {
-        let call = Call { method, path: path.to_owned(), body, max_bytes };
+        let mut headers: Headers =
+            self.on.iter().map(|controller| (HEADER_CONTROLLER, controller.as_str().to_owned())).collect();
+        let body = sent.map(|Sent { content_type, body, key }| {
+            headers.extend(key.map(|key| (HEADER_IDEMPOTENCY_KEY, key.header())));
+            (content_type, body)
+        });
+        let call = Call { method, path: path.to_owned(), headers, body, max_bytes };
         let limit = self.request_timeout.saturating_add(patience);
         let Carried { status, retry_after, body } =
             match tokio::time::timeout(limit, self.transport.carry(call)).await {

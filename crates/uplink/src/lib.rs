@@ -12,17 +12,23 @@
 //! [`Backoff`] say whether and when to try again.
 
 mod backoff;
+mod certificate;
 mod client;
+mod enrol;
 mod head;
+mod held;
 mod http;
 mod tls;
 mod transport;
 mod uplink;
 
 pub use backoff::Backoff;
+pub use certificate::{Certificate, CertificateError, Validity};
 pub use client::Client;
+pub use enrol::{EnrolError, enrol};
 pub use head::{HeadGuard, StateError};
+pub use held::Held;
 pub use http::{CallError, Config, SetupError};
 pub use tls::{TlsError, TlsFiles};
-pub use transport::{Broken, Call, Carried, Carrying, Method, Transport};
+pub use transport::{Broken, Call, Carried, Carrying, Headers, Method, Transport};
 pub use uplink::{FeedError, SendError, Uplink};

@@ -2,13 +2,16 @@
 //!
 //! TLS 1.3 with ring; only the given authority is trusted, not those of the system.
 
+use crate::Held;
 use rustls::{
     ClientConfig, RootCertStore,
+    client::Resumption,
     crypto::ring,
     pki_types::{
         CertificateDer, PrivateKeyDer,
         pem::{self, PemObject as _},
     },
+    sign::CertifiedKey,
     version::TLS13,
 };
 use std::{
@@ -88,24 +91,45 @@ impl TlsFiles {
     /// # Errors
     /// [`TlsError`] names the file and what is wrong with it.
     pub fn client(&self) -> Result<ClientConfig, TlsError> {
-        let mut roots = RootCertStore::empty();
-        for certificate in certificates(&self.ca)? {
-            roots.add(certificate).map_err(|source| TlsError::Authority { path: self.ca.clone(), source })?;
-        }
-        let chain = certificates(&self.certificate)?;
-        let key = key(&self.key)?;
-        let pair =
-            |source| TlsError::Pair { certificate: self.certificate.clone(), key: self.key.clone(), source };
-        ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        self.client_with(&Held::of(self)?)
+    }
+
+    /// The same with a certificate that can be changed later.
+    ///
+    /// # Errors
+    /// [`TlsError`].
+    pub fn client_with(&self, held: &Held) -> Result<ClientConfig, TlsError> {
+        let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_protocol_versions(&[&TLS13])
-            .map_err(pair)?
-            .with_root_certificates(roots)
-            .with_client_auth_cert(chain, key)
-            .map_err(pair)
+            .map_err(|source| self.unfit(source))?
+            .with_root_certificates(roots(&self.ca)?)
+            .with_client_cert_resolver(Arc::new(held.clone()));
+        // A session that is resumed would show the certificate before.
+        config.resumption = Resumption::disabled();
+        Ok(config)
+    }
+
+    /// Our certificate and its key, which fit together.
+    pub(crate) fn pair(&self) -> Result<CertifiedKey, TlsError> {
+        let (chain, key) = (certificates(&self.certificate)?, key(&self.key)?);
+        CertifiedKey::from_der(chain, key, &ring::default_provider()).map_err(|source| self.unfit(source))
+    }
+
+    fn unfit(&self, source: rustls::Error) -> TlsError {
+        TlsError::Pair { certificate: self.certificate.clone(), key: self.key.clone(), source }
     }
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+/// The authorities in a file.
+pub(crate) fn roots(ca: &Path) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(ca)? {
+        roots.add(certificate).map_err(|source| TlsError::Authority { path: ca.into(), source })?;
+    }
+    Ok(roots)
+}
+
+pub(crate) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let bytes = read(path)?;
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
     let chain = chain.map_err(|source| TlsError::Pem { path: path.into(), source })?;

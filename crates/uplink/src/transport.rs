@@ -39,6 +39,9 @@ pub enum Method {
     Post,
 }
 
+/// Names and values of headers of the contract.
+pub type Headers = Vec<(&'static str, String)>;
+
 /// A call.
 #[derive(Clone)]
 pub struct Call {
@@ -46,6 +49,8 @@ pub struct Call {
     pub method: Method,
     /// A path of the contract.
     pub path: String,
+    /// What stands beside the body.
+    pub headers: Headers,
     /// Content type and bytes of the body, where there is one.
     pub body: Option<(&'static str, Bytes)>,
     /// How long the body of an answer may be, in bytes. One that is longer may be cut off, but not before
@@ -122,6 +127,9 @@ impl Reqwest {
             Method::Get => client.get(url),
             Method::Post => client.post(url),
         };
+        for (name, value) in call.headers {
+            request = request.header(name, value);
+        }
         if let Some((content_type, body)) = call.body {
             request = request.header(CONTENT_TYPE, HeaderValue::from_static(content_type)).body(body);
         }

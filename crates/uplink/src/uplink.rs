@@ -4,8 +4,9 @@ use crate::{CallError, Config, HeadGuard, SetupError, StateError, Transport, htt
 use std::{sync::Arc, time::Duration};
 use thiserror::Error;
 use vernport_api::{
-    BatchAnswer, BatchAnswers, Feed, FeedNonce, FeedRequest, MAX_WAIT_MS, PATH_BATCHES, PATH_FEED,
-    PATH_SEGMENTS, PATH_WITNESS, SegmentAnswer, SegmentRequest, WitnessAnswer, WitnessRequest,
+    BatchAnswer, BatchAnswers, CertificateAnswer, Feed, FeedNonce, FeedRequest, MAX_WAIT_MS, PATH_BATCHES,
+    PATH_FEED, PATH_RENEW, PATH_SEGMENTS, PATH_WITNESS, RenewalRequest, SegmentAnswer, SegmentRequest,
+    WitnessAnswer, WitnessRequest,
     batch::{self, EncodeError},
 };
 
@@ -127,6 +128,14 @@ impl Uplink {
     /// [`CallError`]; showing it again is harmless.
     pub async fn witness(&self, request: &WitnessRequest) -> Result<WitnessAnswer, CallError> {
         self.http.post(PATH_WITNESS, request, Duration::ZERO, MAX_ANSWERS_BYTES).await
+    }
+
+    /// Asks for the next certificate. Asking again with the same key is answered with the same one.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn renew(&self, request: &RenewalRequest) -> Result<CertificateAnswer, CallError> {
+        self.http.post(PATH_RENEW, request, Duration::ZERO, MAX_ANSWERS_BYTES).await
     }
 
     /// Asks for the state of central and checks it. `nonce` is drawn anew for each call; `known` is the hash of the

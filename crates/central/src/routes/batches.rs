@@ -32,6 +32,7 @@ pub(super) async fn deliver(
         .map(|(at, item)| check(item, &peer, &device_keys).map_err(|refusal| refusal.at_item(at)))
         .collect::<Result<Vec<_>, _>>()?;
     let answers = commit(controller, &peer, &incoming).await?;
+    answers.iter().for_each(|answer| controller.counted.answered(answer));
     let batches = incoming.iter().map(|item| item.batch);
     let answers = batches.zip(answers).map(|(batch, answer)| BatchAnswer { batch, answer });
     Ok(Json(BatchAnswers { answers: answers.collect() }))

@@ -1,21 +1,23 @@
 //! `POST /v1/consents`: a registrar asks which consents stand.
 
-use super::{MAX_JSON_BYTES, Served, admit};
+use super::{MAX_JSON_BYTES, Served};
 use crate::{
+    caller::Caller,
     controller::Controller,
     refusal::{Refusal, json},
-    tls::{Peer, Role},
 };
-use axum::{Extension, Json, body::Body, extract::State};
+use axum::{Json, body::Body, extract::State};
 use vernport_api::{Consented, ConsentsAnswer, ConsentsRequest, Person};
 use vernport_registry::{ConsentFacts, Role as Towards};
 
 pub(super) async fn stand(
     State(served): State<Served>,
-    Extension(peer): Extension<Peer>,
+    caller: Caller,
     from: Body,
 ) -> Result<Json<ConsentsAnswer>, Refusal> {
-    let controller = admit(&served, &peer, Role::Registrar)?;
+    let desk = caller.desk(&served).await?;
+    desk.sees(&["consent-given", "consent-renewed", "consent-withdrawn"]).await?;
+    let controller = desk.controller;
     let asked: ConsentsRequest = json(from, MAX_JSON_BYTES).await?;
     Ok(Json(controller.consents(&asked).await?))
 }

@@ -18,5 +18,9 @@ pub(super) async fn follow(
     if asked.gateway != peer.name {
         return Err(Refusal::new(Code::OtherGateway, "ask for the gateway of the certificate"));
     }
-    Ok(Json(controller.follow(&asked).await?))
+    let held = controller.counted.wait();
+    let feed = controller.follow(&asked).await?;
+    drop(held);
+    controller.counted.heads.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    Ok(Json(feed))
 }

@@ -3,6 +3,7 @@
 
 use super::{MAX_JSON_BYTES, Served, admit};
 use crate::{
+    caller::Caller,
     refusal::{Refusal, json},
     tls::{Peer, Role},
 };
@@ -27,10 +28,10 @@ pub(super) async fn read(
 
 pub(super) async fn find_asset(
     State(served): State<Served>,
-    Extension(peer): Extension<Peer>,
+    caller: Caller,
     from: Body,
 ) -> Result<Json<FindAnswer>, Refusal> {
-    let controller = admit(&served, &peer, Role::Registrar)?;
+    let controller = caller.desk(&served).await?.controller;
     let asked: FindRequest = json(from, MAX_JSON_BYTES).await?;
     Ok(Json(FindAnswer { asset: controller.find_asset(&asked.identifier).await? }))
 }

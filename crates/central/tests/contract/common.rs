@@ -1,6 +1,10 @@
 //! A central in this process with certificates, keys, rules and a clock of its
 //! own; and the clients that talk to it.
 
+#[path = "common/described.rs"]
+pub(crate) mod described;
+#[path = "common/enrolling.rs"]
+pub(crate) mod enrolling;
 #[path = "common/program.rs"]
 mod program;
 
@@ -185,10 +189,12 @@ impl World {
         });
         Deps {
             tls: server_config(server.chain(), server.key(), ca).expect("fits"),
+            enrolment: None,
             head_key: SigningKey::from_seed(self.head_seed),
             master_key: MasterKey::from_bytes(self.master),
             controllers: controllers.into(),
             journal: self.journal(),
+            status: None,
             clock: Arc::new(move || Stamp {
                 wall: UtcMicros(clock_micros.load(Ordering::SeqCst)),
                 boot: BootMicros(0),
@@ -374,7 +380,11 @@ impl Central {
     }
 
     pub(crate) async fn post(&self, client: &Client, path: &str, body: &Value) -> Response {
-        client.post(self.url(path)).body(body.to_string()).send().await.expect("an answer")
+        let response = client.post(self.url(path)).body(body.to_string()).send().await.expect("an answer");
+        if response.status().is_success() {
+            described::asked(path, body);
+        }
+        response
     }
 
     pub(crate) async fn ledger(&self, entries: Vec<Value>) -> LedgerAnswer {
@@ -448,21 +458,29 @@ pub(crate) fn open_flow<'a>(snapshot: &'a Snapshot, flow: &str) -> Option<&'a Fl
 
 /// The body of an answer that took effect.
 pub(crate) async fn taken<T: DeserializeOwned>(response: Response) -> T {
-    let status = response.status();
-    let body = response.bytes().await.expect("a body");
+    let (status, body) = read(response).await;
     assert!(status.is_success(), "{status}: {}", String::from_utf8_lossy(&body));
     serde_json::from_slice(&body).expect("as the contract says")
 }
 
-/// The problem document of a refusal, which must have this code.
-pub(crate) async fn refused(response: Response, code: Code) -> Problem {
-    let status = response.status().as_u16();
+/// Status and body of an answer that is as described.
+async fn read(response: Response) -> (reqwest::StatusCode, Vec<u8>) {
+    let (status, path) = (response.status(), response.url().path().to_owned());
     let kind = response.headers().get("content-type").cloned();
     let body = response.bytes().await.expect("a body");
+    let kind = kind.as_ref().and_then(|kind| kind.to_str().ok());
+    described::answered(&path, status.as_u16(), kind, &body);
+    (status, body.into())
+}
+
+/// The problem document of a refusal, which must have this code.
+pub(crate) async fn refused(response: Response, code: Code) -> Problem {
+    let kind = response.headers().get("content-type").cloned();
+    let (status, body) = read(response).await;
     let problem: Problem = serde_json::from_slice(&body).expect("a problem document");
     assert_eq!(problem.code, code, "{problem}");
     assert_eq!(
-        (status, kind.as_ref().map(|kind| kind.as_bytes())),
+        (status.as_u16(), kind.as_ref().map(|kind| kind.as_bytes())),
         (code.status(), Some(vernport_api::PROBLEM_JSON.as_bytes()))
     );
     problem

@@ -1,5 +1,6 @@
 //! What can be typed at the counter: orders, consents, the ledger.
 
+use super::{LedgerEvents, LedgerFind, LedgerImport};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 use vernport_registry::{Method, ReceiptCode, Role, Text, VoidReason};
@@ -177,4 +178,11 @@ pub enum Ledger {
         #[arg(long, value_parser = word::<VoidReason>)]
         reason: VoidReason,
     },
+    /// Record many entries out of a file, one a line, and say what became of each. Ends with 1 if a line
+    /// was refused, with 2 if the file cannot be read
+    Import(LedgerImport),
+    /// Print what is recorded, one entry a line as JSON, and on the last line where it ended
+    Events(LedgerEvents),
+    /// Say what became of an entry, by the reference that it was recorded with
+    Find(LedgerFind),
 }

@@ -53,6 +53,8 @@ pub enum KeysOf {
     Controller,
     /// RECIPIENT.PURPOSE.key
     Recipient,
+    /// ca.pem, ca.key: with which central issues certificates to gateways
+    Authority,
 }
 
 /// `vernport keys rotate`.
@@ -80,11 +82,14 @@ pub enum KeysRotate {
     Recipient(RotateRecipient),
     /// The key that links identifiers to assets: is refused, and says why
     Identity,
-    /// The key under which central's erasure keys and ledger are sealed; central must be stopped
+    /// The key under which central's erasure keys, ledger and journal are sealed; central must be stopped
     Master {
         /// Central's configuration
         #[arg(long, value_name = "FILE")]
         central: PathBuf,
+        /// The journal of another central on the same databases
+        #[arg(long, value_name = "FILE")]
+        journal: Vec<PathBuf>,
     },
     /// The key with which a controller signs its rules; signs them anew
     Bundle {

@@ -1,6 +1,7 @@
 //! `vernport keys check`: every key that configurations name, each by itself and
 //! all of them together. Says what, where and how to mend it.
 
+mod certificates;
 mod fit;
 
 use super::{file::Secret, kind::Kind, print};
@@ -45,6 +46,16 @@ struct Seen {
 }
 
 pub(super) fn run(args: &KeysCheck) -> Result<()> {
+    look(args)?.tell(args.json)
+}
+
+/// What is wrong with the keys of configurations: file, problem, remedy, and whether it is only to be known.
+pub(crate) fn findings(args: &KeysCheck) -> Result<Vec<(PathBuf, String, &'static str, bool)>> {
+    let seen = look(args)?;
+    Ok(seen.findings.into_iter().map(|one| (one.file, one.problem, one.remedy, one.note)).collect())
+}
+
+fn look(args: &KeysCheck) -> Result<Seen> {
     let mut seen = Seen::default();
     let mut gateways = Vec::new();
     for path in &args.gateway {
@@ -65,6 +76,7 @@ pub(super) fn run(args: &KeysCheck) -> Result<()> {
                 seen.note(&before, "the storage key before is still here".into(), FINISH);
             }
         }
+        certificates::gateway(&mut seen, &config, path);
         gateways.push(config);
     }
     let central = match &args.central {
@@ -72,6 +84,7 @@ pub(super) fn run(args: &KeysCheck) -> Result<()> {
             let config = vernport_central::Config::read(path)?;
             seen.look_at(Kind::Head, &config.keys.head, path);
             seen.look_at(Kind::Master, &config.keys.master, path);
+            certificates::central(&mut seen, &config, path);
             for controller in &config.controllers {
                 seen.look_at(Kind::Identity, &controller.identity_key, path);
             }
@@ -84,7 +97,7 @@ pub(super) fn run(args: &KeysCheck) -> Result<()> {
     if let Some(central) = &central {
         fit::central(&mut seen, central);
     }
-    seen.tell(args.json)
+    Ok(seen)
 }
 
 const FINISH: &str =

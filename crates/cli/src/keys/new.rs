@@ -7,8 +7,23 @@ use super::{
 };
 use crate::args::{KeysNew, KeysOf};
 use anyhow::{Result, bail};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use vernport_central::authority::Authority;
 use vernport_gateway::secrets::read_key;
+
+/// An authority of clients: its certificate and its private key, both in PEM.
+fn authority(into: &Path) -> Result<()> {
+    let (certificate, key) = (into.join("ca.pem"), into.join("ca.key"));
+    file::refuse_existing([&certificate, &key])?;
+    file::folder(into)?;
+    let drawn = Authority::of_clients()?;
+    file::create_bytes(&key, drawn.key_pem().as_bytes())?;
+    file::create_bytes(&certificate, drawn.certificate_pem().as_bytes())?;
+    let (certificate, key) = (certificate.display(), key.display());
+    print(&format!("{key}: authority_key under [enrolment] at central; who has it lets anybody in"));
+    print(&format!("{certificate}: authority_certificate under [enrolment], client_authority under [tls]"));
+    Ok(())
+}
 
 pub(super) fn run(args: &KeysNew) -> Result<()> {
     let mut keys: Vec<(PathBuf, Kind, Secret)> = Vec::new();
@@ -33,6 +48,7 @@ pub(super) fn run(args: &KeysNew) -> Result<()> {
             add(Kind::Identity, file::draw());
             add(Kind::Recovery, file::draw());
         }
+        KeysOf::Authority => return authority(&args.into),
         KeysOf::Recipient => {
             let (Some(recipient), Some(purpose)) = (&args.recipient, &args.purpose) else {
                 bail!("--recipient and --purpose: say whose key it is, and for what");

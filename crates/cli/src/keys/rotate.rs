@@ -33,7 +33,7 @@ pub(super) async fn run(args: KeysRotate) -> Result<()> {
         KeysRotate::Storage { gateway, finish: true } => gateway::finish_storage(&gateway).await,
         KeysRotate::Recipient(args) => recipient::run(&args).await,
         KeysRotate::Identity => bail!(IDENTITY),
-        KeysRotate::Master { central } => central::master(&central).await,
+        KeysRotate::Master { central, journal } => central::master(&central, &journal).await,
         KeysRotate::Bundle { key, bundle, config } => sign_anew(&key, &bundle, &config),
     }
 }

@@ -1,8 +1,10 @@
 //! The command as a person types it: one program for all of its tests, since
 //! linking it takes longer than most of them.
 
+mod audit;
 mod bundle;
 mod bundle_test;
+mod callers;
 mod counter_day;
 mod dbc;
 mod decode;
@@ -12,4 +14,5 @@ mod explain;
 mod ledger;
 mod others;
 mod program;
+mod running;
 mod sim;

@@ -7,7 +7,7 @@ use vernport::dev::Dev;
 #[test]
 fn check_says_what_is_wrong_where_and_how_to_mend_it() {
     type Harm = fn(&Path);
-    let cases: [(&str, Harm, &str); 9] = [
+    let cases: [(&str, Harm, &str); 11] = [
         ("westrum/keys/storage.key", |file| mode(file, 0o640), "chmod 600"),
         (
             "westrum/keys/device.key",
@@ -22,6 +22,12 @@ fn check_says_what_is_wrong_where_and_how_to_mend_it() {
             "westrum/keys/storage.key",
             |file| fs::write(file, "00".repeat(32)).expect("written"),
             "not drawn at random",
+        ),
+        ("westrum/tls/gateway.key", |file| mode(file, 0o640), "others can read it; run `chmod 600`"),
+        (
+            "westrum/tls/gateway.key",
+            |file| drop(fs::copy(file.with_file_name("registrar.key"), file)),
+            "does not belong to the certificate",
         ),
         ("central", |folder| mode(folder, 0o777), "others may replace it"),
         (

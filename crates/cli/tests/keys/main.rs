@@ -322,3 +322,39 @@ fn a_backup_opens_with_its_key_or_passphrase_and_comes_back_as_it_was() {
     let args = ["keys", "restore", text(&backup), "--into", text(&to), "--key", text(&other)];
     assert!(refused(&args).contains("is for key") && !to.exists());
 }
+
+#[test]
+fn an_authority_is_made_once_and_central_can_issue_with_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let into = folder.path().join("authority");
+    let told = ok(&["keys", "new", "authority", "--into", text(&into)]);
+    assert!(told.contains("authority_key") && told.contains("client_authority"), "{told}");
+    let (key, certificate) = (into.join("ca.key"), into.join("ca.pem"));
+    assert_eq!(fs::metadata(&key).expect("a file").permissions().mode() & 0o777, 0o600);
+    let pem = fs::read_to_string(&key).expect("PEM");
+    assert!(!told.contains(pem.lines().nth(1).expect("a body")), "nothing of the key is shown");
+    let refused = refused(&["keys", "new", "authority", "--into", text(&into)]);
+    assert!(refused.contains("ever written over"), "{refused}");
+
+    // A central that trusts it may issue with it, and no other may.
+    let (_folder, dev, _) = set();
+    let central = dev.central_config();
+    let section = format!(
+        "[enrolment]\naddress = \"127.0.0.1:0\"\nauthority_certificate = \"{}\"\nauthority_key = \"{}\"\n[store]",
+        certificate.display(),
+        key.display()
+    );
+    let before = fs::read_to_string(&central).expect("a configuration");
+    let load = |text: &str| {
+        fs::write(&central, text).expect("written");
+        let config = vernport_central::Config::read(&central).expect("a configuration");
+        vernport_central::Deps::load(&config).map(|_| ()).map_err(|error| vernport_types::chain(&error))
+    };
+    let other = load(&before.replace("[store]", &section)).expect_err("the set has another authority");
+    assert!(other.to_string().contains("client_authority is another one"), "{other}");
+    let own = format!("client_authority = \"{}\"", certificate.display());
+    let trusting = before.replace("client_authority = \"tls/ca.pem\"", &own).replace("[store]", &section);
+    load(&trusting).expect("it issues what it lets in");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o640)).expect("own file");
+    assert!(load(&trusting).expect_err("others can read it").to_string().contains("chmod 600"));
+}

@@ -44,6 +44,14 @@ pub struct EnrolmentEnded {
     pub gateway: Slug,
 }
 
+/// `gateway-revoked`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GatewayRevoked {
+    /// Which gateway: stolen, lost, or its key known to others.
+    pub gateway: Slug,
+}
+
 /// `recipient-key-activated`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

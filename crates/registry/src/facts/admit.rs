@@ -183,6 +183,10 @@ impl Facts {
                 Some(About::Erasure(_)) => Ok(()),
                 _ => Err(no_such(entry, excepted.erasure, "an order to erase")),
             },
+            Event::ProcessorEnded(ended) => match self.in_force(&ended.agreement) {
+                Some(About::Agreement) => Ok(()),
+                _ => Err(no_such(entry, ended.agreement, "an agreement with a processor")),
+            },
             Event::Voided(voided) => match self.in_force(&voided.entry) {
                 Some(About::Voids(_)) => Err(Refused::VoidsVoid),
                 Some(_) => Ok(()),

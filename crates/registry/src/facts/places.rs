@@ -4,7 +4,9 @@ use super::{
     Facts,
     history::{Book, Filed},
 };
-use crate::{EnrolmentEnded, GatewayEnrolled, RecipientKeyActivated, RecipientKeyRevoked, StationRef};
+use crate::{
+    EnrolmentEnded, GatewayEnrolled, GatewayRevoked, RecipientKeyActivated, RecipientKeyRevoked, StationRef,
+};
 use std::collections::BTreeMap;
 use vernport_crypto::{VerifyingKey, WrappingKey};
 use vernport_types::{AssetId, EntryHash, KeyId, Slug, UtcMicros};
@@ -16,10 +18,43 @@ pub const DEVICE_KEY_OVERLAP_DAYS: i64 = 30;
 /// Enrolments by gateway, keys by recipient and purpose.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Places {
-    /// None: the enrolment ended.
-    enrolled: Book<Slug, Option<GatewayEnrolled>>,
+    enrolled: Book<Slug, Said>,
     keys: Book<(Slug, Slug), WrappingKey>,
     revoked: Book<KeyId, ()>,
+}
+
+/// What was said of a gateway.
+#[derive(Debug, Clone)]
+enum Said {
+    Enrolled(GatewayEnrolled),
+    Ended,
+    Revoked,
+}
+
+/// How the enrolment of a gateway stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EnrolmentState {
+    /// It is enrolled.
+    Enrolled,
+    /// Its enrolment ended: what it sealed before is still taken.
+    Ended,
+    /// It is in wrong hands: nothing is taken from it.
+    Revoked,
+}
+
+/// A gateway that was enrolled at some time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GatewayFacts {
+    /// How its enrolment stands.
+    pub state: EnrolmentState,
+    /// Where it stands, or stood last.
+    pub station: StationRef,
+    /// The entry that enrolled it last.
+    pub entry: EntryHash,
+    /// When that happened.
+    pub enrolled_at: UtcMicros,
+    /// When the last thing about it was recorded.
+    pub said_at: UtcMicros,
 }
 
 /// A gateway that is enrolled.
@@ -39,11 +74,15 @@ pub struct EnrolmentFacts {
 
 impl Places {
     pub(crate) fn enrol(&mut self, enrolled: &GatewayEnrolled, filed: &Filed) {
-        self.enrolled.file(enrolled.gateway.clone(), filed.item(Some(enrolled.clone())));
+        self.enrolled.file(enrolled.gateway.clone(), filed.item(Said::Enrolled(enrolled.clone())));
     }
 
     pub(crate) fn end(&mut self, ended: &EnrolmentEnded, filed: &Filed) {
-        self.enrolled.file(ended.gateway.clone(), filed.item(None));
+        self.enrolled.file(ended.gateway.clone(), filed.item(Said::Ended));
+    }
+
+    pub(crate) fn revoke_gateway(&mut self, revoked: &GatewayRevoked, filed: &Filed) {
+        self.enrolled.file(revoked.gateway.clone(), filed.item(Said::Revoked));
     }
 
     pub(crate) fn activate(&mut self, key: &RecipientKeyActivated, filed: &Filed) {
@@ -64,7 +103,7 @@ impl Facts {
             .of(gateway)
             .filter(|item| self.voids.counts(item, now))
             .max_by_key(|item| item.place())?;
-        let enrolled = last.says.clone()?;
+        let Said::Enrolled(enrolled) = last.says.clone() else { return None };
         Some(EnrolmentFacts {
             gateway: enrolled.gateway,
             station: enrolled.station,
@@ -74,10 +113,33 @@ impl Facts {
         })
     }
 
+    /// A gateway, if it was ever enrolled.
+    pub fn gateway(&self, gateway: &Slug, now: UtcMicros) -> Option<GatewayFacts> {
+        let said = || self.places.enrolled.of(gateway).filter(|item| self.voids.counts(item, now));
+        let last = said().max_by_key(|item| item.place())?;
+        let enrolments = said().filter_map(|item| match &item.says {
+            Said::Enrolled(enrolled) => Some((item, enrolled)),
+            Said::Ended | Said::Revoked => None,
+        });
+        let (item, enrolled) = enrolments.max_by_key(|(item, _)| item.place())?;
+        let state = match last.says {
+            Said::Enrolled(_) => EnrolmentState::Enrolled,
+            Said::Ended => EnrolmentState::Ended,
+            Said::Revoked => EnrolmentState::Revoked,
+        };
+        Some(GatewayFacts {
+            state,
+            station: enrolled.station.clone(),
+            entry: item.entry,
+            enrolled_at: item.occurred,
+            said_at: said().map(|item| item.recorded).max()?,
+        })
+    }
+
     /// The keys whose signatures count as those of a gateway now, the present one first: the key of its last
     /// enrolment, whether or not that has ended, and those before it that another took the place of
     /// at most [`DEVICE_KEY_OVERLAP_DAYS`] ago. An enrolment that was ended takes the keys before the
-    /// next one with it at once: that is how a stolen key is revoked.
+    /// next one with it at once; a gateway that was revoked has none.
     pub fn device_keys(&self, gateway: &Slug, now: UtcMicros) -> Vec<VerifyingKey> {
         let enrolled = self.places.enrolled.of(gateway).filter(|item| self.voids.counts(item, now));
         let mut items: Vec<_> = enrolled.collect();
@@ -86,17 +148,17 @@ impl Facts {
         let mut replaced: Option<UtcMicros> = None;
         for item in items {
             match (&item.says, replaced) {
-                (None, None) => {}
-                (None, Some(_)) => break,
-                (Some(enrolled), None) => keys.push(enrolled.device_key),
-                (Some(enrolled), Some(at)) => {
+                (Said::Ended, None) => {}
+                (Said::Revoked, _) | (Said::Ended, Some(_)) => break,
+                (Said::Enrolled(enrolled), None) => keys.push(enrolled.device_key),
+                (Said::Enrolled(enrolled), Some(at)) => {
                     let until = at.plus_seconds(DEVICE_KEY_OVERLAP_DAYS * 24 * 3600);
                     if now < until && !keys.contains(&enrolled.device_key) {
                         keys.push(enrolled.device_key);
                     }
                 }
             }
-            if item.says.is_some() {
+            if matches!(item.says, Said::Enrolled(_)) {
                 replaced = Some(item.recorded);
             }
         }

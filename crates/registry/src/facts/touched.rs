@@ -66,6 +66,7 @@ pub(crate) enum About {
     Disclosure(Vec<AssetId>),
     Order(OrderId),
     Hold,
+    Agreement,
     /// Refers to another entry, and is about what that is about.
     Entry(EntryHash),
     Voids(EntryHash),
@@ -77,6 +78,7 @@ impl About {
             Event::NoticeServed(served) => Self::Notice(served.notice.clone()),
             Event::GatewayEnrolled(_)
             | Event::EnrolmentEnded(_)
+            | Event::GatewayRevoked(_)
             | Event::RecipientKeyActivated(_)
             | Event::RecipientKeyRevoked(_) => Self::Everything,
             Event::ConsentGiven(consent) => Self::Consent(consent.subject),
@@ -119,6 +121,8 @@ impl About {
             Event::RestrictionExcepted(excepted) => Self::Entry(excepted.restriction),
             // What is kept so is used for nothing: no grant rests on it.
             Event::ErasureExcepted(_) => Self::Nothing,
+            Event::ProcessorAgreed(_) => Self::Agreement,
+            Event::ProcessorEnded(ended) => Self::Entry(ended.agreement),
             Event::Voided(voided) => Self::Voids(voided.entry),
             Event::Unknown(unknown) => match (unknown.closes(), unknown.asset()) {
                 (false, _) => Self::Nothing,
@@ -143,7 +147,7 @@ impl Facts {
             }
         }
         let assets = match about {
-            None | Some(About::Nothing | About::Hold) => Vec::new(),
+            None | Some(About::Nothing | About::Hold | About::Agreement) => Vec::new(),
             Some(About::Everything | About::Notice(_) | About::Entry(_) | About::Voids(_)) => {
                 return Touched::All;
             }

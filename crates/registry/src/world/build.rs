@@ -182,7 +182,8 @@ impl<'a> Ledger<'a> {
             "receipt" => json!(names::receipt(text)),
             // Where a disclosure is approved, the word is its name at the controller.
             "disclosure" if event.kind == "disclosure-approved" => json!(text),
-            "renews" | "objection" | "restriction" | "hold" | "disclosure" | "erasure" | "entry" => {
+            "renews" | "objection" | "restriction" | "hold" | "disclosure" | "erasure" | "agreement"
+            | "entry" => {
                 json!(self.named.get(text).ok_or_else(|| Fault(format!(
                     "`{member}`: no event further up is named `{text}`; give it `name = \"{text}\"`"
                 )))?)
@@ -221,6 +222,7 @@ fn fill_in(kind: &str, members: &mut Map<String, Value>, occurred_at: UtcMicros,
         "disclosure-approved" => json!({ "reference": "world", "approvers": ["world-1", "world-2"] }),
         "restriction-excepted" => json!({ "case": "world", "approver": "world" }),
         "erasure-excepted" => json!({ "reason": "world", "approver": "world" }),
+        "processor-agreed" => json!({ "name": "world", "contract": "world" }),
         "voided" => json!({ "reason": "mistake" }),
         _ => return,
     };

@@ -2,7 +2,9 @@
 
 mod consents;
 mod exceptions;
+mod gateways;
 mod milestones;
+mod processors;
 mod rights;
 #[path = "../samples/mod.rs"]
 mod samples;

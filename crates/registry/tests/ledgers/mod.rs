@@ -130,12 +130,16 @@ pub(crate) struct Line {
 
 pub(crate) fn line() -> impl Strategy<Value = Line> {
     let late = prop_oneof![3 => Just(0_u8), 1 => 1..6_u8];
-    (0..46_u8, 0..MOMENTS, late, any::<[u8; 4]>()).prop_map(|(kind, at, late, numbers)| Line {
+    (0..48_u8, 0..MOMENTS, late, any::<[u8; 4]>()).prop_map(|(kind, at, late, numbers)| Line {
         kind,
         at,
         late,
         numbers,
     })
+}
+
+pub(crate) fn processor(n: u8) -> ControllerId {
+    ["NO-912345678", "DK-12345678"][usize::from(n % 2)].parse().expect("an organisation")
 }
 
 /// The entry of a line. `before` are the entries that were written before, for
@@ -244,7 +248,8 @@ fn write(line: Line, number: usize, before: &[Entry]) -> Entry {
             device_key: VerifyingKey::from_bytes([1; 32]),
             pinned: (c < 128).then_some(asset_a),
         }),
-        25 => Event::EnrolmentEnded(EnrolmentEnded { gateway: gateway(a) }),
+        25 if c < 128 => Event::EnrolmentEnded(EnrolmentEnded { gateway: gateway(a) }),
+        25 => Event::GatewayRevoked(GatewayRevoked { gateway: gateway(a) }),
         26 if d < 160 => Event::RecipientKeyActivated(RecipientKeyActivated {
             recipient: recipient(a),
             purpose: purpose(b),
@@ -268,7 +273,7 @@ fn write(line: Line, number: usize, before: &[Entry]) -> Entry {
             ground: ErasureGround::Unlawful,
             case: text("case"),
         }),
-        29 if d < 20 => {
+        29 if d < 32 => {
             let newer = format!("{{\"kind\":\"newer\",\"closes\":{},\"asset\":\"{asset_a}\"}}", c < 200);
             serde_json::from_str(&newer).expect("readable")
         }
@@ -299,6 +304,14 @@ fn write(line: Line, number: usize, before: &[Entry]) -> Entry {
             approver: slug("lead-1"),
             until,
         }),
+        46 => Event::ProcessorAgreed(ProcessorAgreed {
+            processor: processor(a),
+            name: slug("dealer-system"),
+            contract: text("contract"),
+            scope: BTreeSet::from([slug(if b < 128 { "order-closed" } else { "linked" })]),
+            until,
+        }),
+        47 => Event::ProcessorEnded(ProcessorEnded { agreement: refers(&["processor-agreed"]) }),
         _ => Event::Voided(Voided { entry: refers(Event::KINDS), reason: VoidReason::Mistake }),
     };
     entry(event, moment(at), moment(at + late), &format!("WS-{number}"))

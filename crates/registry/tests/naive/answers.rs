@@ -315,6 +315,15 @@ impl Naive {
             .map(|(_, _, entry, at)| (*entry, *at))
     }
 
+    pub(crate) fn agreement(&self, processor: &ControllerId) -> Option<Agreement> {
+        let (entry, agreed) = self.agreements.get(processor)?;
+        if self.ended_agreements.contains(entry) || agreed.until <= self.now() {
+            return None;
+        }
+        let ProcessorAgreed { name, scope, until, .. } = agreed.clone();
+        Some(Agreement { entry: *entry, name, scope, until })
+    }
+
     pub(crate) fn closed_by_unknown(&self, asset: AssetId) -> Option<EntryHash> {
         let asset = self.asset(asset);
         self.closed

@@ -83,6 +83,8 @@ pub(crate) struct Naive {
     restricted: BTreeMap<EntryHash, Whom>,
     excepted: Vec<(EntryHash, RestrictionExcepted)>,
     kept: Vec<(EntryHash, ErasureExcepted)>,
+    agreements: BTreeMap<ControllerId, (EntryHash, ProcessorAgreed)>,
+    ended_agreements: BTreeSet<EntryHash>,
 }
 
 /// All assets of the small world: a consent is kept for each of them apart,
@@ -294,6 +296,7 @@ impl Naive {
                 self.enrolments.insert(enrolled.gateway.clone(), enrolment);
             }
             Event::EnrolmentEnded(ended) => _ = self.enrolments.remove(&ended.gateway),
+            Event::GatewayRevoked(revoked) => _ = self.enrolments.remove(&revoked.gateway),
             Event::RecipientKeyActivated(key) => {
                 let name = (key.recipient.clone(), key.purpose.clone(), key.key.key_id());
                 self.keys.entry(name).or_insert(hash);
@@ -325,6 +328,10 @@ impl Naive {
             Event::DisclosureEnded(ended) => _ = self.ended_disclosures.insert(ended.disclosure),
             Event::RestrictionExcepted(excepted) => self.excepted.push((hash, excepted.clone())),
             Event::ErasureExcepted(excepted) => self.kept.push((hash, excepted.clone())),
+            Event::ProcessorAgreed(agreed) => {
+                _ = self.agreements.insert(agreed.processor.clone(), (hash, agreed.clone()));
+            }
+            Event::ProcessorEnded(ended) => _ = self.ended_agreements.insert(ended.agreement),
             Event::Unknown(unknown) => {
                 if unknown.closes() {
                     self.closed.push((unknown.asset(), hash));

@@ -71,6 +71,16 @@ pub(crate) fn consent() -> Consent {
     }
 }
 
+pub(crate) fn agreement() -> ProcessorAgreed {
+    ProcessorAgreed {
+        processor: "NO-912345678".parse().expect("an organisation"),
+        name: slug("dealer-system"),
+        contract: text("DPA 2026-11"),
+        scope: ["consent-given", "consent-withdrawn", "order-opened", "order-closed"].map(slug).into(),
+        until: EIGHT.plus_seconds(2 * 365 * 86_400),
+    }
+}
+
 /// One event of each kind, in the order of [`Event::KINDS`].
 pub(crate) fn events() -> Vec<Event> {
     let hash = EntryHash::from_bytes([0xEE; 32]);
@@ -201,6 +211,9 @@ pub(crate) fn events() -> Vec<Event> {
             approver: slug("lead-1"),
             until: EIGHT.plus_seconds(5 * 366 * 86_400),
         }),
+        Event::ProcessorAgreed(agreement()),
+        Event::ProcessorEnded(ProcessorEnded { agreement: hash }),
+        Event::GatewayRevoked(GatewayRevoked { gateway: slug("truck-7") }),
     ]
 }
 

@@ -40,6 +40,9 @@ impl Session {
         for place in &change.places {
             write.tables.gateways.entry(place.gateway.clone()).or_default();
         }
+        if let Some(used) = &change.invitation {
+            write.use_invitation(used)?;
+        }
         write.registry(revision, change, now)?;
         for grant in &change.opened {
             write.open_grant(revision, grant)?;
@@ -52,6 +55,9 @@ impl Session {
         }
         for link in &change.links {
             write.enter_link(revision, link)?;
+        }
+        if let Some(answered) = &change.answered {
+            write.answer_keyed(answered)?;
         }
         write.commit().await?;
         drop(turn);

@@ -1,6 +1,9 @@
 //! The tables of one controller, in the words of `migrations/`: a map each, by its primary key.
 
-use crate::{CertificateRow, DeletionRow, GrantRow, LinkRow, RecipientKeyRow, Revision, Witnessed};
+use crate::{
+    CertificateRow, DeletionRow, GatewayCertificate, GrantRow, Invitation, LinkRow, RecipientKeyRow,
+    Revision, Witnessed,
+};
 use std::{
     collections::BTreeMap,
     ops::{Deref, DerefMut, Range},
@@ -74,6 +77,10 @@ pub(crate) struct Tables {
     /// Notes by size.
     pub(super) checkpoints: Table<u64, String>,
     pub(super) witnessed: Table<Slug, Witnessed>,
+    /// By the hash of the token.
+    pub(super) invitations: Table<[u8; 32], Invitation>,
+    /// By gateway and serial number.
+    pub(super) gateway_certificates: Table<(Slug, Vec<u8>), GatewayCertificate>,
     pub(super) erasure_orders: Table<EntryHash, ErasureOrder>,
     pub(super) certificates: Table<(EntryHash, u32), CertificateRow>,
     pub(super) deletions: Table<i64, DeletionRow>,
@@ -82,6 +89,8 @@ pub(crate) struct Tables {
     pub(super) duties: Table<String, ([u8; 16], UtcMicros)>,
     pub(super) believed_clock: Option<UtcMicros>,
     pub(super) swept: Table<Slug, u64>,
+    /// By keyed hashes of caller and key.
+    pub(super) keyed_requests: Table<([u8; 32], [u8; 32]), KeyedRequest>,
 }
 
 #[derive(Clone, Default)]
@@ -160,6 +169,15 @@ pub(super) struct Link {
 pub(super) struct ErasureOrder {
     pub(super) recorded_at: UtcMicros,
     pub(super) completed_at: Option<UtcMicros>,
+}
+
+#[derive(Clone)]
+pub(super) struct KeyedRequest {
+    pub(super) holder: [u8; 16],
+    pub(super) until: UtcMicros,
+    pub(super) first_at: UtcMicros,
+    /// Hash of the request, and the sealed answer.
+    pub(super) answer: Option<([u8; 32], Vec<u8>)>,
 }
 
 impl Tables {

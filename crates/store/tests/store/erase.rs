@@ -3,6 +3,7 @@
 
 use crate::bed::{Bed, KEY, NOW, Paper, batch, commit, controller, on_all, read, read_behind, record, slug};
 use vernport_api::Answer;
+use vernport_crypto::MasterKey;
 use vernport_store::{
     CertificateRow, Change, Erased, Fence, Incoming, Journal, JournalError, NewEntry, Row, RowKind, Store,
 };
@@ -249,6 +250,44 @@ async fn a_partition_goes_when_its_month_is_over_and_it_is_empty(bed: Bed) {
     assert_eq!(store.drop_partitions(due(1)).await.expect("looked"), expected, "the month is not over");
     assert_eq!(store.drop_partitions(due(2)).await.expect("looked"), expected);
     assert_eq!(store.count_batches(&controller()).await.expect("counted"), 1);
+}
+
+#[tokio::test]
+async fn a_journal_under_another_master_key_says_what_it_said_and_nothing_is_under_the_one_before() {
+    let (bed, folder) = (Bed::sqlite("").expect("always"), tempfile::tempdir().expect("a folder"));
+    let path = folder.path().join("journal");
+    let (store, grant) = bed.with_grant().await;
+    let store = store.with_journal(Journal::open(&path, |_| panic!("it is new")).expect("made"));
+    let item = batch(grant);
+    ordered(&store, grant).await;
+    store.journal_fences(&controller(), ORDER, &[item.epoch], NOW).await.expect("journaled");
+    store.begin_era(&controller(), 2, b"document", NOW).await.expect("begun");
+    let [old, new, other] = [7, 8, 9].map(|byte| MasterKey::from_bytes([byte; 32]));
+    assert!(matches!(Journal::reseal(&path, &old, &new), Err(JournalError::Taken { .. })), "central runs");
+    drop(store);
+
+    let before = std::fs::read(&path).expect("readable");
+    assert!(matches!(Journal::reseal(&path, &other, &new), Err(JournalError::Sealed { .. })));
+    assert_eq!(std::fs::read(&path).expect("readable"), before, "nothing was changed");
+    // What an interrupted run left is no part of it.
+    std::fs::write(folder.path().join("journal.new"), b"half a row").expect("written");
+    assert_eq!(Journal::reseal(&path, &old, &new).expect("sealed anew"), 3);
+    assert_eq!(Journal::reseal(&path, &old, &new).expect("done again"), 0);
+
+    let (under_old, under_new) = (bed.open_as([7; 32]).await, bed.open_as([8; 32]).await);
+    let (mut said, mut rows) = (Vec::new(), Vec::new());
+    Journal::read(&path, |row| rows.push(row)).expect("read");
+    for row in &rows {
+        assert!(under_old.journaled_entry(row).is_err() && under_old.journaled_fences(row).is_err());
+        assert!(under_old.journaled_era(row).is_err());
+        match row.kind {
+            RowKind::Entry => said.push(under_new.journaled_entry(row).expect("an entry").len()),
+            RowKind::Fences => assert_eq!(under_new.journaled_fences(row).expect("fences"), [item.epoch]),
+            RowKind::Era => said.push(under_new.journaled_era(row).expect("an era") as usize),
+        }
+    }
+    assert_eq!((said.len(), rows.len()), (2, 3));
+    drop(Journal::open(&path, |_| {}).expect("it goes on"));
 }
 
 #[test]

@@ -2,8 +2,10 @@
 //! withdrawal first, logged first, nothing readable.
 
 mod bed;
+mod callers;
 mod commits;
 mod compare;
+mod enrolment;
 mod erase;
 mod evidence;
 mod faults;

@@ -1,5 +1,6 @@
 //! The calls to central, against a double of it behind real TLS and HTTP/2.
 
+mod callers;
 mod double;
 mod failures;
 mod feed;

@@ -18,6 +18,7 @@ const FLOORS: [&[&str]; 9] = [
         "vernport-uplink",
         "vernport-store",
         "vernport-broker",
+        "vernport-status",
     ],
     &["vernport-gateway", "vernport-central"],
     &["vernport"],

@@ -5,12 +5,12 @@ use crate::keys::{
     print,
 };
 use anyhow::{Context as _, Result, ensure};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use vernport_central::{Config, rewrap_master};
 use vernport_crypto::MasterKey;
 use vernport_gateway::secrets::{BEFORE, read_key};
 
-pub(super) async fn master(config: &Path) -> Result<()> {
+pub(super) async fn master(config: &Path, others: &[PathBuf]) -> Result<()> {
     let config = Config::read(config)?;
     let path = &config.keys.master;
     let kept = with(path, BEFORE);
@@ -21,18 +21,20 @@ pub(super) async fn master(config: &Path) -> Result<()> {
     );
     let old = MasterKey::from_bytes(*read_key(path)?);
     let new = MasterKey::from_bytes(*next(path)?);
-    let done = rewrap_master(&config.store, old, &new).await.with_context(|| {
+    let journals: Vec<&Path> = config.journal.iter().chain(others).map(PathBuf::as_path).collect();
+    let done = rewrap_master(&config.store, &journals, old, &new).await.with_context(|| {
         format!(
             "{} stays in use; no central may serve before this command has gone through: run it again",
             path.display()
         )
     })?;
+    let (rows, journaled) = done;
     take_place(path, Some(&kept))?;
     print(&format!(
-        "{}: new; {} ledger entries and {} erasure keys were sealed anew",
+        "{}: new; {} ledger entries, {} erasure keys and {journaled} rows of the journal were sealed anew",
         path.display(),
-        done.entries,
-        done.erasure_keys
+        rows.entries,
+        rows.erasure_keys
     ));
     print(&format!(
         "{}: opens backups that were made before. Destroy it with the last of them; after a theft, destroy them now",

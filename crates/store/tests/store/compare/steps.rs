@@ -47,6 +47,24 @@ pub(super) enum Step {
     Head,
     Checkpoint(u8),
     Witness { gateway: u8, is_wrong: bool },
+    Keyed { key: u8, attempt: u8, act: Act },
+    FindEntry { source: u8, reference: u8 },
+    After { position: i64, limit: u16 },
+}
+
+/// What an attempt under an Idempotency-Key does.
+#[derive(Debug, Clone)]
+pub(super) enum Act {
+    Begin {
+        at: UtcMicros,
+    },
+    Hold {
+        until: UtcMicros,
+    },
+    Answer,
+    /// The answer is recorded with a change.
+    Record,
+    GiveUp,
 }
 
 /// What makes it likely that something comes of the rest.
@@ -92,6 +110,21 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Head),
         1 => (0..4_u8).prop_map(Step::Checkpoint),
         1 => (0..GATEWAYS, any::<bool>()).prop_map(|(gateway, is_wrong)| Step::Witness { gateway, is_wrong }),
+        4 => (0..2_u8, 0..3_u8, act()).prop_map(|(key, attempt, act)| Step::Keyed { key, attempt, act }),
+        1 => (0..2_u8, 0..ENTRIES).prop_map(|(source, reference)| Step::FindEntry { source, reference }),
+        1 => (-1_i64..30, 1_u16..9).prop_map(|(position, limit)| Step::After { position, limit }),
+    ]
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    let at =
+        || prop_oneof![4 => 0_i64..20, 1 => 0_i64..100_000].prop_map(|seconds| NOW.plus_seconds(seconds));
+    prop_oneof![
+        3 => at().prop_map(|at| Act::Begin { at }),
+        1 => at().prop_map(|until| Act::Hold { until }),
+        1 => Just(Act::Answer),
+        1 => Just(Act::Record),
+        1 => Just(Act::GiveUp),
     ]
 }
 
@@ -308,7 +341,32 @@ impl Step {
                 };
                 told(store.witness(&of, &gateway(*at), now, decide).await)
             }
+            Self::Keyed { key, attempt, act } => keyed(store, *key, *attempt, act, now).await,
+            Self::FindEntry { source, reference } => {
+                let source = slug(["dms", "workshop"][usize::from(*source)]);
+                told(store.find_entry(&of, &source, &format!("ref-{reference}")).await)
+            }
+            Self::After { position, limit } => told(store.entries_after(&of, *position, *limit).await),
         }
+    }
+}
+
+async fn keyed(store: &Store, key: u8, attempt: u8, act: &Act, now: UtcMicros) -> String {
+    let of = controller();
+    let keyed = store.keyed(&of, "registrar", &format!("key-{key}"), [attempt; 16]);
+    let answered = store.answered(&of, keyed, [attempt; 32], &[attempt]);
+    match act {
+        Act::Begin { at } => told(store.begin_keyed(&of, &keyed, *at, at.plus_seconds(9)).await),
+        Act::Hold { until } => told(store.hold_keyed(&of, &keyed, *until).await),
+        Act::Answer => match store.answer_keyed(&of, &answered).await {
+            Err(RecordError::Store(error)) => kind(&error).to_owned(),
+            answered => format!("{answered:?}"),
+        },
+        Act::Record => {
+            let change = Change { answered: Some(answered), ..Change::default() };
+            record(store, &change, false, now).await
+        }
+        Act::GiveUp => told(store.give_up_keyed(&of, &keyed).await),
     }
 }
 
