@@ -270,6 +270,8 @@ impl Play {
         }
         let mut config = self.site.gateway.clone();
         config.gateway.data_dir.clone_from(&self.folder);
+        // Nobody asks how it stands, and all worlds would be told of by one socket.
+        config.status = None;
         let uplink = Uplink::over(
             Line::new(self, self.site.peer(&config.gateway.name, Role::Gateway)),
             config.gateway.name.clone(),
