@@ -78,8 +78,10 @@ pub enum RestoreError {
 pub async fn restored(asked: Restoring<'_>) -> Result<Restored, RestoreError> {
     let Restoring { databases, master_key, controller, journal, others, bundle_key, now } = asked;
     let store = Store::open(&databases.main, &databases.erasure, master_key).await?;
+    // Made first, where it is not there yet.
+    let own = journal::open(journal).await?;
     let rows = rows(others.iter().chain([journal])).await?;
-    restored_over(store, journal::open(journal).await?, rows, (controller, bundle_key), now).await
+    restored_over(store, own, rows, (controller, bundle_key), now).await
 }
 
 /// The same over a store and a journal that are open; `rows` are those of all journals.
