@@ -21,7 +21,7 @@ use vernport_registry::Event;
 use vernport_types::{Clock, Slug};
 
 /// How long a state is waited for before it counts as never coming.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// How often a state is looked at while it is waited for.
 const LOOK: Duration = Duration::from_millis(10);
 
@@ -274,7 +274,7 @@ impl Stage {
     /// Waits until a gateway is in a state.
     ///
     /// # Errors
-    /// If it does not come within 20 s; says which state.
+    /// If it does not come within a minute; says which state.
     pub async fn wait_for(
         &self,
         controller: &DevController,
@@ -301,7 +301,7 @@ impl Stage {
     /// Records an event and waits until what follows from it is in effect at the gateway.
     ///
     /// # Errors
-    /// If central refuses it, or the gateway does not hear of it within 20 s.
+    /// If central refuses it, or the gateway does not hear of it within a minute.
     pub async fn say(
         &self,
         controller: &DevController,
