@@ -201,12 +201,18 @@ impl State {
     }
 
     /// The time that counts for what is recorded now: not before it happened by the clock of who says it, as far
-    /// as the registry lets that clock be ahead. Else a withdrawal would be answered before it counts.
+    /// as the registry lets that clock be ahead. Else a withdrawal would be answered before it counts. INVARIANT:
+    /// measured from the time that counts, as the registry does: all that it lets in counts at once.
     pub(crate) fn now_for(&mut self, said: impl Iterator<Item = UtcMicros>, clock: &dyn Clock) -> UtcMicros {
-        let most = clock.now().wall.plus_seconds(MAX_FUTURE_SECONDS);
-        let latest = said.filter(|at| *at <= most).max();
-        self.floor = self.floor.max(latest.unwrap_or(self.floor));
-        self.now(clock)
+        self.now(clock);
+        let mut said: Vec<UtcMicros> = said.collect();
+        said.sort_unstable();
+        for at in said {
+            if at <= self.floor.plus_seconds(MAX_FUTURE_SECONDS) {
+                self.floor = self.floor.max(at);
+            }
+        }
+        self.floor
     }
 
     /// Notes an entry that the facts took just now.

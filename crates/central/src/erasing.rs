@@ -41,6 +41,12 @@ struct Covered {
     opened_at: UtcMicros,
 }
 
+impl Covered {
+    fn opened(&self) -> Opened<'_> {
+        Opened { opening: &self.opening, since: Some(self.opened_at) }
+    }
+}
+
 /// What an order came to: what is kept, and whether anything of it was published.
 #[derive(Default)]
 struct Outcome {
@@ -123,8 +129,7 @@ impl Controller {
     ) -> Result<(), Refusal> {
         let mut state = self.locked().await?;
         let now = state.now(&*self.clock);
-        let opened = Opened { opening: &covered.opening, since: Some(covered.opened_at) };
-        if !opened.fenced_by(&state.facts, now).contains(&entry) {
+        if !covered.opened().fenced_by(&state.facts, now).contains(&entry) {
             return Ok(()); // The order was voided meanwhile.
         }
         let mut fences = Vec::new();
@@ -151,7 +156,7 @@ impl Controller {
 
     /// What keeps an epoch of a grant in spite of every order to erase it.
     fn keeper(&self, state: &State, covered: &Covered, epoch: EpochId, now: UtcMicros) -> Option<Keeper> {
-        let Covered { opening, opened_at, .. } = covered;
+        let opening = &covered.opening;
         let Some(flow) = self.rules.find(&opening.flow) else {
             return self.keeper_without_flow(state, opening, epoch, now);
         };
@@ -161,7 +166,7 @@ impl Controller {
             subjects: opening.subjects.clone(),
             order: opening.order,
             // No reading of the epoch can be earlier: what is ordered to go is taken whole.
-            read_at: *opened_at,
+            read_at: covered.opened().read_since(&state.facts).unwrap_or(covered.opened_at),
             latest_due: flow.retention.latest_due(now),
             epoch,
         };

@@ -12,6 +12,10 @@ use vernport_types::{
     AssetId, Category, EntryHash, LegalBasis, OrderId, Reason, Slug, SubjectId, UtcMicros, VehicleAlias,
 };
 
+/// How much later by central's clock than by a counter's something is taken to have been open: a quarter of
+/// an hour. What an order to erase that comes late is not about may go with it for so long.
+const CLOCKS_DIFFER_SECONDS: i64 = 900;
+
 /// What one opening of one flow rests on. Kept at central, by its grant id: it names persons.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Opening {
@@ -115,7 +119,7 @@ impl Opened<'_> {
     /// The orders to erase that fence it: of each person and of the asset those behind the one that
     /// the opening came after, and none that is about an earlier time.
     pub fn fenced_by(&self, facts: &Facts, now: UtcMicros) -> Vec<EntryHash> {
-        let Self { opening, since } = self;
+        let opening = self.opening;
         let people = opening.subjects.iter().map(|(_, subject)| Whom::Subject(*subject));
         let whom = std::iter::once(Whom::Asset(opening.asset)).chain(people);
         let mut fences = Vec::new();
@@ -123,12 +127,36 @@ impl Opened<'_> {
             let orders = facts.erasures(whom, &opening.purpose, now);
             let known = orders.iter().rposition(|(entry, _)| opening.erasures.contains(entry));
             let later = &orders[known.map_or(0, |known| known + 1)..];
-            let about = later.iter().filter(|(_, up_to)| since.is_none_or(|since| since <= *up_to));
+            let about = later.iter().filter(|(_, up_to)| self.is_before(facts, *up_to));
             fences.extend(about.map(|(entry, _)| *entry));
         }
         fences.sort_unstable();
         fences.dedup();
         fences
+    }
+
+    /// Whether it was open up to a time by the clock of who orders to erase, which central's may differ from.
+    fn is_before(&self, facts: &Facts, up_to: UtcMicros) -> bool {
+        self.since.is_none_or(|since| {
+            let is_near = since <= up_to.plus_seconds(CLOCKS_DIFFER_SECONDS);
+            since <= up_to || (is_near && self.by_word(facts, since) <= up_to)
+        })
+    }
+
+    /// The earliest that something was read under it, by the clocks by which orders to erase are dated.
+    pub fn read_since(&self, facts: &Facts) -> Option<UtcMicros> {
+        self.since.map(|since| self.by_word(facts, since))
+    }
+
+    /// Since when it may have been open by the clocks of those who said what it rests on and who is linked.
+    fn by_word(&self, facts: &Facts, since: UtcMicros) -> UtcMicros {
+        let opening = self.opening;
+        let linked = Role::ALL.iter().flat_map(|role| facts.subjects(opening.asset, *role, since));
+        let linked =
+            linked.filter(|linked| opening.subjects.iter().any(|(_, known)| *known == linked.subject));
+        let said = opening.rests_on.iter().copied().chain(linked.map(|linked| linked.entry));
+        let last = said.filter_map(|entry| facts.occurred_at(&entry)).max();
+        last.map_or(since, |last| since.min(last))
     }
 }
 

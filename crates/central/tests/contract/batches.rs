@@ -143,6 +143,22 @@ async fn a_withdrawal_that_committed_before_wins_and_the_contract_goes_on() {
 }
 
 #[tokio::test]
+async fn a_withdrawal_counts_when_it_is_answered_also_after_centrals_clock_was_set_back() {
+    let central = with_visit().await;
+    let speed = central.grant("speed").await;
+    central.world.advance_seconds(4);
+    let mut withdrawal = central
+        .world
+        .entry(json!({"kind": "consent-withdrawn", "scope": {"receipt": World::receipt()}, "method": "web"}));
+    withdrawal["occurred_at"] = json!(central.world.now().0);
+    // Central saw the time before; the counter's clock is right, and so far ahead of central's now.
+    central.world.advance_seconds(-600);
+    central.ledger(vec![withdrawal]).await;
+    let batch = central.world.batch("speed");
+    assert_eq!(central.deliver(&[(speed, &batch)]).await, [Answer::RefusedWithdrawn]);
+}
+
+#[tokio::test]
 async fn an_order_that_ended_lets_go_what_was_read_before_until_the_consent_is_withdrawn_too() {
     let central = with_visit().await;
     let speed = central.grant("speed").await;

@@ -159,6 +159,23 @@ async fn erasing_a_vehicle_up_to_noon_leaves_what_the_new_owner_brought() {
     assert_eq!(readable(&central, "workshop").await, [after]);
 }
 
+#[tokio::test]
+async fn erasing_by_a_counter_whose_clock_is_behind_takes_what_was_open_before_it() {
+    let central = World::new().start().await;
+    let said = |mut entry: Value| {
+        entry["occurred_at"] = json!(central.world.now().0 - 600 * 1_000_000);
+        entry
+    };
+    central.ledger(central.world.visit().into_iter().map(said).collect()).await;
+    keep(&central, "speed").await;
+    central.world.advance_seconds(60);
+    let entry = said(central.world.entry(erase(&json!({"subject": DRIVER}))));
+    let entry = central.ledger(vec![entry]).await.results[0].entry;
+    let (_, certificate) = certified(&central, entry, 1).await;
+    assert_eq!((certificate.batches, certificate.complete), (1, true));
+    assert_eq!(readable(&central, "coach").await, Vec::<Vec<u8>>::new());
+}
+
 fn hold(scope: &Value, until: i64) -> Value {
     json!({"kind": "hold-set", "scope": scope, "ground": "dispute", "citation": "claim 9", "until": until})
 }
