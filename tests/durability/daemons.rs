@@ -26,7 +26,7 @@ fn build() -> Result<PathBuf> {
     // …/target/debug/deps/pipeline-0123456789abcdef
     let test = std::env::current_exe()?;
     let folder = test.ancestors().nth(2).context("a test stands in a target folder")?.to_owned();
-    let mut cargo = Command::new(env!("CARGO"));
+    let mut cargo = vernport_testkit::cargo();
     cargo.args(["build", "--quiet"]);
     for package in ["vernport-gateway", "vernport-central", "vernport-forgetful"] {
         cargo.args(["-p", package]);

@@ -20,7 +20,7 @@ fn build() -> Result<PathBuf> {
     // …/target/debug/deps/stolen_disk-0123456789abcdef
     let test = std::env::current_exe()?;
     let folder = test.ancestors().nth(2).context("a test stands in a target folder")?;
-    let mut cargo = Command::new(env!("CARGO"));
+    let mut cargo = vernport_testkit::cargo();
     cargo.args(["build", "--quiet", "-p", "vernport-gateway", "--bins"]);
     if folder.ends_with("release") {
         cargo.arg("--release");

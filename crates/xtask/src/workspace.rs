@@ -27,10 +27,15 @@ impl Workspace {
         &self.root
     }
 
-    /// A call of the cargo that runs this program.
+    /// A call of the cargo that runs this program, as if from a shell: build scripts of others (ring's) ask for
+    /// the variables of the package that runs, and everything above them would be built anew at each change.
     pub(crate) fn cargo(&self, arguments: &[&str]) -> Command {
         let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut command = Command::new(cargo);
+        let of_package = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+        for (name, _) in env::vars_os().filter(|(name, _)| name.to_str().is_some_and(of_package)) {
+            command.env_remove(name);
+        }
         command.current_dir(&self.root).args(arguments);
         command
     }
