@@ -24,7 +24,7 @@ fn number(name: &str) -> Option<u64> {
 /// How many seeds a run takes: in CI more than on a developer's machine.
 fn seeds() -> u64 {
     let is_ci = std::env::var("CI").is_ok_and(|value| !matches!(value.as_str(), "" | "0" | "false"));
-    number("VERNPORT_SEEDS").unwrap_or(if is_ci { 1_000 } else { 200 })
+    number("VERNPORT_SEEDS").unwrap_or(if is_ci { 2_000 } else { 200 })
 }
 
 #[test]
