@@ -1,51 +1,26 @@
 //! A minute of a live truck: syncs and bytes to the disk, bytes on the wire.
 
-use crate::{
-    daemons::built,
-    place::Place,
-    process::written_bytes,
-    truck::{VIN, truck},
-};
-use anyhow::{Context as _, Result, ensure};
+use crate::{bus::Bus, place::Place, process::written_bytes};
+use anyhow::{Context as _, Result};
 use std::{
     fs,
     process::{Command, Stdio},
-    sync::Arc,
     time::Duration,
 };
-use tokio::time::{Instant, sleep};
-use vernport_canbus::{SimulatedAdapter, SimulatedOptions, VirtualBuses};
-use vernport_gateway::SystemClock;
-use vernport_types::{BootMicros, Clock};
+use tokio::time::sleep;
 
 /// What counts the syncs of the kernel's calls.
 const STRACE: &str = "strace";
 
 pub(crate) async fn measure(seconds: u64) -> Result<()> {
     println!("\na live truck for {seconds} s, max_wait_ms 1000");
-    let folder = tempfile::tempdir_in(built()?)?;
-    let link = folder.path().join("adapter");
-    let (clock, buses) = (Arc::new(SystemClock), VirtualBuses::default());
-    let options = SimulatedOptions::new(Arc::clone(&clock) as Arc<dyn Clock>);
-    let _adapter = SimulatedAdapter::plug_in(&link, &buses, &["bay-1".parse()?], options)?;
-    let node = buses.attach(&"bay-1".parse()?, clock)?;
-    let driving = tokio::spawn(async move {
-        let (sender, begun) = (node.sender(), Instant::now());
-        let mut truck = truck(VIN, 80, BootMicros(0))?;
-        loop {
-            let now = BootMicros(u64::try_from(begun.elapsed().as_micros())?);
-            truck.on_tick(now).iter().for_each(|frame| sender.send(frame));
-            sleep(Duration::from_millis(5)).await;
-        }
-        #[expect(unreachable_code, reason = "it says what the loop's errors are")]
-        anyhow::Ok(())
-    });
-    let bus = format!("serial:{}", link.display());
-    let place = Place::set_up(&bus, false, "\n[batch]\nmax_wait_ms = 1000\n", 1, None).await?;
+    let bus = Bus::plug_in()?;
+    let driving = bus.drive();
+    let place = Place::set_up(&bus.source, false, "\n[batch]\nmax_wait_ms = 1000\n", 1, None).await?;
     let gateway = place.gateway(&[])?;
     let first = place.registrar.stored_batches().await?;
     place.until_stored(first + 20).await?;
-    let calls = folder.path().join("calls");
+    let calls = bus.folder.path().join("calls");
     let mut counting = Command::new(STRACE)
         .args(["-f", "-c", "-e", "trace=fsync,fdatasync,sync_file_range", "-o"])
         .arg(&calls)
@@ -61,8 +36,7 @@ pub(crate) async fn measure(seconds: u64) -> Result<()> {
     let (up, down) = place.wire.bytes();
     Command::new("kill").args(["-INT", &counting.id().to_string()]).status()?;
     counting.wait()?;
-    ensure!(!driving.is_finished(), "the truck stopped");
-    driving.abort();
+    driving.stop()?;
     gateway.stop().await?;
     let syncs: u64 = fs::read_to_string(&calls)?
         .lines()

@@ -7,6 +7,7 @@
 
 #![expect(clippy::print_stdout, reason = "the figures are the purpose")]
 
+mod bus;
 #[allow(dead_code, reason = "the suite durability uses the rest")]
 #[path = "../../tests/durability/daemons.rs"]
 mod daemons;

@@ -1,42 +1,23 @@
 //! Consents that are given and withdrawn again and again while a bus is busy: when the last batch on each
 //! was committed, by central's own clock, and when the gateway had closed.
 
-use crate::{
-    p50_p99,
-    place::Place,
-    truck::{VIN, truck},
-};
+use crate::{bus::Bus, p50_p99, place::Place};
 use anyhow::{Context as _, Result, ensure};
 use sqlx::{Connection as _, SqliteConnection};
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, time::Duration};
 use tokio::time::{Instant, sleep};
-use vernport_canbus::{SimulatedAdapter, SimulatedOptions, VirtualBuses};
 use vernport_crypto::random;
 use vernport_gateway::SystemClock;
 use vernport_registry::{Consent, Event, Method, ReceiptCode, Withdrawal, WithdrawalScope};
-use vernport_types::{BootMicros, Clock, UtcMicros};
+use vernport_types::{Clock as _, UtcMicros};
 
 const FLOW: &str = "maintenance-reminder";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) async fn measure(withdrawals: u64) -> Result<()> {
-    let folder = tempfile::tempdir_in(crate::daemons::built()?)?;
-    let link = folder.path().join("adapter");
-    let (clock, buses) = (Arc::new(SystemClock), VirtualBuses::default());
-    let options = SimulatedOptions::new(Arc::clone(&clock) as Arc<dyn Clock>);
-    let _adapter = SimulatedAdapter::plug_in(&link, &buses, &["bay-1".parse()?], options)?;
-    let node = buses.attach(&"bay-1".parse()?, Arc::clone(&clock) as Arc<dyn Clock>)?;
-    let driving = tokio::spawn(async move {
-        let (sender, begun) = (node.sender(), Instant::now());
-        let mut truck = truck(VIN, 80, BootMicros(0)).expect("a truck");
-        loop {
-            let now = BootMicros(u64::try_from(begun.elapsed().as_micros()).expect("a short bench"));
-            truck.on_tick(now).iter().for_each(|frame| sender.send(frame));
-            sleep(Duration::from_millis(5)).await;
-        }
-    });
-    let bus = format!("serial:{}", link.display());
-    let place = Place::set_up(&bus, false, "\n[batch]\nmax_wait_ms = 20\n", 1, None).await?;
+    let (bus, clock) = (Bus::plug_in()?, SystemClock);
+    let place = Place::set_up(&bus.source, false, "\n[batch]\nmax_wait_ms = 20\n", 1, None).await?;
+    let driving = bus.drive();
     let gateway = place.gateway(&[])?;
     let entries = place.world.entries(&place.controller.id, &place.registrar.identity, clock.now().wall)?;
     let consent = entries.into_iter().find_map(|entry| match entry.event {
@@ -83,8 +64,7 @@ pub(crate) async fn measure(withdrawals: u64) -> Result<()> {
     let seen = last_commit(&mut look).await?;
     sleep(Duration::from_secs(2)).await;
     ensure!(last_commit(&mut look).await? == seen, "a batch was committed on a consent that is withdrawn");
-    ensure!(!driving.is_finished(), "the truck stopped");
-    driving.abort();
+    driving.stop()?;
     println!("\n{withdrawals} withdrawals under load, connected");
     println!("  committed on the basis after central had recorded its end: {late}");
     let (p50, p99) = p50_p99(after);
