@@ -1,8 +1,9 @@
 //! The frozen forms of what callers with systems of their own send and get. Where one of these
 //! fails, mend the code, not the file (decision note 0021).
 
-use serde::{Serialize, de::DeserializeOwned};
-use std::fmt::Debug;
+mod frozen;
+
+use frozen::{frozen, slug};
 use vernport_api::{
     Code, Cursor, EventEntry, EventsAnswer, EventsRequest, FindEntryAnswer, FindEntryRequest, FoundEntry,
     ImportAnswer, ImportLine, ImportStop, ImportedLine, LedgerEvent, LedgerRequest, LineOutcome,
@@ -11,20 +12,10 @@ use vernport_crypto::BlindIndex;
 use vernport_registry::{
     Actor, ActorRole, AssetIdentified, ENTRY_FORMAT, Entry, EntryState, Event, OrderClosed,
 };
-use vernport_types::{AssetId, EntryHash, Identifier, IdentifierKind, OrderId, Slug, UtcMicros};
+use vernport_types::{AssetId, EntryHash, Identifier, IdentifierKind, OrderId, UtcMicros};
 
 /// 2026-11-20T00:00:00Z.
 const NOW: UtcMicros = UtcMicros(1_795_132_800_000_000);
-
-fn frozen<T: Serialize + DeserializeOwned + PartialEq + Debug>(file: &str, value: &T) {
-    let written = serde_json::to_string_pretty(value).expect("plain data") + "\n";
-    assert_eq!(written, file);
-    assert_eq!(serde_json::from_str::<T>(file).expect("was written"), *value);
-}
-
-fn slug(text: &str) -> Slug {
-    text.parse().expect("a slug")
-}
 
 fn entry(event: Event, external_ref: &str) -> Entry {
     Entry {

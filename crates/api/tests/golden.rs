@@ -1,8 +1,9 @@
 //! The frozen forms of the contract. Where one of these fails, mend the code,
 //! not the file: gateways in the field speak this (decision note 0006).
 
-use serde::{Serialize, de::DeserializeOwned};
-use std::fmt::Debug;
+mod frozen;
+
+use frozen::{frozen, slug};
 use vernport_api::{
     Answer, BatchAnswer, BatchAnswers, Blob, Code, Consented, ConsentsAnswer, ConsentsRequest, EntryResult,
     FeedNonce, FeedRequest, FindAnswer, FindRequest, GatewayEffect, GoesOn, LedgerAnswer, LedgerEffect,
@@ -18,19 +19,8 @@ use vernport_policy::{Link, Merged, SourceClass, StationOpening, StationRef};
 use vernport_registry::{Actor, ActorRole, Entry, Event, OrderOpened, ReceiptCode, Role};
 use vernport_types::{
     AssetId, BatchId, Category, EntryHash, GrantId, Identification, Identifier, KeyId, LegalBasis, LinkHash,
-    OrderId, Plate, Reason, SegmentId, Slug, SubjectId, TimeQuality, UtcMicros, VehicleAlias,
+    OrderId, Plate, Reason, SegmentId, SubjectId, TimeQuality, UtcMicros, VehicleAlias,
 };
-
-/// Both ways: the value is written as the file says, and the file is read as the value.
-fn frozen<T: Serialize + DeserializeOwned + PartialEq + Debug>(file: &str, value: &T) {
-    let written = serde_json::to_string_pretty(value).expect("plain data") + "\n";
-    assert_eq!(written, file);
-    assert_eq!(serde_json::from_str::<T>(file).expect("was written"), *value);
-}
-
-fn slug(text: &str) -> Slug {
-    text.parse().expect("a slug")
-}
 
 #[test]
 fn the_answers_are_these_words_for_ever() {

@@ -1,28 +1,18 @@
 //! The frozen forms of enrolment. Where one of these fails, mend the code, not the
 //! file: gateways in the field speak this (decision note 0020).
 
-use serde::{Serialize, de::DeserializeOwned};
-use std::fmt::Debug;
+mod frozen;
+
+use frozen::{frozen, slug};
 use vernport_api::{
     Blob, CertificateAnswer, EnrolmentAnswer, EnrolmentRequest, GatewayListed, GatewayState, GatewaysAnswer,
     InvitationAnswer, InvitationListed, InvitationRequest, RenewalRequest, Token,
 };
 use vernport_crypto::{Signature, VerifyingKey, sha256};
-use vernport_types::{Slug, UtcMicros};
+use vernport_types::UtcMicros;
 
 /// 2026-12-20T00:00:00Z.
 const UNTIL: UtcMicros = UtcMicros(1_797_724_800_000_000);
-
-/// Both ways: the value is written as the file says, and the file is read as the value.
-fn frozen<T: Serialize + DeserializeOwned + PartialEq + Debug>(file: &str, value: &T) {
-    let written = serde_json::to_string_pretty(value).expect("plain data") + "\n";
-    assert_eq!(written, file);
-    assert_eq!(serde_json::from_str::<T>(file).expect("was written"), *value);
-}
-
-fn slug(text: &str) -> Slug {
-    text.parse().expect("a slug")
-}
 
 fn token() -> Token {
     Token::from_bytes([0xA5; 32])

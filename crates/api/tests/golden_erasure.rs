@@ -1,26 +1,16 @@
 //! The frozen forms of erasures, deletions and the clock (decision note 0019). Where one of these
 //! fails, mend the code, not the file: certificates are kept for years, and recipients' programs read the rest.
 
-use serde::{Serialize, de::DeserializeOwned};
-use std::fmt::Debug;
+mod frozen;
+
+use frozen::{frozen, slug};
 use vernport_api::{
     Certificate, ClockAnswer, ClockRequest, ConfirmAnswer, ConfirmRequest, Deletion, DeletionState,
     DeletionsAnswer, DeletionsRequest, ErasureAnswer, ErasureRequest, ErasureState, Kept, KeptBy, NotReached,
     ReadBefore,
 };
 use vernport_crypto::SigningKey;
-use vernport_types::{EntryHash, EpochId, Slug, UtcMicros};
-
-/// Both ways: the value is written as the file says, and the file is read as the value.
-fn frozen<T: Serialize + DeserializeOwned + PartialEq + Debug>(file: &str, value: &T) {
-    let written = serde_json::to_string_pretty(value).expect("plain data") + "\n";
-    assert_eq!(written, file);
-    assert_eq!(serde_json::from_str::<T>(file).expect("was written"), *value);
-}
-
-fn slug(text: &str) -> Slug {
-    text.parse().expect("a slug")
-}
+use vernport_types::{EntryHash, EpochId, UtcMicros};
 
 const ORDERED_BY: EntryHash = EntryHash::from_bytes([0x11; 32]);
 
