@@ -1,23 +1,19 @@
 //! The one source of chance: what happens in a simulation follows from its seed.
 
+use crate::numbers::Dice as Numbers;
 use std::sync::{Mutex, PoisonError};
 
-/// Dice that many hands may throw. SplitMix64 (Steele, Lea and Flood, 2014).
+/// Dice that many hands may throw.
 #[derive(Debug)]
-pub(crate) struct Dice(Mutex<u64>);
+pub(crate) struct Dice(Mutex<Numbers>);
 
 impl Dice {
     pub(crate) fn new(seed: u64) -> Self {
-        Self(Mutex::new(seed ^ 0x005E_ED0F_7E57))
+        Self(Mutex::new(Numbers::from_seed(seed ^ 0x005E_ED0F_7E57)))
     }
 
     pub(crate) fn draw(&self) -> u64 {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = *state;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).draw()
     }
 
     /// Below `end`, which is above 0.
