@@ -51,7 +51,7 @@ pub use clock::SystemClock;
 pub use config::{Config, ConfigError};
 pub use gather::{Collector, GatherError};
 pub use given::Given;
-pub use path::{CERTIFICATE_ENDS_SECONDS, Moment, Plan, path};
+pub use path::{Moment, Plan, path};
 pub use renew::{CertificateHealth, CertificateSeen};
 pub use running::{Deps, Running, StartError, run, run_with};
 pub use status::{Asking, BusStatus, Delivering, OperatorStatus, Status};

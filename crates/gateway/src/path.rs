@@ -1,6 +1,6 @@
 //! How each stage of a gateway stands: a pure function of what it has counted.
 
-use crate::{Status, config::Config};
+use crate::{CertificateHealth, Status, config::Config};
 use vernport_canbus::ControllerState;
 use vernport_decode::poll::Standing;
 use vernport_mqtt::{LinkState, LinkStatus};
@@ -14,8 +14,6 @@ const FRAMES_WITHOUT_VALUE: u64 = 2_000;
 pub(crate) const HEAD_MISSED_SECONDS: i64 = 30;
 /// And after this central counts as unreachable: consent flows are closed by then.
 pub(crate) const HEAD_LOST_SECONDS: i64 = 300;
-/// How long before its end a certificate is spoken of, in seconds.
-pub const CERTIFICATE_ENDS_SECONDS: i64 = 14 * 86_400;
 
 /// What the configuration says of the path.
 #[derive(Debug, Clone, Default)]
@@ -53,8 +51,6 @@ pub struct Moment {
     pub lives: bool,
     /// Whether the spool answered.
     pub spool_read: bool,
-    /// When the certificate towards central ends, where it can be read.
-    pub certificate_ends: Option<UtcMicros>,
     /// Until when the first of the open flows is believed.
     pub believed_until: Option<UtcMicros>,
 }
@@ -219,7 +215,7 @@ fn uplink(status: &Status, moment: &Moment) -> Stage {
     let since = |stamp: Stamp| i64::try_from(now.boot.0.saturating_sub(stamp.boot.0) / 1_000_000);
     let heard = status.head.map(|(_, received)| received);
     let seconds = since(heard.unwrap_or(moment.started)).unwrap_or(i64::MAX);
-    let ends = moment.certificate_ends;
+    let certificate = status.certificate.map(|seen| seen.health);
     let state = if heard.is_some() { State::Ok } else { State::Waiting };
     let sent = status.delivering;
     Stage::new(StageKind::Uplink, state)
@@ -229,18 +225,13 @@ fn uplink(status: &Status, moment: &Moment) -> Stage {
         .count("failures", status.central_failures)
         .count("station_waits", u64::try_from(status.station_links).unwrap_or(u64::MAX))
         .because(Cause::CentralRolledBack, status.central_rolled_back)
-        .because(Cause::CertificateOver, ends.is_some_and(|ends| ends <= now.wall))
+        .because(Cause::CertificateOver, certificate == Some(CertificateHealth::Ended))
         .because(Cause::CentralUnreachable, seconds >= HEAD_LOST_SECONDS)
         .because(Cause::CentralSilent, (HEAD_MISSED_SECONDS..HEAD_LOST_SECONDS).contains(&seconds))
         .because(Cause::DeliveryFails, sent.failing)
         .because(Cause::LogAlarm, status.log.alarms.own.is_some() || status.log.alarms.central.is_some())
         .because(Cause::StationRefused, status.station_refused > 0)
-        .because(
-            Cause::CertificateEnds,
-            ends.is_some_and(|ends| {
-                now.wall < ends && ends < now.wall.plus_seconds(CERTIFICATE_ENDS_SECONDS)
-            }),
-        )
+        .because(Cause::CertificateEnds, certificate == Some(CertificateHealth::Late))
 }
 
 fn brokers(status: &Status, plan: &Plan) -> Vec<Stage> {

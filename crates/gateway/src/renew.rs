@@ -76,20 +76,14 @@ impl Plan {
         Self { validity, backoff: Backoff::new(BACKOFF.0, BACKOFF.1), next: UtcMicros(i64::MIN) }
     }
 
-    /// So many parts of its life are over.
-    fn after(&self, parts: i64, of: i64) -> UtcMicros {
-        let Validity { not_before, not_after } = self.validity;
-        UtcMicros(not_before.0 + (not_after.0 - not_before.0) / of * parts)
-    }
-
     fn is_due(&self, now: UtcMicros) -> bool {
-        now >= self.after(2, 3).max(self.next)
+        now >= self.validity.after(2, 3).max(self.next)
     }
 
     fn seen(&self, now: UtcMicros) -> CertificateSeen {
         let health = if now >= self.validity.not_after {
             CertificateHealth::Ended
-        } else if now >= self.after(4, 5) {
+        } else if now >= self.validity.late() {
             CertificateHealth::Late
         } else {
             CertificateHealth::Good

@@ -8,14 +8,10 @@ use crate::{
     path::{Moment, Plan, believed_until, path},
     status::{Shared, Status},
 };
-use std::{
-    path::PathBuf,
-    sync::{Arc, atomic::Ordering},
-};
+use std::sync::{Arc, atomic::Ordering};
 use vernport_spool::{ReadError, Spool};
 use vernport_status::{Family, PathStatus, Subject};
 use vernport_types::{Clock, Stamp};
-use vernport_uplink::Certificate;
 
 #[derive(Debug)]
 pub(crate) struct Told {
@@ -24,7 +20,6 @@ pub(crate) struct Told {
     holds: Holds,
     clock: ClockOf,
     plan: Plan,
-    certificate: PathBuf,
     started: Stamp,
 }
 
@@ -51,7 +46,6 @@ impl Told {
             holds: holds.clone(),
             clock: ClockOf(Arc::clone(clock)),
             plan: Plan::new(config),
-            certificate: config.central.certificate.clone(),
             started: clock.now(),
         }
     }
@@ -86,7 +80,6 @@ impl Told {
             started: self.started,
             lives,
             spool_read,
-            certificate_ends: Certificate::read(&self.certificate).ok().map(|one| one.validity.not_after),
             believed_until: believed_until(&self.holds.table(), heard),
         };
         (status, moment)

@@ -24,6 +24,6 @@ pub use cause::Cause;
 pub use client::{AskError, ask};
 pub use listen::{ListenError, Listener, Subject, open, serve};
 pub use log::{Format as LogFormat, Log, LogError};
-pub use metrics::{Exposition, Family, Kind};
+pub use metrics::{Exposition, Family, Kind, number};
 pub use path::{Daemon, PathStatus, Stage, StageKind, State, Told, VERSION};
 pub use process::families as process_families;

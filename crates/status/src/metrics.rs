@@ -48,6 +48,16 @@ impl Family {
         Self { name, kind, help, samples: Vec::new() }
     }
 
+    /// One that only grows.
+    pub fn counter(name: &'static str, help: &'static str) -> Self {
+        Self::new(name, Kind::Counter, help)
+    }
+
+    /// One that goes up and down.
+    pub fn gauge(name: &'static str, help: &'static str) -> Self {
+        Self::new(name, Kind::Gauge, help)
+    }
+
     /// The one sample, without labels.
     #[must_use]
     pub fn value(mut self, value: f64) -> Self {
@@ -61,6 +71,11 @@ impl Family {
         self.samples.push((labels, value));
         self
     }
+}
+
+/// A count as the value of a sample: exact up to 2^53.
+pub fn number(count: u64) -> f64 {
+    count as f64
 }
 
 /// How metrics are written.

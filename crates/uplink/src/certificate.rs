@@ -2,7 +2,6 @@
 
 use crate::tls::{TlsError, certificates};
 use std::path::Path;
-use thiserror::Error;
 use vernport_types::UtcMicros;
 use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 
@@ -15,28 +14,24 @@ pub struct Validity {
     pub not_after: UtcMicros,
 }
 
-/// Not a certificate that can be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("not a certificate that can be read")]
-pub struct CertificateError;
-
 impl Validity {
-    /// Of a certificate in DER.
-    ///
-    /// # Errors
-    /// [`CertificateError`].
-    pub fn of(certificate: &[u8]) -> Result<Self, CertificateError> {
-        let (_, certificate) = X509Certificate::from_der(certificate).map_err(|_| CertificateError)?;
-        Self::read(&certificate)
-    }
-
-    fn read(certificate: &X509Certificate<'_>) -> Result<Self, CertificateError> {
-        let micros = |seconds: i64| seconds.checked_mul(1_000_000).map(UtcMicros).ok_or(CertificateError);
+    fn read(certificate: &X509Certificate<'_>) -> Option<Self> {
+        let micros = |seconds: i64| seconds.checked_mul(1_000_000).map(UtcMicros);
         let validity = certificate.validity();
-        Ok(Self {
+        Some(Self {
             not_before: micros(validity.not_before.timestamp())?,
             not_after: micros(validity.not_after.timestamp())?,
         })
+    }
+
+    /// When so many parts of its life are over.
+    pub fn after(self, parts: i64, of: i64) -> UtcMicros {
+        UtcMicros(self.not_before.0 + (self.not_after.0 - self.not_before.0) / of * parts)
+    }
+
+    /// When it is late for a gateway to have it still: four fifths of its life are over, and at two thirds it is renewed.
+    pub fn late(self) -> UtcMicros {
+        self.after(4, 5)
     }
 }
 
@@ -77,7 +72,7 @@ impl Certificate {
             units: texts(subject.iter_organizational_unit().collect()),
             organisations: texts(subject.iter_organization().collect()),
             names: names.filter_map(name).collect(),
-            validity: Validity::read(&first).map_err(|_| none())?,
+            validity: Validity::read(&first).ok_or_else(none)?,
             chain: chain.len(),
         })
     }

@@ -23,7 +23,7 @@ mod transport;
 mod uplink;
 
 pub use backoff::Backoff;
-pub use certificate::{Certificate, CertificateError, Validity};
+pub use certificate::{Certificate, Validity};
 pub use client::Client;
 pub use enrol::{EnrolError, enrol};
 pub use head::{HeadGuard, StateError};

@@ -8,8 +8,7 @@ use rustls::{
     server::WebPkiClientVerifier,
 };
 use std::{path::Path, sync::Arc};
-use vernport_gateway::{CERTIFICATE_ENDS_SECONDS, Config};
-use vernport_types::UtcMicros;
+use vernport_gateway::Config;
 use vernport_uplink::{Certificate, TlsFiles};
 
 pub(super) const NEW: &str = "get a certificate of this gateway from the authority that central trusts";
@@ -94,7 +93,7 @@ pub(super) fn time(checks: &mut Checks, what: &str, certificate: &Certificate) -
         checks.fail(what, format!("it holds from {from} on"), "set the clock, or wait until then");
         return false;
     }
-    if certificate.validity.not_after < UtcMicros(now.0).plus_seconds(CERTIFICATE_ENDS_SECONDS) {
+    if certificate.validity.late() <= now {
         checks.warn(what, format!("it ends at {until}"), ENDS);
     }
     true

@@ -1,7 +1,7 @@
 //! How a gateway stands, against what is put into it.
 
 use super::*;
-use crate::{BusStatus, OperatorStatus, metrics::families, status::Shared, tally::Heard};
+use crate::{BusStatus, CertificateSeen, OperatorStatus, metrics::families, status::Shared, tally::Heard};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use vernport_canbus::Counters;
@@ -32,6 +32,7 @@ fn well() -> (Status, Plan, Moment) {
         SpoolStatus { max_bytes: 1_000, used_bytes: 10, reserve_whole: true, ..SpoolStatus::default() };
     let mut status = shared.read(shared.seen(), spool, 0);
     status.head = Some((head(), ago(2)));
+    status.certificate = certificate(CertificateHealth::Good);
     status.expected_assets = 1;
     let tally = &mut status.tally;
     (tally.frames, tally.readings, tally.visits) = (5_000, 100, 1);
@@ -45,15 +46,13 @@ fn well() -> (Status, Plan, Moment) {
     let got = OperatorStatus { published: 3, skipped: 0, last_at: Some(NOW.wall) };
     status.operators.insert("haulage".parse().expect("a slug"), got);
     let plan = Plan { name: "bay-1".into(), buses: vec!["can:can0".into()], fleet: true, tools: false };
-    let moment = Moment {
-        now: NOW,
-        started: ago(3_600),
-        lives: true,
-        spool_read: true,
-        certificate_ends: Some(NOW.wall.plus_seconds(90 * 86_400)),
-        believed_until: None,
-    };
+    let moment =
+        Moment { now: NOW, started: ago(3_600), lives: true, spool_read: true, believed_until: None };
     (status, plan, moment)
+}
+
+fn certificate(health: CertificateHealth) -> Option<CertificateSeen> {
+    Some(CertificateSeen { until: NOW.wall, health })
 }
 
 fn stage(path: &PathStatus, kind: StageKind) -> &Stage {
@@ -108,9 +107,14 @@ const BREAKAGES: &[Breakage] = &[
         State::Degraded,
         "log-alarm",
     ),
-    (|_, m| m.certificate_ends = Some(NOW.wall), StageKind::Uplink, State::Broken, "certificate-over"),
     (
-        |_, m| m.certificate_ends = Some(NOW.wall.plus_seconds(86_400)),
+        |s, _| s.certificate = certificate(CertificateHealth::Ended),
+        StageKind::Uplink,
+        State::Broken,
+        "certificate-over",
+    ),
+    (
+        |s, _| s.certificate = certificate(CertificateHealth::Late),
         StageKind::Uplink,
         State::Degraded,
         "certificate-ends",

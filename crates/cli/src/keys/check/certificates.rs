@@ -4,8 +4,8 @@ use super::Seen;
 use std::{fs, os::unix::fs::MetadataExt as _, path::Path};
 use vernport_central::Config as CentralConfig;
 use vernport_gateway::{Config as GatewayConfig, SystemClock};
-use vernport_types::{Clock as _, UtcMicros};
-use vernport_uplink::{Certificate, TlsFiles, Validity};
+use vernport_types::Clock as _;
+use vernport_uplink::{Certificate, TlsFiles};
 
 /// The certificate of a gateway, and what an interrupted enrolment left.
 pub(super) fn gateway(seen: &mut Seen, config: &GatewayConfig, file: &Path) {
@@ -25,15 +25,11 @@ pub(super) fn gateway(seen: &mut Seen, config: &GatewayConfig, file: &Path) {
     if let Err(error) = (TlsFiles { ca, certificate, key }).client() {
         seen.wrong(&of.certificate, error.to_string(), "enrol the gateway anew, or copy both files again");
     }
-    let Ok(Certificate { validity: Validity { not_before, not_after }, .. }) =
-        Certificate::read(&of.certificate)
-    else {
-        return;
-    };
-    let (now, late) = (SystemClock.now().wall, UtcMicros(not_after.0 - (not_after.0 - not_before.0) / 5));
-    if now >= not_after {
+    let Ok(Certificate { validity, .. }) = Certificate::read(&of.certificate) else { return };
+    let now = SystemClock.now().wall;
+    if now >= validity.not_after {
         seen.wrong(&of.certificate, "ended".into(), "be invited and enrol anew with --replace");
-    } else if now >= late {
+    } else if now >= validity.late() {
         seen.note(
             &of.certificate,
             "ends soon".into(),
