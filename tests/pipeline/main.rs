@@ -8,10 +8,13 @@
 
 mod asking;
 mod captures;
+mod chaos;
 mod enrolment;
 mod erased;
 mod evidence;
 mod faults;
+mod fleet;
+mod flood;
 mod opened;
 mod rights;
 mod room;
@@ -20,4 +23,5 @@ mod stand;
 mod station;
 mod strangers;
 mod truck;
+mod weekend;
 mod wire;

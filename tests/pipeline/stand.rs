@@ -59,6 +59,12 @@ impl Stand {
         Self::empty_at(bundles, bus, brokers, Arc::new(SystemClock)).await
     }
 
+    /// Westrum alone on the virtual bus, with brokers, by another clock than the machine's.
+    pub(crate) async fn with_brokers_and(clock: Arc<dyn Clock>) -> Result<Self> {
+        let bundles = vec![("westrum".to_owned(), shipped::bundle_text("westrum")?.1)];
+        Self::empty_at(bundles, "virtual:{name}", true, clock).await?.with_truck().await
+    }
+
     async fn empty_at(
         bundles: Vec<(String, String)>,
         bus: &str,

@@ -48,6 +48,13 @@ pub(crate) struct Message {
     pub(crate) properties: Option<Arc<v5::PublishProperties>>,
 }
 
+impl Message {
+    /// Makes it older.
+    pub(crate) fn age(&mut self, by: std::time::Duration) {
+        self.expires = self.expires.map(|at| crate::session::earlier(at, by));
+    }
+}
+
 pub(crate) struct Connect {
     pub(crate) version: Version,
     pub(crate) client_id: String,

@@ -126,6 +126,9 @@ pub(crate) async fn serve<S>(
         () = stop.cancelled() => End::Farewell(Farewell::ShuttingDown),
     };
     hub.detach(&held);
+    if hub.killed.load(Ordering::SeqCst) {
+        return;
+    }
     if let End::Farewell(farewell) = end {
         if matches!(farewell, Farewell::Malformed | Farewell::TooLarge | Farewell::QoS2) {
             count(&hub.counters.malformed);

@@ -14,7 +14,10 @@ use crate::{
 };
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 use tokio::sync::Notify;
@@ -25,6 +28,8 @@ pub(crate) struct Hub {
     pub(crate) access: Arc<dyn Access>,
     pub(crate) acknowledge: Acknowledge,
     pub(crate) counters: Counters,
+    /// Connections end without a word.
+    pub(crate) killed: AtomicBool,
     faults: Option<Hook>,
     state: Mutex<State>,
 }
@@ -54,7 +59,8 @@ impl Hub {
         acknowledge: Acknowledge,
         faults: Option<Hook>,
     ) -> Self {
-        Self { limits, access, acknowledge, faults, counters: Counters::default(), state: Mutex::default() }
+        let (counters, killed) = (Counters::default(), AtomicBool::new(false));
+        Self { limits, access, acknowledge, counters, killed, faults, state: Mutex::default() }
     }
 
     pub(crate) fn fate(&self, client: &str, packet: Packet<'_>) -> Fate {
@@ -147,6 +153,14 @@ impl Hub {
         if let Some(link) = self.state().sessions.get(client).and_then(|s| s.link.as_ref()) {
             link.cut.cancel();
         }
+    }
+
+    /// Makes all that is kept older.
+    pub(crate) fn age(&self, by: Duration) {
+        let mut state = self.state();
+        let state = &mut *state;
+        state.sessions.values_mut().for_each(|session| session.age(by));
+        state.retained.values_mut().for_each(|message| message.age(by));
     }
 
     /// Whether a client has a session here, and whether it is connected.

@@ -61,6 +61,7 @@ pub struct Broker {
     hub: Arc<Hub>,
     stop: CancellationToken,
     tasks: TaskTracker,
+    tls: Option<TlsAcceptor>,
 }
 
 impl Broker {
@@ -69,19 +70,17 @@ impl Broker {
     /// # Errors
     /// [`StartError::Listen`] if the address is taken or not of this machine.
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        let failed = |source| StartError::Listen { addr: config.listen, source };
-        let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
-        let addr = listener.local_addr().map_err(failed)?;
         let hub = Arc::new(Hub::new(config.limits, config.access, config.acknowledge, config.faults));
+        Self::listen(config.listen, hub, config.tls.map(TlsAcceptor::from)).await
+    }
+
+    async fn listen(addr: SocketAddr, hub: Arc<Hub>, tls: Option<TlsAcceptor>) -> Result<Self, StartError> {
+        let failed = |source| StartError::Listen { addr, source };
+        let listener = TcpListener::bind(addr).await.map_err(failed)?;
+        let addr = listener.local_addr().map_err(failed)?;
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        tasks.spawn(accept(
-            listener,
-            hub.clone(),
-            config.tls.map(TlsAcceptor::from),
-            stop.clone(),
-            tasks.clone(),
-        ));
-        Ok(Self { addr, hub, stop, tasks })
+        tasks.spawn(accept(listener, hub.clone(), tls.clone(), stop.clone(), tasks.clone()));
+        Ok(Self { addr, hub, stop, tasks, tls })
     }
 
     /// Where it listens.

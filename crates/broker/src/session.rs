@@ -147,6 +147,13 @@ impl Session {
         self.gone_since.is_some_and(|since| now.saturating_duration_since(since) >= self.expiry)
     }
 
+    /// Makes what waits older, and the absence of the client longer.
+    pub(crate) fn age(&mut self, by: Duration) {
+        self.gone_since = self.gone_since.map(|since| earlier(since, by));
+        let unacked = self.unacked.iter_mut().map(|unacked| &mut unacked.delivery);
+        unacked.chain(&mut self.queue).for_each(|delivery| delivery.message.age(by));
+    }
+
     pub(crate) fn wake(&self) {
         if let Some(link) = &self.link {
             link.wake.notify_one();
@@ -250,4 +257,9 @@ impl Session {
         self.wake();
         true
     }
+}
+
+/// A moment before another, as far as this machine's clock reaches back.
+pub(crate) fn earlier(moment: Instant, by: Duration) -> Instant {
+    moment.checked_sub(by).unwrap_or(moment)
 }

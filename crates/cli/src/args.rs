@@ -8,6 +8,7 @@ mod erase;
 mod explain;
 mod gateway;
 mod keys;
+mod people;
 mod running;
 mod station;
 
@@ -19,6 +20,7 @@ pub use erase::{Deletions, Erase, Erased, Erasure, RecipientAt, Registry, Restor
 pub use explain::{Explain, ExplainAudience, ReadFrom, Recognised};
 pub use gateway::{Gateway, GatewayInvite, GatewayRevoke};
 pub use keys::{Keys, KeysBackup, KeysCheck, KeysNew, KeysOf, KeysRestore, KeysRotate, RotateRecipient};
+pub use people::{AtBroker, MqttVersion, Publish, Subscribe};
 pub use running::{Doctor, Spool, SpoolStatus, Status};
 pub use station::{MaybeVehicle, Station, StationOrder, StationSaid, Switch};
 
@@ -53,6 +55,13 @@ pub enum Command {
     Decode(Decode),
     /// Open a sealed batch with a recipient's key
     Unseal(Unseal),
+    /// Receive what a fleet operator's broker has for it, and tell what is missing. Ends with 0 after Ctrl-C,
+    /// --count or --for, with 1 if numbers are missing or the broker refuses, with 2 if something cannot be
+    /// read
+    Subscribe(Subscribe),
+    /// Check one message of a workshop tool, send it, and print the station's answer. Ends with 0 if it was
+    /// accepted, with 1 if it was refused or not answered, with 2 if it is wrong and was not sent
+    Publish(Publish),
     /// Open or close a work order at central
     #[command(subcommand)]
     Order(Order),

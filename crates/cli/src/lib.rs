@@ -17,8 +17,10 @@ pub mod gateway;
 pub mod init;
 pub mod keys;
 pub mod ledger;
+pub mod link;
 pub mod order;
 pub mod processor;
+pub mod publish;
 pub mod registrar;
 pub mod registry;
 pub mod replay;
@@ -29,6 +31,7 @@ pub mod spool;
 pub mod stage;
 pub mod station;
 pub mod status;
+pub mod subscribe;
 pub mod unseal;
 
 use anyhow::Result;
@@ -44,6 +47,8 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Replay(args) => replay::run(&args).await,
         Command::Decode(args) => decode::run(&args),
         Command::Unseal(args) => unseal::run(&args),
+        Command::Subscribe(args) => subscribe::run(&args).await,
+        Command::Publish(args) => publish::run(&args).await,
         Command::Order(args) => order::run(args).await,
         Command::Station(args) => station::run(args).await,
         Command::Gateway(args) => gateway::run(args).await,

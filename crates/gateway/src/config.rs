@@ -201,6 +201,9 @@ pub struct Mqtt {
     /// The country where the broker of the fleet operators stands (ISO 3166, such as `NO`): has to be
     /// given where the bundle's `[hosting]` says where it may stand. Not for tools.
     pub region: Option<String>,
+    /// How long a message for a fleet operator is worth delivering, in hours: after that the broker drops it.
+    /// 1 to 720, default 24. Not for tools.
+    pub delivery_window_h: Option<u32>,
 }
 
 /// Where a technician speaks.
@@ -362,6 +365,13 @@ impl Config {
         if self.tools.as_ref().is_some_and(|tools| tools.region.is_some()) {
             return wrong("tools.region", "take it out: only the broker of the fleet operators has a region");
         }
+        if self.tools.as_ref().is_some_and(|tools| tools.delivery_window_h.is_some()) {
+            return wrong("tools.delivery_window_h", "take it out: only messages of fleet operators expire");
+        }
+        let window = self.fleet.as_ref().and_then(|fleet| fleet.delivery_window_h);
+        if window.is_some_and(|hours| !(1..=720).contains(&hours)) {
+            return wrong("fleet.delivery_window_h", "choose 1 to 720 hours");
+        }
         let region = self.fleet.as_ref().and_then(|fleet| fleet.region.as_deref());
         if region.is_some_and(|region| region.len() != 2 || !region.bytes().all(|b| b.is_ascii_uppercase())) {
             return wrong("fleet.region", "write a country code of ISO 3166, such as NO");
@@ -423,6 +433,11 @@ mod tests {
             let with = mqtt.replace("SECTION", section).replace("REGION", region);
             let wrong = load(&sample.replace("[[bus]]", &with)).expect_err("no such region");
             assert!(wrong.to_string().contains(key), "{wrong}");
+        }
+        for (section, window) in [("tools", 24), ("fleet", 0), ("fleet", 721)] {
+            let with = format!("[{section}]\nurl = \"mqtt://x\"\ndelivery_window_h = {window}\n[[bus]]");
+            let wrong = load(&sample.replace("[[bus]]", &with)).expect_err("no such window");
+            assert!(wrong.to_string().contains(&format!("{section}.delivery_window_h")), "{wrong}");
         }
         for (key, remedy) in [
             ("requests_per_second = 50", "bus.requests_per_second"),

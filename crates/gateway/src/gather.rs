@@ -25,8 +25,8 @@ use vernport_types::{
 const EPOCH_MICROS: u64 = 24 * 3600 * 1_000_000;
 /// What made a batch, as its head says.
 const SOFTWARE: &str = concat!("vernport-gateway ", env!("CARGO_PKG_VERSION"));
-/// How long a fleet message is worth delivering, unless it has to be gone before.
-const DELIVERY_WINDOW_SECONDS: i64 = 24 * 3600;
+/// How long a fleet message is worth delivering, unless it has to be gone before or is told otherwise.
+pub(crate) const DELIVERY_WINDOW_H: u32 = 24;
 
 /// Why a release could not be sealed. The release is lost only if the flow's keys are unusable.
 #[derive(Debug, Error)]
@@ -77,6 +77,8 @@ pub(crate) struct Sealing {
     pub(crate) storage: Arc<StorageKeys>,
     /// Whether there is a fleet broker to send messages to.
     pub(crate) topics: bool,
+    /// How long a message is worth delivering, in hours, unless it has to be gone before.
+    pub(crate) delivery_window_h: u32,
     pub(crate) boot: BootId,
     /// Flows whose readings are kept longest when the spool is full, the first of them before all others.
     pub(crate) keep_longest: Vec<Slug>,
@@ -359,7 +361,8 @@ impl Fleet<'_> {
         render: impl FnOnce(&FleetContext<'_>) -> Result<Sealed<Storage>, TopicError>,
     ) -> Result<(), GatherError> {
         let message = MessageId::from_bytes(random());
-        let expiry = self.latest_due.min(self.at.plus_seconds(DELIVERY_WINDOW_SECONDS));
+        let window_s = i64::from(self.sealing.delivery_window_h) * 3600;
+        let expiry = self.latest_due.min(self.at.plus_seconds(window_s));
         let stream = TopicStream {
             operator: self.stream.operator.clone(),
             purpose: self.stream.purpose.clone(),

@@ -10,7 +10,7 @@ use crate::{
     driver::{Driver, MAX_WAITING},
     enrol,
     feed::Feed,
-    gather::Sealing,
+    gather::{DELIVERY_WINDOW_H, Sealing},
     given::Given,
     holds::Holds,
     last::Last,
@@ -271,6 +271,11 @@ pub async fn run_with(
         device: Arc::clone(&device),
         storage: Arc::clone(&storage_keys),
         topics: config.fleet.is_some(),
+        delivery_window_h: config
+            .fleet
+            .as_ref()
+            .and_then(|fleet| fleet.delivery_window_h)
+            .unwrap_or(DELIVERY_WINDOW_H),
         boot: boot_id(),
         keep_longest,
     };

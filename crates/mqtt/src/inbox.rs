@@ -37,7 +37,7 @@ pub struct InboxConfig {
     pub filters: Vec<String>,
     /// Messages without acknowledgement at one time.
     pub window: u16,
-    /// How long the broker keeps our session while we are away, in seconds.
+    /// How long the broker keeps our session while we are away, in seconds. 0: not at all.
     pub session_expiry_s: u32,
     /// Longest wait for the confirmation of the subscriptions.
     pub subscribe_timeout: Duration,
@@ -150,6 +150,11 @@ impl Inbox {
         self.messages.recv().await
     }
 
+    /// The next message if one is here already.
+    pub fn try_next(&mut self) -> Option<Message> {
+        self.messages.try_recv().ok()
+    }
+
     /// Publishes a short answer at QoS 0, now or when there is a connection. Too
     /// many of them are dropped: whoever waits for one asks again.
     pub fn reply(&self, topic: String, payload: Vec<u8>) {
@@ -211,7 +216,8 @@ impl Runner {
     async fn connection(&mut self, waits: &mut Waits) -> Cause {
         let opening = Opening {
             endpoint: &self.config.endpoint,
-            session_expiry_s: Some(self.config.session_expiry_s),
+            // MQTT 3.1.1 has no expiry: there only a clean session ends with its connection.
+            session_expiry_s: Some(self.config.session_expiry_s).filter(|seconds| *seconds > 0),
             window: self.config.window.max(1),
             will: None,
         };
@@ -232,7 +238,7 @@ impl Runner {
             tokio::select! {
                 reserved = self.messages.clone().reserve_owned(), if !has_permit => match reserved {
                     Ok(reserved) => permit = Some(reserved),
-                    Err(_) => return good_bye(&wire, &mut events).await,
+                    Err(_) => return leave(&wire, &mut finished, &mut events).await,
                 },
                 // Read only when there is room for what may come.
                 event = events.recv(), if has_permit => match event {
@@ -279,10 +285,20 @@ impl Runner {
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() && has_permit => {
                     return if due == renew_at { Cause::TakenBack } else { Cause::Subscription };
                 }
-                () = stop.cancelled() => return good_bye(&wire, &mut events).await,
+                () = stop.cancelled() => return leave(&wire, &mut finished, &mut events).await,
             }
         }
     }
+}
+
+/// Acknowledges what was dealt with until now, so that it does not come again, and says good-bye.
+async fn leave(wire: &Wire, finished: &mut mpsc::Receiver<u16>, events: &mut mpsc::Receiver<Event>) -> Cause {
+    while let Ok(pkid) = finished.try_recv() {
+        if wire.acknowledge(pkid).is_err() {
+            break;
+        }
+    }
+    good_bye(wire, events).await
 }
 
 fn message(arrived: Arrived, done: &mpsc::Sender<u16>, renew: &Arc<Notify>) -> Message {

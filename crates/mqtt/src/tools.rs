@@ -7,9 +7,10 @@ use crate::{
     inbox::{AckHandle, Inbox, InboxConfig},
     limits::{Gauge, ToolLimits},
     outbox::{Outbox, OutboxConfig, Outcome, Outgoing},
-    status::LinkStatus,
+    status::{LinkState, LinkStatus},
     tool_result::{ResultCode, ToolResult},
     topic::{ToolAddress, readings_filter},
+    wire::Cause,
 };
 use bytes::Bytes;
 use std::{fmt, time::Duration};
@@ -119,7 +120,7 @@ impl ToolClient {
     /// Waits until results can be heard and readings sent; `false` once stopped.
     pub async fn ready(&self) -> bool {
         let mut hearing = self.results.status();
-        let heard = hearing.wait_for(|status| status.state == crate::LinkState::Up).await.is_ok();
+        let heard = hearing.wait_for(|status| status.state == LinkState::Up).await.is_ok();
         heard && self.outbox.link().await.is_some()
     }
 
@@ -139,6 +140,15 @@ impl ToolClient {
                 return Some(result);
             }
         }
+    }
+
+    /// Why one of its connections is down, while it is.
+    pub fn trouble(&self) -> Option<Cause> {
+        let cause = |status: watch::Receiver<LinkStatus>| {
+            let status = status.borrow();
+            status.last_cause.clone().filter(|_| status.state == LinkState::Down)
+        };
+        cause(self.outbox.status()).or_else(|| cause(self.results.status()))
     }
 
     /// Leaves the broker.

@@ -5,5 +5,6 @@ mod access;
 mod bounds;
 mod client;
 mod delivery;
+mod faults;
 mod sessions;
 mod tls;

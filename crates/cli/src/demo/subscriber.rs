@@ -9,9 +9,9 @@ use std::{
 use tokio::{sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use vernport_mqtt::{
-    FleetMessage, Inbox, InboxConfig, LinkState, LinkStatus, Stream, topic::operator_filter,
+    Delivery, FleetMessage, Interest, LinkState, LinkStatus, News, Stream, Subscription, SubscriptionConfig,
 };
-use vernport_types::{MessageId, Slug};
+use vernport_types::Slug;
 
 /// What all operators together have received.
 #[derive(Debug, Clone, Default)]
@@ -20,11 +20,6 @@ pub(crate) struct Received {
     pub(crate) by_topic: BTreeMap<String, u64>,
     /// One message of each topic, as it was received.
     pub(crate) samples: BTreeMap<String, FleetMessage>,
-    /// Deliveries of a message that had come before.
-    pub(crate) repeated: u64,
-    /// Payloads that are none of ours.
-    pub(crate) foreign: u64,
-    seen: BTreeSet<MessageId>,
 }
 
 impl Received {
@@ -33,17 +28,14 @@ impl Received {
         self.by_topic.values().sum()
     }
 
-    fn take(&mut self, topic: String, payload: &[u8]) {
-        let Ok(message) = FleetMessage::from_json(payload) else {
-            self.foreign += 1;
-            return;
-        };
-        if !self.seen.insert(message.id()) {
-            self.repeated += 1;
+    fn take(&mut self, delivery: Delivery) {
+        let topic = delivery.topic();
+        delivery.ack.done();
+        if delivery.noted.news == News::Repeated {
             return;
         }
         *self.by_topic.entry(topic.clone()).or_default() += 1;
-        self.samples.entry(topic).or_insert(message);
+        self.samples.entry(topic).or_insert(delivery.message);
     }
 }
 
@@ -68,21 +60,19 @@ impl Subscriber {
         let received = Arc::new(Mutex::new(Received::default()));
         let (stop, mut tasks, mut links) = (CancellationToken::new(), JoinSet::new(), Vec::new());
         for operator in operators {
-            let config = InboxConfig::new(brokers.operator(&operator)?, vec![operator_filter(&operator)]);
-            let mut inbox = Inbox::start(config);
-            links.push(inbox.status());
+            let config =
+                SubscriptionConfig::new(brokers.operator(&operator)?, Interest::all(operator.clone()));
+            let mut subscription = Subscription::start(config);
+            links.push(subscription.status());
             let (received, stop) = (Arc::clone(&received), stop.clone());
             tasks.spawn(async move {
-                while let Some(message) = tokio::select! {
+                while let Some(delivery) = tokio::select! {
                     () = stop.cancelled() => None,
-                    message = inbox.next() => message,
+                    delivery = subscription.next() => delivery,
                 } {
-                    let mut received = received.lock().unwrap_or_else(PoisonError::into_inner);
-                    received.take(message.topic, &message.payload);
-                    drop(received);
-                    message.ack.done();
+                    received.lock().unwrap_or_else(PoisonError::into_inner).take(delivery);
                 }
-                inbox.stop().await;
+                subscription.stop().await;
             });
         }
         Ok(Self { received, links, stop, tasks })

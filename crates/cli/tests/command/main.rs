@@ -13,6 +13,7 @@ mod erase;
 mod explain;
 mod ledger;
 mod others;
+mod people;
 mod program;
 mod running;
 mod sim;

@@ -1,0 +1,249 @@
+//! What `vernport subscribe` prints: a line for each value, or JSON. The
+//! operator who has the keys answers for where that goes.
+
+use crate::{link::Unusable, show, unseal};
+use anyhow::Result;
+use serde_json::{Value as Json, json};
+use std::{
+    io::{self, Write as _},
+    path::PathBuf,
+};
+use vernport_crypto::{OpeningKey, VerifyingKey};
+use vernport_gateway::secrets::read_key;
+use vernport_mqtt::{
+    Cause, Delivery, FleetMessage, News, Noted, Numbered, Stream, Subscription, fleet_message::SealedMessage,
+};
+use vernport_seal::{Body, ReceivedEnvelope};
+use vernport_types::{VehicleAlias, chain};
+
+/// Digits of an alias in a table: enough for a fleet.
+const ALIAS_SHOWN: usize = 8;
+
+/// What sealed messages are opened and verified with.
+pub(super) struct Keys {
+    opening: Vec<OpeningKey>,
+    signers: Vec<VerifyingKey>,
+}
+
+impl Keys {
+    pub(super) fn read(files: &[PathBuf], signers: &[VerifyingKey]) -> Result<Self, Unusable> {
+        let open = |path: &PathBuf| {
+            let key = read_key(path).map_err(|error| Unusable::from_error(&error))?;
+            Ok(OpeningKey::from_bytes(*key))
+        };
+        Ok(Self { opening: files.iter().map(open).collect::<Result<_, _>>()?, signers: signers.to_vec() })
+    }
+
+    /// The content, or why it stays closed; nothing where there is no key at all.
+    fn open(&self, sealed: &SealedMessage) -> Option<Result<Body, String>> {
+        (!self.opening.is_empty()).then(|| self.opened(&sealed.envelope.0))
+    }
+
+    fn opened(&self, envelope: &[u8]) -> Result<Body, String> {
+        let envelope = ReceivedEnvelope::parse(envelope).map_err(|error| chain(&error).to_string())?;
+        if !self.signers.is_empty() && !self.signers.iter().any(|signer| envelope.verify(signer).is_ok()) {
+            return Err("signed by no gateway of --signed-by".to_owned());
+        }
+        let recipients: Vec<_> = envelope.recipients().collect();
+        let key = self.opening.iter().find(|key| recipients.contains(&key.wrapping_key().key_id()));
+        let key = key.ok_or("sealed to none of the keys of --key")?;
+        envelope.open(key).map_err(|error| chain(&error).to_string())
+    }
+}
+
+/// Prints.
+pub(super) struct Teller {
+    json: bool,
+    keys: Keys,
+    headed: bool,
+    was_up: bool,
+}
+
+impl Teller {
+    pub(super) fn new(json: bool, keys: Keys) -> Self {
+        Self { json, keys, headed: false, was_up: false }
+    }
+
+    pub(super) fn never_up(&self) -> bool {
+        !self.was_up
+    }
+
+    pub(super) fn up(&mut self) {
+        aside("subscribed");
+        self.was_up = true;
+    }
+
+    pub(super) fn down(&self, cause: &Cause) {
+        aside(&format!("no line to the broker, trying again: {cause}"));
+    }
+
+    /// Prints deliveries. Repeated ones are counted, and not shown again.
+    ///
+    /// # Errors
+    /// If nobody reads what is printed: then it is not acknowledged either.
+    pub(super) fn deliveries(&mut self, deliveries: &[Delivery]) -> io::Result<()> {
+        let mut out = String::new();
+        for delivery in deliveries.iter().filter(|delivery| delivery.noted.news != News::Repeated) {
+            if self.json {
+                for line in self.objects(delivery) {
+                    out += &(line.to_string() + "\n");
+                }
+            } else {
+                if !std::mem::replace(&mut self.headed, true) {
+                    out += &row(["time", "purpose", "vehicle", "signal", "value", "number"]);
+                }
+                self.rows(delivery).for_each(|line| out += &line);
+            }
+        }
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(out.as_bytes())?;
+        stdout.flush()
+    }
+
+    /// What came of each stream.
+    ///
+    /// # Errors
+    /// If nobody reads what is printed.
+    pub(super) fn end(&self, subscription: &Subscription) -> io::Result<()> {
+        let (total, foreign) = (subscription.streams().total(), subscription.foreign());
+        let text = if self.json {
+            json!({"kind": "end", "messages": total.messages, "repeated": total.repeated,
+                   "skipped": total.skipped, "missing": total.missing, "foreign": foreign})
+            .to_string()
+                + "\n"
+        } else {
+            let mut rows: Vec<_> = subscription
+                .streams()
+                .counts()
+                .map(|(stream, counts)| {
+                    let numbers = [counts.messages, counts.repeated, counts.skipped, counts.missing];
+                    let mut row = vec![stream.purpose.to_string(), short(stream.vehicle)];
+                    row.extend(numbers.map(|number| number.to_string()));
+                    row
+                })
+                .collect();
+            rows.sort();
+            let table =
+                show::table(&["purpose", "vehicle", "messages", "repeated", "skipped", "missing"], rows);
+            let foreign = match foreign {
+                0 => String::new(),
+                n => format!("{n} message(s) were none of vernport's, or not what their topic says\n"),
+            };
+            format!("\n{table}{foreign}")
+        };
+        io::stdout().lock().write_all(text.as_bytes())
+    }
+
+    fn objects(&self, delivery: &Delivery) -> Vec<Json> {
+        let stream = &delivery.stream;
+        let mut lines = Vec::new();
+        if let Some(told) = gap(delivery.noted) {
+            let mut line =
+                json!({"operator": stream.operator, "purpose": stream.purpose, "vehicle": stream.vehicle});
+            match told {
+                Gap::Missing(Numbered { first, last }) => {
+                    line["kind"] = "missing".into();
+                    (line["first"], line["last"]) = (first.into(), last.into());
+                }
+                Gap::BeganAnew => line["kind"] = "began-anew".into(),
+            }
+            lines.push(line);
+        }
+        let payload: Json = serde_json::from_slice(&delivery.payload).unwrap_or_default();
+        let mut line = json!({"operator": stream.operator, "message": payload});
+        line["kind"] = match &delivery.message {
+            FleetMessage::Value(_) => "value".into(),
+            FleetMessage::Skipped(_) => "skipped".into(),
+            FleetMessage::Sealed(sealed) => {
+                match self.keys.open(sealed) {
+                    Some(Ok(body)) => line["opened"] = unseal::to_json(&body),
+                    Some(Err(why)) => line["closed"] = why.into(),
+                    None => {}
+                }
+                "sealed".into()
+            }
+        };
+        if delivery.noted.news == News::Late {
+            line["out_of_order"] = true.into();
+        }
+        lines.push(line);
+        lines
+    }
+
+    fn rows(&self, delivery: &Delivery) -> impl Iterator<Item = String> {
+        let stream = &delivery.stream;
+        let seq = delivery.message.seq();
+        let mut lines: Vec<String> = gap(delivery.noted).map(|gap| gap.line(stream)).into_iter().collect();
+        let late = if delivery.noted.news == News::Late { " out of order" } else { "" };
+        let mut line = |time: &str, what: &str, value: &str| {
+            let number = format!("{seq}{late}");
+            lines.push(row([time, stream.purpose.as_str(), &short(stream.vehicle), what, value, &number]));
+        };
+        match &delivery.message {
+            FleetMessage::Value(value) => {
+                line(&show::time(value.time.0), &value.path, &show::value(value.value.0, &value.unit));
+            }
+            FleetMessage::Skipped(skipped) => {
+                line("", "skipped", &format!("{} number(s) never come", skipped.skipped));
+            }
+            FleetMessage::Sealed(sealed) => match self.keys.open(sealed) {
+                Some(Ok(body)) => {
+                    for record in &body.records {
+                        let signal = &body.head.signals[usize::from(record.signal)];
+                        let value = show::value(record.value, &signal.unit);
+                        line(&show::time(record.at.wall), &signal.path, &value);
+                    }
+                }
+                Some(Err(why)) => line("", "sealed", &why),
+                None => line("", "sealed", &format!("{} bytes; --key opens it", sealed.envelope.0.len())),
+            },
+        }
+        lines.into_iter()
+    }
+}
+
+/// What a delivery says about those before it.
+enum Gap {
+    Missing(Numbered),
+    BeganAnew,
+}
+
+fn gap(noted: Noted) -> Option<Gap> {
+    match (noted.missing, noted.news) {
+        (Some(missing), _) => Some(Gap::Missing(missing)),
+        (None, News::BeganAnew) => Some(Gap::BeganAnew),
+        _ => None,
+    }
+}
+
+impl Gap {
+    fn line(&self, stream: &Stream) -> String {
+        let (what, value, number) = match self {
+            Self::Missing(Numbered { first, last }) => {
+                let number = if first == last { first.to_string() } else { format!("{first}-{last}") };
+                ("missing", "lost at the broker (expired?)", number)
+            }
+            Self::BeganAnew => {
+                ("anew", "the gateway counts anew; what is missing is not known", String::new())
+            }
+        };
+        row(["", stream.purpose.as_str(), &short(stream.vehicle), what, value, &number])
+    }
+}
+
+/// A line of the table. It goes on growing, so its columns have a width from the start.
+fn row([time, purpose, vehicle, signal, value, number]: [&str; 6]) -> String {
+    let line = format!("{time:<20}  {purpose:<18}  {vehicle:<9}  {signal:<44}  {value:<26}  {number}");
+    line.trim_end().to_owned() + "\n"
+}
+
+fn short(vehicle: VehicleAlias) -> String {
+    let alias = vehicle.to_string();
+    format!("{}…", &alias[..ALIAS_SHOWN])
+}
+
+/// Beside what was asked for: not among the values.
+#[expect(clippy::print_stderr, reason = "the person at the terminal reads it")]
+fn aside(text: &str) {
+    eprintln!("{text}");
+}

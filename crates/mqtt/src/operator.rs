@@ -1,0 +1,254 @@
+//! A fleet operator's own side: its subscription, each message read and held
+//! against its topic, and what it means for the stream that it is of. For
+//! `vernport subscribe`, the demo and tests.
+//!
+//! The session is kept at the broker under a stable client id, so that being
+//! away is no loss within [`SubscriptionConfig::away_s`]. A message is
+//! acknowledged by whoever took it; what is no message of ours is counted,
+//! acknowledged and passed over.
+
+use crate::{
+    FleetMessage, Stream,
+    backoff::Backoff,
+    endpoint::Endpoint,
+    inbox::{AckHandle, Inbox, InboxConfig, Message},
+    status::LinkStatus,
+    streams::{Noted, Streams},
+};
+use bytes::Bytes;
+use std::fmt;
+use tokio::sync::watch;
+use vernport_types::{Slug, VehicleAlias};
+
+/// What an operator wants to hear. `Debug` shows no vehicle.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Interest {
+    /// Who it is.
+    pub operator: Slug,
+    /// One purpose only.
+    pub purpose: Option<Slug>,
+    /// One vehicle only.
+    pub vehicle: Option<VehicleAlias>,
+}
+
+impl Interest {
+    /// Everything of an operator.
+    pub fn all(operator: Slug) -> Self {
+        Self { operator, purpose: None, vehicle: None }
+    }
+
+    /// What to subscribe to: values, sealed batches and gaps.
+    pub fn filter(&self) -> String {
+        let purpose = self.purpose.as_ref().map_or("+", Slug::as_str);
+        let vehicle = self.vehicle.map_or_else(|| "+".to_owned(), |vehicle| vehicle.to_string());
+        format!("vernport/v1/fleet/{}/{purpose}/{vehicle}/+", self.operator)
+    }
+
+    /// A client id of its own: a session that was opened for something else would bring that, too.
+    pub fn client_id(&self) -> String {
+        let purpose = self.purpose.as_ref().map(|purpose| format!(".{purpose}")).unwrap_or_default();
+        let vehicle = self.vehicle.map(|vehicle| format!(".{vehicle}")).unwrap_or_default();
+        format!("operator.{}.subscribe{purpose}{vehicle}", self.operator)
+    }
+
+    /// Whether a stream is of interest.
+    pub fn wants(&self, stream: &Stream) -> bool {
+        stream.operator == self.operator
+            && self.purpose.as_ref().is_none_or(|purpose| *purpose == stream.purpose)
+            && self.vehicle.is_none_or(|vehicle| vehicle == stream.vehicle)
+    }
+}
+
+impl fmt::Debug for Interest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Interest({}, {:?})", self.operator, self.purpose)
+    }
+}
+
+/// Where to subscribe, and how.
+#[derive(Debug)]
+pub struct SubscriptionConfig {
+    /// The fleet broker.
+    pub endpoint: Endpoint,
+    /// What to hear.
+    pub interest: Interest,
+    /// How long the broker keeps what comes while nobody is here, in seconds. 0: the session ends with the connection.
+    pub away_s: u32,
+    /// What is known of the streams from before.
+    pub streams: Streams,
+    /// Waits between connections.
+    pub backoff: Backoff,
+}
+
+impl SubscriptionConfig {
+    /// The usual bounds: three days away.
+    pub fn new(endpoint: Endpoint, interest: Interest) -> Self {
+        Self {
+            endpoint,
+            interest,
+            away_s: 72 * 60 * 60,
+            streams: Streams::default(),
+            backoff: Backoff::default(),
+        }
+    }
+}
+
+/// A message of the operator's. `Debug` shows neither payload nor vehicle.
+pub struct Delivery {
+    /// Operator, purpose and vehicle.
+    pub stream: Stream,
+    /// What it says.
+    pub message: FleetMessage,
+    /// The same as it came.
+    pub payload: Bytes,
+    /// What it means for its stream.
+    pub noted: Noted,
+    /// To be called when it is dealt with. Dropped unused, it comes again, and counts as repeated.
+    pub ack: AckHandle,
+}
+
+impl Delivery {
+    /// Where it was published.
+    pub fn topic(&self) -> String {
+        match &self.message {
+            FleetMessage::Value(value) => self.stream.value_topic(&value.path),
+            FleetMessage::Sealed(_) => self.stream.sealed_topic(),
+            FleetMessage::Skipped(_) => self.stream.skipped_topic(),
+        }
+    }
+}
+
+impl fmt::Debug for Delivery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Delivery(seq {}, {:?})", self.message.seq(), self.noted)
+    }
+}
+
+/// A running subscription.
+pub struct Subscription {
+    inbox: Inbox,
+    interest: Interest,
+    streams: Streams,
+    foreign: u64,
+}
+
+impl Subscription {
+    /// Connects in the background, again and again, until stopped.
+    pub fn start(config: SubscriptionConfig) -> Self {
+        let SubscriptionConfig { endpoint, interest, away_s, streams, backoff } = config;
+        let mut inbox = InboxConfig::new(endpoint, vec![interest.filter()]);
+        inbox.session_expiry_s = away_s;
+        inbox.backoff = backoff;
+        Self { inbox: Inbox::start(inbox), interest, streams, foreign: 0 }
+    }
+
+    /// The next message; `None` once stopped. Repeated ones come, too, and say so.
+    pub async fn next(&mut self) -> Option<Delivery> {
+        loop {
+            let message = self.inbox.next().await?;
+            if let Some(delivery) = self.take(message) {
+                return Some(delivery);
+            }
+        }
+    }
+
+    /// The next message if one is here already.
+    pub fn try_next(&mut self) -> Option<Delivery> {
+        loop {
+            let message = self.inbox.try_next()?;
+            if let Some(delivery) = self.take(message) {
+                return Some(delivery);
+            }
+        }
+    }
+
+    fn take(&mut self, message: Message) -> Option<Delivery> {
+        let read = read(&message.topic, &message.payload).filter(|(stream, _)| self.interest.wants(stream));
+        let Some((stream, read)) = read else {
+            self.foreign += 1;
+            message.ack.done();
+            return None;
+        };
+        let noted = self.streams.note(&stream, &read);
+        Some(Delivery { stream, message: read, payload: message.payload, noted, ack: message.ack })
+    }
+
+    /// What came of each stream so far.
+    pub fn streams(&self) -> &Streams {
+        &self.streams
+    }
+
+    /// Messages that were passed over: no fleet message of version 1, or not what their topic says.
+    pub fn foreign(&self) -> u64 {
+        self.foreign
+    }
+
+    /// The state of the link, as it changes. Up means: subscribed.
+    pub fn status(&self) -> watch::Receiver<LinkStatus> {
+        self.inbox.status()
+    }
+
+    /// Leaves the broker; the session stays there.
+    pub async fn stop(self) {
+        self.inbox.stop().await;
+    }
+}
+
+/// A message that says itself what its topic says.
+fn read(topic: &str, payload: &[u8]) -> Option<(Stream, FleetMessage)> {
+    let (stream, last) = Stream::from_topic(topic)?;
+    let message = FleetMessage::from_json(payload).ok()?;
+    let (purpose, place) = match &message {
+        FleetMessage::Value(value) => (&value.purpose, value.path.as_str()),
+        FleetMessage::Sealed(sealed) => (&sealed.purpose, "sealed"),
+        FleetMessage::Skipped(skipped) => (&skipped.purpose, "skipped"),
+    };
+    let fits = message.vehicle() == stream.vehicle && *purpose == stream.purpose && place == last;
+    fits.then_some((stream, message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::acl::Principal;
+
+    const ALIAS: &str = "a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5";
+
+    fn slug(text: &str) -> Slug {
+        text.parse().expect("a slug")
+    }
+
+    #[test]
+    fn each_interest_has_a_filter_that_the_broker_grants_and_a_session_of_its_own() {
+        let all = Interest::all(slug("fjord"));
+        let one = Interest { purpose: Some(slug("service")), ..all.clone() };
+        let vehicle = ALIAS.parse().expect("an alias");
+        let narrow = Interest { vehicle: Some(vehicle), ..one.clone() };
+        assert_eq!(all.filter(), "vernport/v1/fleet/fjord/+/+/+");
+        assert_eq!(one.filter(), "vernport/v1/fleet/fjord/service/+/+");
+        assert_eq!(narrow.filter(), format!("vernport/v1/fleet/fjord/service/{ALIAS}/+"));
+        let mut ids: Vec<_> = [&all, &one, &narrow].map(Interest::client_id).into();
+        for interest in [&all, &one, &narrow] {
+            assert!(Principal::Operator(slug("fjord")).may_subscribe(&interest.filter()));
+        }
+        ids.sort();
+        ids.dedup();
+        assert_eq!(ids.len(), 3);
+    }
+
+    #[test]
+    fn a_message_on_anothers_topic_is_none_of_ours() {
+        let gap = format!(
+            r#"{{"v":1,"id":"{ALIAS}","seq":4,"vehicle":"{ALIAS}","purpose":"service","skipped":1}}"#
+        );
+        let topic = |purpose: &str, vehicle: &str, last: &str| {
+            read(&format!("vernport/v1/fleet/fjord/{purpose}/{vehicle}/{last}"), gap.as_bytes()).is_some()
+        };
+        assert!(topic("service", ALIAS, "skipped"));
+        assert!(!topic("other", ALIAS, "skipped"));
+        assert!(!topic("service", &ALIAS.replace('a', "b"), "skipped"));
+        assert!(!topic("service", ALIAS, "Vehicle.TraveledDistance"));
+        assert!(read("vernport/v1/fleet/fjord/service", gap.as_bytes()).is_none());
+        assert!(read(&format!("vernport/v1/fleet/fjord/service/{ALIAS}/skipped"), b"{}").is_none());
+    }
+}
