@@ -2,17 +2,17 @@
 //! command, it delivers, renews by itself, and is revoked. Central with its listener, the commands and the
 //! gateway are the real ones; their clock is one that the test moves.
 
-use crate::stand::{OnBus, Stand, is_delivered};
+use crate::{
+    moved::Moved,
+    stand::{OnBus, Stand, is_delivered},
+};
 use anyhow::{Context as _, Result};
 use clap::Parser as _;
 use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
+    sync::Arc,
 };
 use vernport::args::Cli;
 use vernport_central::{
@@ -20,25 +20,14 @@ use vernport_central::{
     authority::{Authority, Credential},
 };
 use vernport_gateway::{
-    CertificateHealth, Config, Status, SystemClock,
+    CertificateHealth, Config, Status,
     enrol::{self, Enrolled, Enrolling},
     secrets::read_key,
 };
-use vernport_types::{Clock, Stamp, UtcMicros};
+use vernport_types::Clock as _;
 
 const BOX: &str = "fresh-box";
 const DAY_MICROS: i64 = 86_400_000_000;
-
-/// The machine's clock, and what the test adds to it.
-#[derive(Clone, Default)]
-struct Moved(Arc<AtomicI64>);
-
-impl Clock for Moved {
-    fn now(&self) -> Stamp {
-        let now = SystemClock.now();
-        Stamp { wall: UtcMicros(now.wall.0 + self.0.load(Ordering::SeqCst)), ..now }
-    }
-}
 
 fn private(path: &Path, text: &str) -> Result<()> {
     let _ = fs::remove_file(path);
@@ -146,7 +135,7 @@ async fn a_fresh_box_enrols_delivers_renews_and_is_revoked() -> Result<()> {
     let first = before.certificate.context("it says until when")?.until;
     let (certificate, key) = (stand.file("tls/gateway.pem"), stand.file("tls/gateway.key"));
     let written = (fs::read(&certificate)?, fs::read(&key)?);
-    clock.0.fetch_add(20 * DAY_MICROS, Ordering::SeqCst);
+    clock.forward(20 * DAY_MICROS);
     let renewed =
         stand.until("renewed", |status| status.certificate.is_some_and(|of| of.until > first)).await?;
     let seen = renewed.certificate.context("it says until when")?;
@@ -156,7 +145,7 @@ async fn a_fresh_box_enrols_delivers_renews_and_is_revoked() -> Result<()> {
     assert_eq!(fs::metadata(&key)?.permissions().mode() & 0o777, 0o600);
     let heard = renewed.head.map(|(head, _)| head.sequence);
     // Past the end of the first certificate only the new one counts.
-    clock.0.fetch_add(11 * DAY_MICROS, Ordering::SeqCst);
+    clock.forward(11 * DAY_MICROS);
     let since = clock.now().wall;
     stand
         .until("heads under the new certificate", |status| {

@@ -15,6 +15,7 @@ mod evidence;
 mod faults;
 mod fleet;
 mod flood;
+mod moved;
 mod opened;
 mod rights;
 mod room;

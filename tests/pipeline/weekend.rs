@@ -4,36 +4,20 @@
 
 use crate::{
     fleet::{self, Heard},
+    moved::Moved,
     stand::{OnBus, Stand},
 };
 use anyhow::{Context as _, Result};
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 use tokio::time::timeout;
 use vernport_broker::{Broker, Totals};
-use vernport_gateway::{Status, SystemClock};
+use vernport_gateway::Status;
 use vernport_mqtt::{StreamLimits, Streams, Subscription};
-use vernport_types::{Clock, Stamp, UtcMicros};
+use vernport_types::Clock;
 
 /// Half a day, five times: from Friday evening to Monday morning.
 const STEP: Duration = Duration::from_secs(12 * 3600);
 const STEPS: u32 = 5;
-
-/// The machine's clock, and what the test adds to it.
-#[derive(Clone, Default)]
-struct Moved(Arc<AtomicI64>);
-
-impl Clock for Moved {
-    fn now(&self) -> Stamp {
-        let now = SystemClock.now();
-        Stamp { wall: UtcMicros(now.wall.0 + self.0.load(Ordering::SeqCst)), ..now }
-    }
-}
 
 /// Hears until the operator has heard of this number.
 async fn hear(operator: &mut Subscription, heard: &mut Heard, last: u64) -> Result<()> {
@@ -54,7 +38,7 @@ async fn drive(stand: &Stand, truck: &mut OnBus) -> Result<u64> {
 
 /// The time goes on for everybody.
 async fn pass(stand: &Stand, clock: &Moved, broker: &Broker) -> Result<()> {
-    clock.0.fetch_add(i64::try_from(STEP.as_micros())?, Ordering::SeqCst);
+    clock.forward(i64::try_from(STEP.as_micros())?);
     broker.age(STEP);
     let now = clock.now().wall;
     let fresh = |status: &Status| status.head.is_some_and(|(head, _)| head.at >= now);
