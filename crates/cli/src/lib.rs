@@ -17,6 +17,7 @@ pub mod gateway;
 pub mod init;
 pub mod keys;
 pub mod ledger;
+pub mod mqtt;
 pub mod order;
 pub mod processor;
 pub mod registrar;
@@ -47,6 +48,7 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Order(args) => order::run(args).await,
         Command::Station(args) => station::run(args).await,
         Command::Gateway(args) => gateway::run(args).await,
+        Command::Mqtt(args) => mqtt::run(args).await,
         Command::Consent(args) => consent::run(args).await,
         Command::Ledger(args) => ledger::run(args).await,
         Command::Processor(args) => processor::run(args).await,

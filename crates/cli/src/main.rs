@@ -19,6 +19,7 @@ async fn main() -> ExitCode {
                 || error.is::<vernport::bundle::Invalid>()
                 || error.is::<vernport::audit::Unreadable>()
                 || error.is::<vernport::ledger::Unread>()
+                || error.is::<vernport::mqtt::Unread>()
                 || error.is::<vernport::status::Unasked>();
             if unread { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
