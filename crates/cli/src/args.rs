@@ -8,6 +8,7 @@ mod erase;
 mod explain;
 mod gateway;
 mod keys;
+mod mqtt;
 mod people;
 mod running;
 mod station;
@@ -20,6 +21,7 @@ pub use erase::{Deletions, Erase, Erased, Erasure, RecipientAt, Registry, Restor
 pub use explain::{Explain, ExplainAudience, ReadFrom, Recognised};
 pub use gateway::{Gateway, GatewayInvite, GatewayRevoke};
 pub use keys::{Keys, KeysBackup, KeysCheck, KeysNew, KeysOf, KeysRestore, KeysRotate, RotateRecipient};
+pub use mqtt::{AclFormat, KnownBy, Mqtt, MqttAcl, MqttCrl, RulesFor};
 pub use people::{AtBroker, MqttVersion, Publish, Subscribe};
 pub use running::{Doctor, Spool, SpoolStatus, Status};
 pub use station::{MaybeVehicle, Station, StationOrder, StationSaid, Switch};
@@ -70,6 +72,9 @@ pub enum Command {
     /// Invite gateways, list them, end their enrolment
     #[command(subcommand)]
     Gateway(Gateway),
+    /// Write what a broker of another maker lets whom do
+    #[command(subcommand)]
+    Mqtt(Mqtt),
     /// Give, withdraw or look up a consent at the counter
     #[command(subcommand)]
     Consent(Consent),

@@ -13,6 +13,8 @@ mod render;
 mod sign;
 mod test;
 
+pub(crate) use files::replace;
+
 use crate::args;
 use anyhow::Result;
 use std::io::Write as _;

@@ -18,6 +18,7 @@ pub mod init;
 pub mod keys;
 pub mod ledger;
 pub mod link;
+pub mod mqtt;
 pub mod order;
 pub mod processor;
 pub mod publish;
@@ -52,6 +53,7 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Order(args) => order::run(args).await,
         Command::Station(args) => station::run(args).await,
         Command::Gateway(args) => gateway::run(args).await,
+        Command::Mqtt(args) => mqtt::run(args).await,
         Command::Consent(args) => consent::run(args).await,
         Command::Ledger(args) => ledger::run(args).await,
         Command::Processor(args) => processor::run(args).await,

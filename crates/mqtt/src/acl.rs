@@ -5,8 +5,20 @@
 //! of the client certificate. Levels are joined by dots, since mosquitto
 //! refuses user names with a slash in patterns:
 //! `tool.<site>.<station>.<tool>`, `gateway.<gateway>.<site>`, `operator.<operator>`.
+//!
+//! Each right stands once, in [`Principal::rules`]: our broker asks it, and what
+//! [`mosquitto`] and [`emqx`] write for theirs is that list in their words.
 
-use crate::topic::{ToolAddress, operator_filter, status_topic};
+mod login;
+mod rule;
+mod written;
+
+pub use login::{Login, LoginError};
+pub use rule::{Right, Rule};
+pub use written::{emqx, mosquitto, without_comments};
+
+use crate::topic::{ToolAddress, operator_filter, readings_filter, status_topic};
+use rule::{covers, is_topic};
 use std::{fmt, str::FromStr};
 use thiserror::Error;
 use vernport_types::Slug;
@@ -60,47 +72,57 @@ impl fmt::Display for Principal {
 }
 
 impl Principal {
+    /// All that it may do; nothing else. [`Right::NeverPublish`] stands first, so that the list may be
+    /// read in order as well.
+    pub fn rules(&self) -> Vec<Rule> {
+        let rule = |right, filter: String| Rule { right, filter };
+        match self {
+            Self::Tool(tool) => vec![
+                rule(Right::Publish, tool.reading_topic()),
+                rule(Right::Publish, tool.reading_topic() + POSTCARD),
+                rule(Right::Subscribe, tool.result_topic()),
+            ],
+            Self::Gateway { gateway, site } => vec![
+                rule(Right::NeverPublish, "vernport/v1/fleet/+/+/+/deleted".to_owned()),
+                rule(Right::Publish, "vernport/v1/fleet/+/+/+/+".to_owned()),
+                rule(Right::Publish, "vernport/v1/fleet/+/roster".to_owned()),
+                rule(Right::Retain, status_topic(gateway)),
+                rule(Right::Publish, format!("vernport/v1/tool/{site}/+/+/result")),
+                rule(Right::Subscribe, readings_filter(site, None)),
+                rule(Right::Subscribe, readings_filter(site, None) + POSTCARD),
+            ],
+            Self::Operator(operator) => vec![
+                rule(Right::Publish, format!("vernport/v1/fleet/{operator}/+/+/deleted")),
+                rule(Right::Subscribe, operator_filter(operator)),
+            ],
+        }
+    }
+
     /// Whether it may publish to the topic.
     pub fn may_publish(&self, topic: &str) -> bool {
-        match self {
-            Self::Tool(tool) => topic == tool.reading_topic(),
-            Self::Gateway { gateway, site } => {
-                topic == status_topic(gateway)
-                    || (at_site(topic, site) && topic.ends_with("/result"))
-                    || (topic.starts_with("vernport/v1/fleet/") && !topic.ends_with("/deleted"))
-            }
-            Self::Operator(operator) => crate::topic::Stream::from_topic(topic)
-                .is_some_and(|(stream, last)| stream.operator == *operator && last == "deleted"),
-        }
+        let any = |rights: &[Right]| self.any(rights, topic);
+        is_topic(topic) && !any(&[Right::NeverPublish]) && any(&[Right::Publish, Right::Retain])
     }
 
     /// Whether it may have what it publishes there retained: a gateway its own
     /// status, and nothing else. Personal data is never retained.
     pub fn may_retain(&self, topic: &str) -> bool {
-        matches!(self, Self::Gateway { gateway, .. } if topic == status_topic(gateway))
+        self.may_publish(topic) && self.any(&[Right::Retain], topic)
     }
 
     /// Whether it may subscribe to the filter. A filter is allowed if it can
     /// match nothing beyond what the principal may see.
     pub fn may_subscribe(&self, filter: &str) -> bool {
-        match self {
-            Self::Tool(tool) => filter == tool.result_topic(),
-            Self::Gateway { site, .. } => at_site(filter, site) && filter.ends_with("/reading"),
-            Self::Operator(operator) => {
-                let all = operator_filter(operator);
-                let own = all.trim_end_matches('#');
-                filter.starts_with(own) && filter.len() > own.len()
-            }
-        }
+        self.any(&[Right::Subscribe], filter)
+    }
+
+    fn any(&self, rights: &[Right], asked: &str) -> bool {
+        self.rules().iter().any(|rule| rights.contains(&rule.right) && covers(&rule.filter, asked))
     }
 }
 
-fn at_site(topic: &str, site: &Slug) -> bool {
-    topic
-        .strip_prefix("vernport/v1/tool/")
-        .and_then(|rest| rest.strip_prefix(site.as_str()))
-        .is_some_and(|rest| rest.starts_with('/') && rest.split('/').count() == 4 && !rest.contains('#'))
-}
+/// What the topic of a reading in postcard has behind that of one in JSON.
+const POSTCARD: &str = ".postcard";
 
 #[cfg(test)]
 mod tests {
@@ -133,7 +155,12 @@ mod tests {
     #[test]
     fn an_operator_sees_its_own_and_writes_one_topic() {
         let a = who("operator.a");
-        for own in ["vernport/v1/fleet/a/#", "vernport/v1/fleet/a/+/+/Vehicle.TraveledDistance"] {
+        for own in [
+            "vernport/v1/fleet/a/#",
+            "vernport/v1/fleet/a/+/+/Vehicle.TraveledDistance",
+            "vernport/v1/fleet/a/+/#",
+            "vernport/v1/fleet/a",
+        ] {
             assert!(a.may_subscribe(own), "{own}");
         }
         for foreign in [
@@ -144,9 +171,11 @@ mod tests {
             "vernport/v1/fleet/+/#",
             "vernport/v1/fleet/b/#",
             "vernport/v1/fleet/ab/#",
-            "vernport/v1/fleet/a",
+            "vernport/v1/fleet/#/a",
+            "vernport/v1/fleet/a#",
+            "$share/g/vernport/v1/fleet/a/#",
+            "",
             "vernport/v1/tool/#",
-            "vernport/v1/fleet/a/",
             "vernport/v1/gateway/+/status",
         ] {
             assert!(!a.may_subscribe(foreign), "{foreign}");
@@ -175,6 +204,13 @@ mod tests {
         }
         assert!(gateway.may_publish("vernport/v1/tool/north/bay-1/scanner/result"));
         assert!(!gateway.may_publish("vernport/v1/tool/south/bay-1/scanner/result"));
+        assert!(gateway.may_publish("vernport/v1/fleet/a/p/v/Vehicle.TraveledDistance"));
+        assert!(gateway.may_publish("vernport/v1/fleet/a/roster"));
+        for foreign in
+            ["vernport/v1/fleet/a/p/v/deleted", "vernport/v1/fleet/a/p/v/x/y", "vernport/v1/fleet/a"]
+        {
+            assert!(!gateway.may_publish(foreign), "{foreign}");
+        }
         assert!(gateway.may_retain("vernport/v1/gateway/box-1/status"));
         assert!(!gateway.may_retain("vernport/v1/gateway/box-2/status"));
         assert!(!gateway.may_retain("vernport/v1/fleet/a/p/v/x"));

@@ -51,7 +51,7 @@ pub(super) fn or_invalid<T>(read: Result<T>) -> Result<T> {
 }
 
 /// Puts a file in its place whole or not at all.
-pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let broken = || format!("{}: cannot be written", path.display());
     let mut file = tempfile::NamedTempFile::new_in(folder).with_context(broken)?;
