@@ -6,7 +6,7 @@
 //! refuses user names with a slash in patterns:
 //! `tool.<site>.<station>.<tool>`, `gateway.<gateway>.<site>`, `operator.<operator>`.
 
-use crate::topic::{ToolAddress, operator_filter, status_topic};
+use crate::topic::{PayloadForm, ToolAddress, operator_filter, status_topic};
 use std::{fmt, str::FromStr};
 use thiserror::Error;
 use vernport_types::Slug;
@@ -63,7 +63,7 @@ impl Principal {
     /// Whether it may publish to the topic.
     pub fn may_publish(&self, topic: &str) -> bool {
         match self {
-            Self::Tool(tool) => topic == tool.reading_topic(),
+            Self::Tool(tool) => PayloadForm::ALL.iter().any(|form| topic == tool.readings_topic(*form)),
             Self::Gateway { gateway, site } => {
                 topic == status_topic(gateway)
                     || (at_site(topic, site) && topic.ends_with("/result"))
@@ -85,7 +85,10 @@ impl Principal {
     pub fn may_subscribe(&self, filter: &str) -> bool {
         match self {
             Self::Tool(tool) => filter == tool.result_topic(),
-            Self::Gateway { site, .. } => at_site(filter, site) && filter.ends_with("/reading"),
+            Self::Gateway { site, .. } => {
+                let is_level = |form: &PayloadForm| filter.rsplit('/').next() == Some(form.level());
+                at_site(filter, site) && PayloadForm::ALL.iter().any(is_level)
+            }
             Self::Operator(operator) => {
                 let all = operator_filter(operator);
                 let own = all.trim_end_matches('#');
@@ -114,6 +117,7 @@ mod tests {
     fn a_tool_publishes_as_nobody_else() {
         let tool = who("tool.north.bay-1.scanner");
         assert!(tool.may_publish("vernport/v1/tool/north/bay-1/scanner/reading"));
+        assert!(tool.may_publish("vernport/v1/tool/north/bay-1/scanner/reading.postcard"));
         for other in [
             "vernport/v1/tool/north/bay-1/other/reading",
             "vernport/v1/tool/north/bay-2/scanner/reading",
@@ -166,6 +170,7 @@ mod tests {
     fn a_gateway_stays_at_its_site_and_retains_its_status_only() {
         let gateway = who("gateway.box-1.north");
         assert!(gateway.may_subscribe("vernport/v1/tool/north/+/+/reading"));
+        assert!(gateway.may_subscribe("vernport/v1/tool/north/+/+/reading.postcard"));
         for foreign in [
             "vernport/v1/tool/+/+/+/reading",
             "vernport/v1/tool/north/#",

@@ -8,7 +8,7 @@
 //!   opens it; a message counts as delivered on its PUBACK and on nothing else;
 //!   nothing is kept for later, so that nothing is sent without being asked for.
 //! - Topics and payloads are frozen: [`topic`], [`tool_message`],
-//!   [`tool_result`], [`fleet_message`], the JSON Schemas in `schema/`, decision note 0010.
+//!   [`tool_postcard`], [`tool_result`], [`fleet_message`], the JSON Schemas in `schema/`, decision note 0010.
 //! - Only the status of a gateway is ever retained.
 //! - No input panics, every bound is a number, and no log line or error holds a
 //!   topic, a payload, a value or an identifier of a vehicle.
@@ -31,6 +31,7 @@ mod shape;
 mod status;
 mod time;
 pub mod tool_message;
+pub mod tool_postcard;
 pub mod tool_result;
 mod tools;
 pub mod topic;
@@ -50,5 +51,5 @@ pub use status::{LinkState, LinkStatus};
 pub use tool_message::{MessageKey, ToolMessage, ToolReading, VehicleRef};
 pub use tool_result::{Refused, ResultCode, ToolResult};
 pub use tools::{Inbound, ToolClient, ToolInbox};
-pub use topic::{Stream, ToolAddress};
+pub use topic::{PayloadForm, Stream, ToolAddress};
 pub use wire::Cause;

@@ -27,7 +27,7 @@ mod tests {
 
     fn tool_parser_takes(document: &Value) -> bool {
         let bytes = serde_json::to_vec(document).expect("encodes");
-        shape::Message::from_json(&bytes).is_some_and(|m| shape::is_key(&m.id) && m.check().is_ok())
+        shape::Message::from_json(&bytes).is_some_and(|m| shape::is_key(&m.id) && m.check(false).is_ok())
     }
 
     fn fleet_parser_takes(document: &Value) -> bool {
@@ -278,7 +278,7 @@ mod tests {
             let mut mangled = whole[..cut.min(whole.len())].to_vec();
             mangled.extend(&bytes);
             for payload in [&bytes, &mangled] {
-                let _ = shape::Message::from_json(payload).map(|m| m.check());
+                let _ = shape::Message::from_json(payload).map(|m| m.check(false));
                 let _ = FleetMessage::from_json(payload);
             }
         }
