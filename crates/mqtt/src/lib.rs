@@ -43,7 +43,7 @@ pub use endpoint::{Endpoint, Protocol, UrlError};
 pub use fleet_message::{FleetContext, FleetMessage, sealed_message, value_message};
 pub use fleet_value::FleetValue;
 pub use inbox::{AckHandle, Inbox, InboxConfig, Message};
-pub use limits::ToolLimits;
+pub use limits::{ToolLimits, ToolRate};
 pub use outbox::{Outcome, Receipt};
 pub use probe::probe;
 pub use publisher::{FleetLink, Numbers, PublishError, Publisher, PublisherConfig};
