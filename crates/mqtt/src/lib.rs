@@ -18,11 +18,13 @@
 
 pub mod acl;
 mod backoff;
+mod dialect;
 mod endpoint;
 pub mod fleet_message;
 mod fleet_value;
 mod inbox;
 mod limits;
+pub mod mapping;
 mod outbox;
 mod probe;
 pub mod publisher;
@@ -39,11 +41,13 @@ mod units;
 mod wire;
 
 pub use backoff::Backoff;
+pub use dialect::{Dialect, Said, ZoneError};
 pub use endpoint::{Endpoint, Protocol, UrlError};
 pub use fleet_message::{FleetContext, FleetMessage, sealed_message, value_message};
 pub use fleet_value::FleetValue;
 pub use inbox::{AckHandle, Inbox, InboxConfig, Message};
 pub use limits::{ToolLimits, ToolRate};
+pub use mapping::{Mapped, Mapping, MappingError, PassedOver};
 pub use outbox::{Outcome, Receipt};
 pub use probe::probe;
 pub use publisher::{FleetLink, Numbers, PublishError, Publisher, PublisherConfig};
