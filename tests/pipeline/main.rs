@@ -19,5 +19,6 @@ mod simulator;
 mod stand;
 mod station;
 mod strangers;
+mod tools;
 mod truck;
 mod wire;
