@@ -1,3 +1,5 @@
+//! Golden bytes; what JSON says and refuses, postcard says and refuses.
+
 use super::*;
 use crate::{VehicleRef, tool_message::ToolReading};
 use proptest::prelude::*;
