@@ -12,5 +12,6 @@ mod formats;
 mod j1939;
 mod logs;
 mod obd;
+mod tools;
 mod uds;
 mod visit;

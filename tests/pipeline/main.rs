@@ -23,6 +23,7 @@ mod simulator;
 mod stand;
 mod station;
 mod strangers;
+mod tools;
 mod truck;
 mod weekend;
 mod wire;

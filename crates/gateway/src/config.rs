@@ -5,9 +5,12 @@
 
 mod dids;
 mod keys;
+mod tool;
 
 pub use dids::BusDid;
 pub use keys::{KeySource, KeySourceError, Keys};
+pub(crate) use tool::limits;
+pub use tool::{Limits, Tool};
 
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -67,6 +70,12 @@ pub struct Config {
     pub bus: Vec<Bus>,
     /// The broker on which workshop tools publish. None: no tools.
     pub tools: Option<Mqtt>,
+    /// The tools that speak otherwise than our contract, or may send more or less than the others. At most 64.
+    #[serde(default)]
+    pub tool: Vec<Tool>,
+    /// How much tools may send.
+    #[serde(default)]
+    pub tool_limits: Limits,
     /// The broker on which fleet operators subscribe. None: no messages for topics are made, so that none
     /// wait for a broker that never comes.
     pub fleet: Option<Mqtt>,
@@ -295,6 +304,7 @@ impl Config {
         ];
         paths.extend(self.keys.files_mut());
         paths.extend(self.station.iter_mut().map(|station| &mut station.socket));
+        paths.extend(self.tool.iter_mut().filter_map(|tool| tool.mapping.as_mut()));
         for mqtt in [&mut self.tools, &mut self.fleet].into_iter().flatten() {
             paths.extend(mqtt.ca.iter_mut());
             paths.extend(mqtt.certificate.iter_mut());
@@ -361,6 +371,9 @@ impl Config {
         }
         if self.spool.keep_longest.len() > MAX_KEPT_FLOWS {
             return wrong("spool.keep_longest", "name at most 128 flows, as many as a gateway has");
+        }
+        if let Err((key, message)) = tool::check(&self.tool, self.tools.is_some()) {
+            return wrong(key, &message);
         }
         if self.tools.as_ref().is_some_and(|tools| tools.region.is_some()) {
             return wrong("tools.region", "take it out: only the broker of the fleet operators has a region");

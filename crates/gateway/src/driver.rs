@@ -6,13 +6,13 @@
 //! loses frames at its own bounded queue, where they are counted.
 
 use crate::{chain, pipeline::Pipeline, status::Shared, wants::Wants};
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use vernport_canbus::TimedFrame;
 use vernport_decode::PlanError;
 use vernport_mqtt::ToolMessage;
-use vernport_spool::{QueueError, Spool, ToolMessage as SeenMessage, Unit};
+use vernport_spool::{QueueError, RefusedToolMessage, Spool, ToolMessage as SeenMessage, Unit};
 use vernport_types::{BootMicros, Clock, Slug, Stamp};
 
 /// How often time passes for visits and half-full batches.
@@ -21,6 +21,8 @@ const TICK: Duration = Duration::from_millis(100);
 const RETRY: Duration = Duration::from_millis(500);
 /// How long counts and cursors stay in memory where nothing is released.
 const COUNTS_MICROS: u64 = 60 * 1_000_000;
+/// Refused messages that wait for the next unit; others are counted only.
+const MAX_REFUSED: usize = 256;
 /// Inputs taken in before it is looked whether to flush.
 const MAX_BURST: usize = 1024;
 /// Inputs that wait for the driver.
@@ -56,6 +58,8 @@ pub(crate) enum Input {
         /// Where the outcome goes, when it is durable.
         reply: oneshot::Sender<ToolOutcome>,
     },
+    /// A tool's message was refused.
+    Refused(RefusedToolMessage),
     /// Grants have changed.
     Grants,
 }
@@ -79,6 +83,8 @@ pub(crate) struct Driver {
     pub(crate) wants: Vec<(usize, watch::Sender<Wants>)>,
     /// Tool messages decided on since the last flush, and where their outcome goes.
     answers: Vec<(SeenMessage, oneshot::Sender<ToolOutcome>)>,
+    /// Tool messages that were refused since the last flush, by tool and hash.
+    refused: BTreeMap<(Slug, [u8; 16]), RefusedToolMessage>,
     ended: usize,
     flushed_at: BootMicros,
 }
@@ -93,8 +99,19 @@ impl Driver {
         wants: Vec<(usize, watch::Sender<Wants>)>,
     ) -> Self {
         let flushed_at = clock.now().boot;
-        let answers = Vec::new();
-        Self { pipeline, spool, clock, shared, max_wait_micros, wants, answers, ended: 0, flushed_at }
+        let (answers, refused) = (Vec::new(), BTreeMap::new());
+        Self {
+            pipeline,
+            spool,
+            clock,
+            shared,
+            max_wait_micros,
+            wants,
+            answers,
+            refused,
+            ended: 0,
+            flushed_at,
+        }
     }
 
     /// Works until shutdown, then queues what it has.
@@ -127,14 +144,13 @@ impl Driver {
             }
             self.shared.turn();
             let now = self.clock.now();
-            let counts =
-                self.pipeline.has_work() && now.boot.0.saturating_sub(self.flushed_at.0) > COUNTS_MICROS;
+            let counts = self.has_work() && now.boot.0.saturating_sub(self.flushed_at.0) > COUNTS_MICROS;
             let due = counts || self.pipeline.wants_flush(now, self.max_wait_micros);
             if (due || !self.answers.is_empty() || self.ended > 0) && !self.flush(&shutdown).await {
                 break;
             }
         }
-        if self.pipeline.has_work() {
+        if self.has_work() {
             self.flush(&shutdown).await;
         }
         Ok(())
@@ -149,9 +165,23 @@ impl Driver {
                 self.ended += usize::from(for_good);
             }
             Input::Tool { tool, id, message, reply } => self.tool(tool, id, &message, reply, now),
+            Input::Refused(message) => self.refused(message),
             Input::Grants => self.tick(now),
         }
         Ok(())
+    }
+
+    fn has_work(&self) -> bool {
+        self.pipeline.has_work() || !self.refused.is_empty()
+    }
+
+    fn refused(&mut self, message: RefusedToolMessage) {
+        let known = (message.tool.clone(), message.digest);
+        if let Some(before) = self.refused.get_mut(&known) {
+            *before = RefusedToolMessage { count: before.count + 1, ..message };
+        } else if self.refused.len() < MAX_REFUSED {
+            self.refused.insert(known, message);
+        }
     }
 
     /// Lets time pass, and tells the buses what is wanted after it.
@@ -187,6 +217,7 @@ impl Driver {
     async fn flush(&mut self, shutdown: &CancellationToken) -> bool {
         let mut unit = self.pipeline.flush(self.clock.now());
         unit.tool_messages.extend(self.answers.iter().map(|(seen, _)| seen.clone()));
+        unit.refused.extend(std::mem::take(&mut self.refused).into_values());
         if !self.queue(Arc::new(unit), shutdown).await {
             return false;
         }

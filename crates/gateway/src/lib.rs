@@ -18,6 +18,7 @@ mod clock;
 pub mod config;
 pub mod dbc;
 mod deliver;
+pub mod dialects;
 mod driver;
 pub mod enrol;
 mod feed;

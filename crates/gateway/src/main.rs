@@ -230,6 +230,7 @@ fn check(config: &Config) -> Result<()> {
         vernport_gateway::dbc::read(&bus.dbc, bus.dbc_map.as_deref(), &catalogue)
             .with_context(|| format!("bus {}, dbc", bus.source))?;
     }
+    vernport_gateway::dialects::load(&config.tool, &catalogue)?;
     Secrets::load(&config.keys)?;
     certificate(config)?;
     let (flows, signals) = (rules.flows().len(), catalogue.len());

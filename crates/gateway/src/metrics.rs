@@ -5,7 +5,7 @@ use crate::{
     path::{Moment, Plan, path},
 };
 use vernport_decode::RejectCode;
-use vernport_mqtt::{LinkState, ResultCode};
+use vernport_mqtt::{LinkState, PassedOver, ResultCode};
 use vernport_status::{Family, number, process_families};
 use vernport_types::{Reason, Stamp, TimeQuality, UtcMicros};
 
@@ -275,6 +275,13 @@ fn edges(status: &Status, plan: &Plan, moment: &Moment, families: &mut Vec<Famil
         let count = status.tool_results.get(code.as_str()).copied().unwrap_or(0);
         family.with(one("result", code.as_str()), number(count))
     });
+    let passed_over = Family::counter(
+        "vernport_gateway_tool_values_passed_over_total",
+        "What of tools' messages became no reading, by why.",
+    );
+    let whys = PassedOver::default().by_why().map(|(why, _)| why);
+    let passed_over =
+        by_word(passed_over, "why", whys.map(|why| (why, status.passed_over.get(why).copied().unwrap_or(0))));
     let quality =
         Family::gauge("vernport_gateway_clock_quality", "1 for how far the clock can be trusted now.");
     let qualities =
@@ -296,6 +303,12 @@ fn edges(status: &Status, plan: &Plan, moment: &Moment, families: &mut Vec<Famil
         messages,
         links,
         results,
+        passed_over,
+        Family::gauge(
+            "vernport_gateway_tool_messages_quarantined",
+            "Refused messages of tools that are remembered, by hash.",
+        )
+        .value(number(status.spool.refused_tool_messages)),
         quality,
         stages,
         Family::counter("vernport_gateway_turns_total", "Turns of the loop that decides and queues.")

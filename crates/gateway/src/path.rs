@@ -262,6 +262,8 @@ fn brokers(status: &Status, plan: &Plan) -> Vec<Stage> {
                 .named("tools")
                 .count("accepted", accepted)
                 .count("refused", status.refused_tool_messages)
+                .count("quarantined", status.spool.refused_tool_messages)
+                .count("passed_over", status.passed_over.values().sum())
                 .because(Cause::BrokerAway, is_away(&status.tools))
                 .codes(codes),
         );

@@ -5,8 +5,9 @@ use crate::{
     broker::{endpoint_with, hosted, shown},
     chain,
     clock::boot_id,
-    config::KeySource,
+    config::{KeySource, limits},
     deliver::Deliver,
+    dialects::{self, DialectError},
     driver::{Driver, MAX_WAITING},
     enrol,
     feed::Feed,
@@ -38,7 +39,7 @@ use tokio_util::sync::CancellationToken;
 use vernport_audit::Keeper;
 use vernport_canbus::VirtualBuses;
 use vernport_crypto::{IdentityKey, sha256};
-use vernport_mqtt::{Publisher, PublisherConfig, ToolInbox, ToolLimits, UrlError};
+use vernport_mqtt::{Publisher, PublisherConfig, ToolInbox, UrlError};
 use vernport_policy::{Rules, Table};
 use vernport_registry::StationRef;
 use vernport_status::{Address, ListenError, PathStatus, Subject};
@@ -120,6 +121,9 @@ pub enum StartError {
         /// What to write.
         message: &'static str,
     },
+    /// A tool cannot be understood.
+    #[error(transparent)]
+    Tool(#[from] DialectError),
     /// The broker of the fleet operators stands where the bundle does not allow it.
     #[error("fleet.region: {message} {allowed}")]
     Region {
@@ -235,6 +239,7 @@ pub async fn run_with(
 ) -> Result<Running, StartError> {
     let Given { catalogue, rules, secrets, uplink, certificate, spool } = given;
     let held = certificate.as_ref().map(|(_, held)| held);
+    let dialects = dialects::load(&config.tool, &catalogue)?;
     let keep_longest = config.spool.keep_longest.clone();
     if let Some(flow) = keep_longest.iter().find(|flow| rules.find(flow).is_none()) {
         return Err(StartError::KeptFlow { flow: flow.clone() });
@@ -310,8 +315,9 @@ pub async fn run_with(
         let endpoint = endpoint_with("tools", section, &client, shown(config, section, held))?;
         let (site, station) = (&config.gateway.site, &config.gateway.station);
         let tools = Tools {
-            inbox: ToolInbox::start(endpoint, site, Some(station), ToolLimits::default()),
+            inbox: ToolInbox::start(endpoint, site, Some(station), limits(&config.tool_limits, &config.tool)),
             catalogue: Arc::clone(&catalogue),
+            dialects,
             spool: spool.clone(),
             clock: Arc::clone(&deps.clock),
             inputs: sender.clone(),

@@ -17,7 +17,7 @@ use tokio::sync::{Notify, watch};
 use vernport_api::{Answer, BatchAnswer};
 use vernport_canbus::Counters;
 use vernport_decode::poll;
-use vernport_mqtt::{LinkStatus, ResultCode};
+use vernport_mqtt::{LinkStatus, PassedOver, ResultCode};
 use vernport_policy::Head;
 use vernport_spool::SpoolStatus;
 use vernport_types::{Slug, Stamp, UtcMicros};
@@ -47,6 +47,7 @@ struct Links {
     tools: Option<watch::Receiver<LinkStatus>>,
     operators: BTreeMap<Slug, OperatorStatus>,
     results: BTreeMap<&'static str, u64>,
+    passed_over: BTreeMap<&'static str, u64>,
 }
 
 /// What was seen before the spool was looked into.
@@ -161,6 +162,14 @@ impl Shared {
         *self.links().results.entry(code.as_str()).or_default() += 1;
     }
 
+    /// What of a tool's message became no reading.
+    pub(crate) fn passed_over(&self, passed: PassedOver) {
+        let mut links = self.links();
+        for (why, count) in passed.by_why() {
+            *links.passed_over.entry(why).or_default() += u64::from(count);
+        }
+    }
+
     /// So many batches or messages were parked or destroyed instead of sent.
     pub(crate) fn settled(&self, items: usize) {
         self.state().settled += items as u64;
@@ -241,6 +250,7 @@ impl Shared {
             tools: now(&links.tools),
             operators: links.operators.clone(),
             tool_results: links.results.clone(),
+            passed_over: links.passed_over.clone(),
             tally,
             spool,
             head: state.head,
@@ -277,6 +287,8 @@ pub struct Status {
     pub operators: BTreeMap<Slug, OperatorStatus>,
     /// Answers to tools, by code.
     pub tool_results: BTreeMap<&'static str, u64>,
+    /// What of tools' messages became no reading, by why.
+    pub passed_over: BTreeMap<&'static str, u64>,
     /// What it has counted.
     pub tally: Tally,
     /// What waits.

@@ -17,7 +17,7 @@ pub use login::{Login, LoginError};
 pub use rule::{Right, Rule};
 pub use written::{emqx, mosquitto, without_comments};
 
-use crate::topic::{ToolAddress, operator_filter, readings_filter, status_topic};
+use crate::topic::{PayloadForm, ToolAddress, operator_filter, readings_filters, status_topic};
 use rule::{covers, is_topic};
 use std::{fmt, str::FromStr};
 use thiserror::Error;
@@ -78,19 +78,21 @@ impl Principal {
         let rule = |right, filter: String| Rule { right, filter };
         match self {
             Self::Tool(tool) => vec![
-                rule(Right::Publish, tool.reading_topic()),
-                rule(Right::Publish, tool.reading_topic() + POSTCARD),
+                rule(Right::Publish, tool.readings_topic(PayloadForm::Text)),
+                rule(Right::Publish, tool.readings_topic(PayloadForm::Postcard)),
                 rule(Right::Subscribe, tool.result_topic()),
             ],
-            Self::Gateway { gateway, site } => vec![
-                rule(Right::NeverPublish, "vernport/v1/fleet/+/+/+/deleted".to_owned()),
-                rule(Right::Publish, "vernport/v1/fleet/+/+/+/+".to_owned()),
-                rule(Right::Publish, "vernport/v1/fleet/+/roster".to_owned()),
-                rule(Right::Retain, status_topic(gateway)),
-                rule(Right::Publish, format!("vernport/v1/tool/{site}/+/+/result")),
-                rule(Right::Subscribe, readings_filter(site, None)),
-                rule(Right::Subscribe, readings_filter(site, None) + POSTCARD),
-            ],
+            Self::Gateway { gateway, site } => {
+                let writes = [
+                    rule(Right::NeverPublish, "vernport/v1/fleet/+/+/+/deleted".to_owned()),
+                    rule(Right::Publish, "vernport/v1/fleet/+/+/+/+".to_owned()),
+                    rule(Right::Publish, "vernport/v1/fleet/+/roster".to_owned()),
+                    rule(Right::Retain, status_topic(gateway)),
+                    rule(Right::Publish, format!("vernport/v1/tool/{site}/+/+/result")),
+                ];
+                let reads = readings_filters(site, None).into_iter();
+                writes.into_iter().chain(reads.map(|filter| rule(Right::Subscribe, filter))).collect()
+            }
             Self::Operator(operator) => vec![
                 rule(Right::Publish, format!("vernport/v1/fleet/{operator}/+/+/deleted")),
                 rule(Right::Subscribe, operator_filter(operator)),
@@ -121,9 +123,6 @@ impl Principal {
     }
 }
 
-/// What the topic of a reading in postcard has behind that of one in JSON.
-const POSTCARD: &str = ".postcard";
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,6 +135,7 @@ mod tests {
     fn a_tool_publishes_as_nobody_else() {
         let tool = who("tool.north.bay-1.scanner");
         assert!(tool.may_publish("vernport/v1/tool/north/bay-1/scanner/reading"));
+        assert!(tool.may_publish("vernport/v1/tool/north/bay-1/scanner/reading.postcard"));
         for other in [
             "vernport/v1/tool/north/bay-1/other/reading",
             "vernport/v1/tool/north/bay-2/scanner/reading",
@@ -195,6 +195,7 @@ mod tests {
     fn a_gateway_stays_at_its_site_and_retains_its_status_only() {
         let gateway = who("gateway.box-1.north");
         assert!(gateway.may_subscribe("vernport/v1/tool/north/+/+/reading"));
+        assert!(gateway.may_subscribe("vernport/v1/tool/north/+/+/reading.postcard"));
         for foreign in [
             "vernport/v1/tool/+/+/+/reading",
             "vernport/v1/tool/north/#",

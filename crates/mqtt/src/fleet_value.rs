@@ -75,7 +75,7 @@ impl Serialize for FleetValue {
 }
 
 /// `P0420` of its two bytes (SAE J2012).
-fn dtc_text(code: u16) -> String {
+pub(crate) fn dtc_text(code: u16) -> String {
     let letter = ['P', 'C', 'B', 'U'][usize::from(code >> 14)];
     format!("{letter}{:04X}", code & 0x3FFF)
 }

@@ -8,7 +8,7 @@
 //!   opens it; a message counts as delivered on its PUBACK and on nothing else;
 //!   nothing is kept for later, so that nothing is sent without being asked for.
 //! - Topics and payloads are frozen: [`topic`], [`tool_message`],
-//!   [`tool_result`], [`fleet_message`], the JSON Schemas in `schema/`, decision note 0010.
+//!   [`tool_postcard`], [`tool_result`], [`fleet_message`], the JSON Schemas in `schema/`, decision note 0010.
 //! - Only the status of a gateway is ever retained.
 //! - No input panics, every bound is a number, and no log line or error holds a
 //!   topic, a payload, a value or an identifier of a vehicle.
@@ -18,11 +18,13 @@
 
 pub mod acl;
 mod backoff;
+mod dialect;
 mod endpoint;
 pub mod fleet_message;
 mod fleet_value;
 mod inbox;
 mod limits;
+pub mod mapping;
 mod operator;
 mod outbox;
 mod probe;
@@ -33,6 +35,7 @@ mod status;
 mod streams;
 mod time;
 pub mod tool_message;
+pub mod tool_postcard;
 pub mod tool_result;
 mod tools;
 pub mod topic;
@@ -40,11 +43,13 @@ mod units;
 mod wire;
 
 pub use backoff::Backoff;
+pub use dialect::{Dialect, Said, ZoneError};
 pub use endpoint::{Endpoint, Protocol, UrlError};
 pub use fleet_message::{FleetContext, FleetMessage, sealed_message, value_message};
 pub use fleet_value::FleetValue;
 pub use inbox::{AckHandle, Inbox, InboxConfig, Message};
-pub use limits::ToolLimits;
+pub use limits::{ToolLimits, ToolRate};
+pub use mapping::{Mapped, Mapping, MappingError, PassedOver};
 pub use operator::{Delivery, Interest, Subscription, SubscriptionConfig};
 pub use outbox::{Outcome, Receipt};
 pub use probe::probe;
@@ -54,5 +59,5 @@ pub use streams::{Counts, News, NotSaved, Noted, Numbered, StreamLimits, Streams
 pub use tool_message::{MessageKey, ToolMessage, ToolReading, VehicleRef};
 pub use tool_result::{Refused, ResultCode, ToolResult};
 pub use tools::{Inbound, ToolClient, ToolInbox};
-pub use topic::{Stream, ToolAddress};
+pub use topic::{PayloadForm, Stream, ToolAddress};
 pub use wire::Cause;

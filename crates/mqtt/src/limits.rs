@@ -3,10 +3,14 @@
 
 use crate::topic::ToolAddress;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-use std::{collections::HashMap, num::NonZeroU32};
+use std::{
+    collections::{BTreeMap, HashMap},
+    num::NonZeroU32,
+};
+use vernport_types::Slug;
 
 /// Bounds on what comes in from tools.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ToolLimits {
     /// Messages a minute of one tool, evenly.
     pub per_tool_per_minute: NonZeroU32,
@@ -16,6 +20,17 @@ pub struct ToolLimits {
     pub total_per_minute: NonZeroU32,
     /// Tools that are told apart; one beyond is over its limit.
     pub tools: usize,
+    /// Tools that may send more than the others, or less, by name.
+    pub own: BTreeMap<Slug, ToolRate>,
+}
+
+/// What one tool may send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ToolRate {
+    /// Messages a minute, evenly.
+    pub per_minute: NonZeroU32,
+    /// Messages at once, after a pause.
+    pub burst: NonZeroU32,
 }
 
 impl Default for ToolLimits {
@@ -26,7 +41,15 @@ impl Default for ToolLimits {
             per_tool_burst: number(60),
             total_per_minute: number(6000),
             tools: 64,
+            own: BTreeMap::new(),
         }
+    }
+}
+
+impl ToolLimits {
+    fn of(&self, tool: &Slug) -> ToolRate {
+        let all = ToolRate { per_minute: self.per_tool_per_minute, burst: self.per_tool_burst };
+        self.own.get(tool).copied().unwrap_or(all)
     }
 }
 
@@ -39,11 +62,8 @@ pub(crate) struct Gauge {
 
 impl Gauge {
     pub(crate) fn new(limits: ToolLimits) -> Self {
-        Self {
-            limits,
-            total: RateLimiter::direct(Quota::per_minute(limits.total_per_minute)),
-            tools: HashMap::new(),
-        }
+        let total = RateLimiter::direct(Quota::per_minute(limits.total_per_minute));
+        Self { limits, total, tools: HashMap::new() }
     }
 
     /// Whether one more message of this tool is within its bounds. What one tool
@@ -53,8 +73,8 @@ impl Gauge {
             if self.tools.len() >= self.limits.tools {
                 return false;
             }
-            let quota =
-                Quota::per_minute(self.limits.per_tool_per_minute).allow_burst(self.limits.per_tool_burst);
+            let rate = self.limits.of(&tool.tool);
+            let quota = Quota::per_minute(rate.per_minute).allow_burst(rate.burst);
             self.tools.insert(tool.clone(), RateLimiter::direct(quota));
         }
         self.tools.get(tool).is_some_and(|own| own.check().is_ok()) && self.total.check().is_ok()
@@ -76,6 +96,7 @@ mod tests {
             per_tool_burst: number(3),
             total_per_minute: number(10),
             tools: 4,
+            own: BTreeMap::new(),
         }
     }
 
@@ -85,6 +106,16 @@ mod tests {
         let let_in = (0..50).filter(|_| gauge.admit(&tool(0))).count();
         assert_eq!(let_in, 3);
         assert_eq!((0..3).filter(|_| gauge.admit(&tool(1))).count(), 3);
+    }
+
+    #[test]
+    fn a_tool_with_a_rate_of_its_own_has_no_other() {
+        let number = |n| NonZeroU32::new(n).expect("not zero");
+        let rate = ToolRate { per_minute: number(1), burst: number(7) };
+        let own = BTreeMap::from([("tool-1".parse().expect("a slug"), rate)]);
+        let mut gauge = Gauge::new(ToolLimits { own, ..limits() });
+        assert_eq!((0..50).filter(|_| gauge.admit(&tool(0))).count(), 3);
+        assert_eq!((0..50).filter(|_| gauge.admit(&tool(1))).count(), 7);
     }
 
     #[test]

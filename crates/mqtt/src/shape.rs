@@ -44,7 +44,22 @@ pub(crate) struct Reading {
     pub(crate) value: Value,
     #[serde(default, deserialize_with = "present")]
     pub(crate) unit: Option<String>,
-    pub(crate) time: String,
+    pub(crate) time: Time,
+}
+
+/// A time: a text in JSON, microseconds in postcard.
+#[derive(Deserialize)]
+#[serde(from = "String")]
+pub(crate) enum Time {
+    Text(String),
+    /// Since 1970 in UTC.
+    Micros(i64),
+}
+
+impl From<String> for Time {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
 }
 
 #[derive(Deserialize)]
@@ -151,15 +166,15 @@ impl Message {
         serde_json::from_slice::<Object<Self>>(payload).ok().map(|object| object.0)
     }
 
-    /// Checks the texts, except for the id.
-    pub(crate) fn check(&self) -> Result<(), ResultCode> {
+    /// Checks the texts, except for the id. `zone_known`: times may come without one.
+    pub(crate) fn check(&self, zone_known: bool) -> Result<(), ResultCode> {
         if self.readings.is_empty() || self.readings.len() > MAX_READINGS {
             return Err(ResultCode::Malformed);
         }
         if self.vehicle.as_ref().is_some_and(|vehicle| !vehicle.is_well_written()) {
             return Err(ResultCode::Vehicle);
         }
-        self.readings.iter().try_for_each(|reading| reading.0.check())
+        self.readings.iter().try_for_each(|reading| reading.0.check(zone_known))
     }
 }
 
@@ -182,7 +197,7 @@ impl Vehicle {
 }
 
 impl Reading {
-    fn check(&self) -> Result<(), ResultCode> {
+    fn check(&self, zone_known: bool) -> Result<(), ResultCode> {
         let path = (1..=128).contains(&self.path.len())
             && self.path.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_'));
         let unit = self.unit.as_ref().is_none_or(|unit| (1..=32).contains(&unit.chars().count()));
@@ -198,8 +213,10 @@ impl Reading {
         if !value {
             return Err(ResultCode::Value);
         }
-        match Zone::of(&self.time) {
+        let Time::Text(time) = &self.time else { return Ok(()) };
+        match Zone::of(time) {
             Some(Zone::Given) => Ok(()),
+            Some(Zone::Absent) if zone_known => Ok(()),
             Some(Zone::Absent) => Err(ResultCode::TimeWithoutZone),
             None => Err(ResultCode::Time),
         }

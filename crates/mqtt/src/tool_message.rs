@@ -19,6 +19,7 @@ use crate::{
     tool_result::{Refused, ResultCode},
     units,
 };
+use jiff::tz::TimeZone;
 use std::fmt;
 use vernport_types::{
     Catalogue, Fault, Identifier, Label, Number, OrderId, Plate, Position, Signal, SignalId, TroubleCode,
@@ -103,16 +104,40 @@ impl ToolMessage {
     /// # Errors
     /// [`Refused`] with the code for the tool.
     pub fn from_json(payload: &[u8], catalogue: &Catalogue, now: UtcMicros) -> Result<Self, Refused> {
-        let refused = |id: Option<&MessageKey>, code| Refused { id: id.cloned(), code };
+        Self::from_json_of(payload, catalogue, now, None)
+    }
+
+    /// The same from a tool whose clock is known to stand in a zone: its times need none of their own.
+    ///
+    /// # Errors
+    /// [`Refused`] with the code for the tool.
+    pub fn from_json_of(
+        payload: &[u8],
+        catalogue: &Catalogue,
+        now: UtcMicros,
+        zone: Option<&TimeZone>,
+    ) -> Result<Self, Refused> {
         if payload.len() > MAX_PAYLOAD_BYTES {
-            return Err(refused(None, ResultCode::TooLarge));
+            return Err(Refused { id: None, code: ResultCode::TooLarge });
         }
-        let raw = shape::Message::from_json(payload).ok_or_else(|| refused(None, ResultCode::Malformed))?;
+        let raw = shape::Message::from_json(payload);
+        let raw = raw.ok_or(Refused { id: None, code: ResultCode::Malformed })?;
+        Self::from_shape(&raw, catalogue, now, zone)
+    }
+
+    /// The meaning of what has the shape of a message, in whichever form it came.
+    pub(crate) fn from_shape(
+        raw: &shape::Message,
+        catalogue: &Catalogue,
+        now: UtcMicros,
+        zone: Option<&TimeZone>,
+    ) -> Result<Self, Refused> {
+        let refused = |id: Option<&MessageKey>, code| Refused { id: id.cloned(), code };
         let id = MessageKey::new(&raw.id).ok_or_else(|| refused(None, ResultCode::Malformed))?;
-        raw.check().map_err(|code| refused(Some(&id), code))?;
+        raw.check(zone.is_some()).map_err(|code| refused(Some(&id), code))?;
         let vehicle = raw.vehicle.as_ref().map_or(Some(VehicleRef::Visit), vehicle);
         let vehicle = vehicle.ok_or_else(|| refused(Some(&id), ResultCode::Vehicle))?;
-        let read = |raw: &_| reading(raw, catalogue, now).map_err(|code| refused(Some(&id), code));
+        let read = |raw: &_| reading(raw, catalogue, now, zone).map_err(|code| refused(Some(&id), code));
         let readings = raw.readings.iter().map(|object| read(&object.0)).collect::<Result<_, _>>()?;
         Ok(Self { id, vehicle, readings })
     }
@@ -128,10 +153,20 @@ fn vehicle(raw: &shape::Vehicle) -> Option<VehicleRef> {
     })
 }
 
-fn reading(raw: &shape::Reading, catalogue: &Catalogue, now: UtcMicros) -> Result<ToolReading, ResultCode> {
+fn reading(
+    raw: &shape::Reading,
+    catalogue: &Catalogue,
+    now: UtcMicros,
+    zone: Option<&TimeZone>,
+) -> Result<ToolReading, ResultCode> {
     let signal = catalogue.find(&raw.path).ok_or(ResultCode::UnknownSignal)?;
     let value = value(&raw.value, raw.unit.as_deref(), catalogue.signal(signal))?;
-    let at = crate::time::read(&raw.time).ok_or(ResultCode::Time)?;
+    let at = match (&raw.time, zone) {
+        (shape::Time::Micros(micros), _) => crate::time::of_micros(*micros),
+        (shape::Time::Text(text), Some(zone)) if !shape::has_zone(text) => crate::time::read_in(text, zone),
+        (shape::Time::Text(text), _) => crate::time::read(text),
+    };
+    let at = at.ok_or(ResultCode::Time)?;
     if at > now.plus_seconds(MAX_AHEAD_SECONDS) {
         return Err(ResultCode::Time);
     }
@@ -146,17 +181,7 @@ fn value(raw: &shape::Value, unit: Option<&str>, signal: &Signal) -> Result<Valu
         _ => None,
     };
     Ok(match (signal.kind, raw, number) {
-        (ValueKind::Integer, _, Some(number)) => {
-            // From 2^53 on a float no longer names one integer.
-            if number.abs() >= 9_007_199_254_740_992.0 {
-                return Err(ResultCode::Value);
-            }
-            #[expect(clippy::cast_possible_truncation, reason = "rounded, and bounded just above")]
-            Value::Integer(number.round() as i64)
-        }
-        (ValueKind::Number, _, Some(number)) => {
-            Value::Number(Number::new(number).map_err(|_| ResultCode::Value)?)
-        }
+        (ValueKind::Integer | ValueKind::Number, _, Some(number)) => return numeric(number, signal),
         (ValueKind::Flag, shape::Value::Flag(flag), _) => Value::Flag(*flag),
         (ValueKind::Label, shape::Value::Text(text), _) => {
             Value::Label(Label::new(text).map_err(|_| ResultCode::Value)?)
@@ -179,8 +204,22 @@ fn value(raw: &shape::Value, unit: Option<&str>, signal: &Signal) -> Result<Valu
     })
 }
 
+/// A number of the signal's unit as its value.
+pub(crate) fn numeric(number: f64, signal: &Signal) -> Result<Value, ResultCode> {
+    match signal.kind {
+        // From 2^53 on a float no longer names one integer.
+        ValueKind::Integer if number.abs() < 9_007_199_254_740_992.0 =>
+        {
+            #[expect(clippy::cast_possible_truncation, reason = "rounded, and bounded just above")]
+            Ok(Value::Integer(number.round() as i64))
+        }
+        ValueKind::Number => Number::new(number).map(Value::Number).map_err(|_| ResultCode::Value),
+        _ => Err(ResultCode::Value),
+    }
+}
+
 /// A number in the signal's unit and range.
-fn converted(number: f64, unit: Option<&str>, signal: &Signal) -> Result<f64, ResultCode> {
+pub(crate) fn converted(number: f64, unit: Option<&str>, signal: &Signal) -> Result<f64, ResultCode> {
     let number = units::convert(number, unit.unwrap_or(""), &signal.unit).ok_or(ResultCode::Unit)?;
     let in_range = number.is_finite()
         && signal.min.is_none_or(|min| number >= min)

@@ -9,7 +9,7 @@ use crate::{
     outbox::{Outbox, OutboxConfig, Outcome, Outgoing},
     status::{LinkState, LinkStatus},
     tool_result::{ResultCode, ToolResult},
-    topic::{ToolAddress, readings_filter},
+    topic::{PayloadForm, ToolAddress, readings_filters},
     wire::Cause,
 };
 use bytes::Bytes;
@@ -22,7 +22,9 @@ use vernport_types::Slug;
 pub struct Inbound {
     /// Site, station and tool, out of the topic. The broker let nobody else publish there.
     pub tool: ToolAddress,
-    /// What it sent: for [`crate::ToolMessage::from_json`].
+    /// How it is written.
+    pub form: PayloadForm,
+    /// What it sent: for [`crate::Dialect::read`].
     pub payload: Bytes,
     /// To be called when the decision is durable. Dropped unused, the message comes again.
     pub ack: AckHandle,
@@ -43,7 +45,7 @@ pub struct ToolInbox {
 impl ToolInbox {
     /// Connects in the background, again and again, until stopped.
     pub fn start(endpoint: Endpoint, site: &Slug, station: Option<&Slug>, limits: ToolLimits) -> Self {
-        let config = InboxConfig::new(endpoint, vec![readings_filter(site, station)]);
+        let config = InboxConfig::new(endpoint, readings_filters(site, station));
         Self::with_config(config, limits)
     }
 
@@ -58,8 +60,8 @@ impl ToolInbox {
     pub async fn next(&mut self) -> Option<Inbound> {
         loop {
             let message = self.inbox.next().await?;
-            let tool = ToolAddress::from_reading_topic(&message.topic).filter(|_| !message.retained);
-            let Some(tool) = tool else {
+            let tool = ToolAddress::from_readings_topic(&message.topic).filter(|_| !message.retained);
+            let Some((tool, form)) = tool else {
                 tracing::warn!("dropped a message that was retained or on no tool's topic");
                 message.ack.done();
                 continue;
@@ -70,7 +72,7 @@ impl ToolInbox {
                 message.ack.done();
                 continue;
             }
-            return Some(Inbound { tool, payload: message.payload, ack: message.ack });
+            return Some(Inbound { tool, form, payload: message.payload, ack: message.ack });
         }
     }
 
@@ -126,8 +128,13 @@ impl ToolClient {
 
     /// Sends a payload to the tool's reading topic, and waits for the broker's answer.
     pub async fn send(&self, payload: Vec<u8>) -> Outcome {
+        self.send_as(PayloadForm::Text, payload).await
+    }
+
+    /// The same to the topic of a form.
+    pub async fn send_as(&self, form: PayloadForm, payload: Vec<u8>) -> Outcome {
         let Some(link) = self.outbox.link().await else { return Outcome::Lost };
-        let topic = self.address.reading_topic();
+        let topic = self.address.readings_topic(form);
         link.send(Outgoing { topic, payload: payload.into(), expiry_s: None }).await.outcome().await
     }
 

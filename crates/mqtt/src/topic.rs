@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! vernport/v1/tool/<site>/<station>/<tool>/reading      a tool's readings
+//! vernport/v1/tool/<site>/<station>/<tool>/reading.postcard  the same in postcard
 //! vernport/v1/tool/<site>/<station>/<tool>/result       the answer to each
 //! vernport/v1/fleet/<operator>/<purpose>/<alias>/<path> one released value; VSS path, dotted, one level
 //! vernport/v1/fleet/<operator>/<purpose>/<alias>/sealed one sealed batch
@@ -18,6 +19,28 @@
 use std::{fmt, str::FromStr};
 use thiserror::Error;
 use vernport_types::{Slug, VehicleAlias};
+
+/// How a tool's readings are written: the last level of their topic says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PayloadForm {
+    /// Text: JSON, or what the tool's mapping reads. On `…/reading`.
+    Text,
+    /// Postcard of [`crate::tool_postcard`]. On `…/reading.postcard`.
+    Postcard,
+}
+
+impl PayloadForm {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Text, Self::Postcard];
+
+    /// The last level of its topics.
+    pub const fn level(self) -> &'static str {
+        match self {
+            Self::Text => "reading",
+            Self::Postcard => "reading.postcard",
+        }
+    }
+}
 
 /// Where a tool stands: its place in the topics, and its identity.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -36,6 +59,11 @@ impl ToolAddress {
         format!("vernport/v1/tool/{self}/reading")
     }
 
+    /// Where it publishes readings in this form.
+    pub fn readings_topic(&self, form: PayloadForm) -> String {
+        format!("vernport/v1/tool/{self}/{}", form.level())
+    }
+
     /// Where it is answered.
     pub fn result_topic(&self) -> String {
         format!("vernport/v1/tool/{self}/result")
@@ -43,7 +71,14 @@ impl ToolAddress {
 
     /// Reads the address out of a `…/reading` topic.
     pub fn from_reading_topic(topic: &str) -> Option<Self> {
-        topic.strip_prefix("vernport/v1/tool/")?.strip_suffix("/reading")?.parse().ok()
+        Self::from_readings_topic(topic).filter(|(_, form)| *form == PayloadForm::Text).map(|(tool, _)| tool)
+    }
+
+    /// Reads address and form out of a `…/reading` or `…/reading.postcard` topic.
+    pub fn from_readings_topic(topic: &str) -> Option<(Self, PayloadForm)> {
+        let (address, level) = topic.strip_prefix("vernport/v1/tool/")?.rsplit_once('/')?;
+        let form = PayloadForm::ALL.into_iter().find(|form| form.level() == level)?;
+        Some((address.parse().ok()?, form))
     }
 }
 
@@ -69,9 +104,11 @@ impl FromStr for ToolAddress {
     }
 }
 
-/// The filter of all tools' readings at one site, or at one station of it.
-pub fn readings_filter(site: &Slug, station: Option<&Slug>) -> String {
-    format!("vernport/v1/tool/{site}/{}/+/reading", station.map_or("+", Slug::as_str))
+/// The filters of all tools' readings at one site, or at one station of it, in every form.
+pub fn readings_filters(site: &Slug, station: Option<&Slug>) -> Vec<String> {
+    let station = station.map_or("+", Slug::as_str);
+    let filter = |form: PayloadForm| format!("vernport/v1/tool/{site}/{station}/+/{}", form.level());
+    PayloadForm::ALL.map(filter).to_vec()
 }
 
 /// One vehicle of one operator for one purpose: the stream that `seq` counts.
@@ -143,11 +180,18 @@ mod tests {
     fn topics_keep_their_bytes() {
         let tool: ToolAddress = "north/bay-1/scanner".parse().expect("an address");
         assert_eq!(tool.reading_topic(), "vernport/v1/tool/north/bay-1/scanner/reading");
+        let postcard = "vernport/v1/tool/north/bay-1/scanner/reading.postcard";
+        assert_eq!(tool.readings_topic(PayloadForm::Postcard), postcard);
+        assert_eq!(ToolAddress::from_readings_topic(postcard), Some((tool.clone(), PayloadForm::Postcard)));
+        assert_eq!(ToolAddress::from_reading_topic(postcard), None);
         assert_eq!(tool.result_topic(), "vernport/v1/tool/north/bay-1/scanner/result");
-        assert_eq!(readings_filter(&tool.site, None), "vernport/v1/tool/north/+/+/reading");
         assert_eq!(
-            readings_filter(&tool.site, Some(&tool.station)),
-            "vernport/v1/tool/north/bay-1/+/reading"
+            readings_filters(&tool.site, None),
+            ["vernport/v1/tool/north/+/+/reading", "vernport/v1/tool/north/+/+/reading.postcard"]
+        );
+        assert_eq!(
+            readings_filters(&tool.site, Some(&tool.station)),
+            ["vernport/v1/tool/north/bay-1/+/reading", "vernport/v1/tool/north/bay-1/+/reading.postcard"]
         );
         let stream = Stream {
             operator: slug("fjord-freight"),

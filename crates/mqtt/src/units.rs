@@ -32,7 +32,20 @@ const CONVERSIONS: &[(&str, &str, f64, f64)] = &[
     ("g", "kg", 0.001, 0.0),
     ("t", "kg", 1000.0, 0.0),
     ("ratio", "percent", 100.0, 0.0),
+    ("kn", "km/h", 1.852, 0.0),
+    ("lb", "kg", 0.453_592_37, 0.0),
+    ("gal", "l", 3.785_411_784, 0.0),
 ];
+
+/// Whether anything is said about this unit.
+pub(crate) fn is_known(unit: &str) -> bool {
+    CONVERSIONS.iter().any(|c| c.0 == unit || c.1 == unit) || ["percent", "degrees"].contains(&unit)
+}
+
+/// What becomes this unit: itself first.
+pub(crate) fn into(wanted: &str) -> impl Iterator<Item = &str> {
+    std::iter::once(wanted).chain(CONVERSIONS.iter().filter(move |c| c.1 == wanted).map(|c| c.0))
+}
 
 /// The value in the catalogue's unit; `None` if nobody said how to get there.
 /// The result may be infinite; the caller checks.
@@ -62,6 +75,12 @@ mod tests {
             let got = convert(value, sent, wanted).expect("listed");
             assert!((got - expected).abs() < 1e-6, "{value} {sent} is {got} {wanted}");
         }
+    }
+
+    #[test]
+    fn what_becomes_a_unit_is_told() {
+        assert_eq!(into("V").collect::<Vec<_>>(), ["V", "mV"]);
+        assert!(is_known("mi") && is_known("km/h") && is_known("percent") && !is_known("furlong"));
     }
 
     #[test]

@@ -34,6 +34,7 @@ mod log;
 mod open;
 mod queue;
 mod read;
+mod refused;
 mod reserve;
 mod room;
 mod spool;
@@ -50,6 +51,7 @@ pub use evidence::{KeptCheckpoint, LogHead};
 pub use gauges::Flowed;
 pub use inspect::{Inspect, InspectError, Leaves, QueuedEvidence};
 pub use read::{HeldGrant, Note, Page, SpoolStatus, StoredBatch, StoredMessage, StoredTopic};
+pub use refused::{MAX_REFUSED_TOOL_MESSAGES, RefusedToolMessage};
 pub use spool::Spool;
 pub use unit::{
     Cursor, Item, Queued, QueuedBatch, QueuedTopic, Settlement, Stream, ToolMessage, Unit, WhenFull, Withheld,

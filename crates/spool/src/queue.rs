@@ -4,6 +4,7 @@ use crate::{
     Config, Unit, Withheld,
     command::{Failure, Outcome, Refusal},
     log::{self, Appending},
+    refused,
 };
 use sqlx::SqliteConnection;
 use vernport_audit::LeafKind;
@@ -45,6 +46,7 @@ pub(crate) async fn queue(
             return Err(Failure::Refused(Refusal::Seen(message.tool.clone())));
         }
     }
+    refused::add(connection, &unit.refused).await?;
     let mut log = Appending::begin(connection).await?;
     queue_batches(connection, &mut log, unit).await?;
     queue_topics(connection, &mut log, unit).await?;

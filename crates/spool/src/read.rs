@@ -130,6 +130,8 @@ pub struct SpoolStatus {
     pub leaves: u64,
     /// Readings withheld since the spool was made.
     pub withheld: u64,
+    /// Messages of tools that were refused and are remembered.
+    pub refused_tool_messages: u64,
     /// How many bytes wait.
     pub used_bytes: u64,
     /// How many may.
@@ -270,7 +272,7 @@ fn sealed_bytes(row: &SqliteRow) -> sqlx::Result<Result<Vec<u8>, &'static str>> 
     Ok(if sha256(&bytes) == digest { Ok(bytes) } else { Err("its digest differs") })
 }
 
-fn number(row: &SqliteRow, column: &str) -> sqlx::Result<u64> {
+pub(crate) fn number(row: &SqliteRow, column: &str) -> sqlx::Result<u64> {
     let number: i64 = row.try_get(column)?;
     u64::try_from(number)
         .map_err(|source| sqlx::Error::ColumnDecode { index: column.into(), source: Box::new(source) })
@@ -387,6 +389,7 @@ pub(crate) async fn status(connection: &mut SqliteConnection, gauges: &Gauges) -
                 (SELECT coalesce(sum(count), 0) FROM dropped WHERE kind = 0) AS batches_dropped,
                 (SELECT coalesce(sum(count), 0) FROM dropped WHERE kind = 1) AS topics_dropped,
                 (SELECT coalesce(sum(count), 0) FROM withheld) AS withheld,
+                (SELECT count(*) FROM refused_tool_message) AS refused_tool_messages,
                 (SELECT min(queued_at) FROM (SELECT queued_at FROM batch UNION ALL SELECT queued_at FROM topic))
                     AS oldest_at",
     )
@@ -406,6 +409,7 @@ pub(crate) async fn status(connection: &mut SqliteConnection, gauges: &Gauges) -
         topics_dropped: number(&row, "topics_dropped")?,
         leaves,
         withheld: number(&row, "withheld")?,
+        refused_tool_messages: number(&row, "refused_tool_messages")?,
         used_bytes: queued.used_bytes,
         max_bytes: queued.max_bytes,
         oldest_at: row.try_get::<Option<i64>, _>("oldest_at")?.map(UtcMicros),

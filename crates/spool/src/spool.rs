@@ -1,14 +1,14 @@
 //! The handle: what the gateway calls.
 
 use crate::{
-    Config, HeldGrant, Item, Note, OpenError, Page, QueueError, Queued, ReadError, SettleError, Settlement,
-    SpoolStatus, StoredBatch, StoredMessage, StoredTopic, Unit,
+    Config, HeldGrant, Item, Note, OpenError, Page, QueueError, Queued, ReadError, RefusedToolMessage,
+    SettleError, Settlement, SpoolStatus, StoredBatch, StoredMessage, StoredTopic, Unit,
     change::Change,
     command::{Command, Failure, Outcome, Refusal, Request},
     disk::Below,
     error::is_full,
     gauges::Gauges,
-    open, read,
+    open, read, refused,
     reserve::Reserve,
     station::Memory,
     writer::Writer,
@@ -212,6 +212,14 @@ impl Spool {
     /// [`ReadError`].
     pub async fn seen_tool_message(&self, tool: &Slug, id: &[u8; 16]) -> Result<bool, ReadError> {
         self.read(async |reader| read::seen(reader, tool, id).await).await
+    }
+
+    /// Messages of tools that were refused, the newest first.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub async fn refused_tool_messages(&self, limit: u32) -> Result<Vec<RefusedToolMessage>, ReadError> {
+        self.read(async |reader| refused::list(reader, limit).await).await
     }
 
     /// All samples that may still count, for [`Sampler::from_samples`](vernport_policy::Sampler::from_samples).

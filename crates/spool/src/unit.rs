@@ -1,5 +1,6 @@
 //! What is queued at once, and what may happen to it afterwards.
 
+use crate::RefusedToolMessage;
 use vernport_crypto::sha256;
 use vernport_policy::Sample;
 use vernport_seal::{Recipient, Sealed, Storage};
@@ -18,6 +19,8 @@ pub struct Unit {
     pub cursors: Vec<Cursor>,
     /// Tool messages that led to it. One that was seen before refuses the unit.
     pub tool_messages: Vec<ToolMessage>,
+    /// Tool messages that were refused meanwhile.
+    pub refused: Vec<RefusedToolMessage>,
     /// Samples that were taken.
     pub samples: Vec<Sample>,
     /// What was withheld meanwhile; added to the counts.
@@ -35,6 +38,7 @@ impl Unit {
             topics: Vec::new(),
             cursors: Vec::new(),
             tool_messages: Vec::new(),
+            refused: Vec::new(),
             samples: Vec::new(),
             withheld: Vec::new(),
             closes_counts: false,

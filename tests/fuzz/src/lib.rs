@@ -1,9 +1,10 @@
 //! What the targets share: a fuzzer's bytes read as the frames of a bus, the
-//! shipped catalogue, how a capture is read twice, and packets of the wire.
+//! shipped catalogue, what holds of any tool's message, how a capture is read twice, and packets of the wire.
 
 use crc::{CRC_32_ISCSI, Crc};
 use std::sync::LazyLock;
 use vernport_decode::capture::{Event, Format, Reader};
+use vernport_mqtt::ToolMessage;
 use vernport_types::{BootMicros, CanFrame, CanId, Catalogue, FrameKind, Stamp, TimeQuality, UtcMicros};
 
 /// The shipped catalogue.
@@ -11,6 +12,19 @@ pub static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
     let text = include_str!("../../../config/signals/vehicle.toml");
     Catalogue::from_toml([("vehicle.toml", text)]).expect("the shipped catalogue")
 });
+
+/// When a tool's message arrives: 2026-11-20T09:00:00Z.
+pub const NOW: UtcMicros = UtcMicros(1_795_165_200_000_000);
+
+/// Whether every value of a tool's message is within what the catalogue believes, and none lies ahead.
+pub fn is_of_the_catalogue(message: &ToolMessage) -> bool {
+    message.readings.iter().all(|reading| {
+        let entry = CATALOGUE.signal(reading.signal);
+        let number = reading.value.as_f64();
+        number.is_none_or(|n| entry.min.is_none_or(|min| n >= min) && entry.max.is_none_or(|max| n <= max))
+            && reading.at <= NOW.plus_seconds(300)
+    })
+}
 
 /// Identifiers that mean something to the decoder, so that the fuzzer need not guess them.
 const IDS: [CanId; 32] = [

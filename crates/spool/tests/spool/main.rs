@@ -6,6 +6,7 @@ mod log;
 mod model;
 mod opening;
 mod queueing;
+mod refused;
 mod settling;
 mod station;
 mod support;

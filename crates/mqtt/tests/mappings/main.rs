@@ -1,0 +1,39 @@
+//! Foreign senders read by a mapping file alone: the shipped ones, and shapes
+//! that nobody shipped a mapping for.
+
+mod shapes;
+mod shipped;
+
+use vernport_crypto::IdentityKey;
+use vernport_mqtt::{FleetValue, Mapping, ResultCode, ToolMessage};
+use vernport_types::{Catalogue, UtcMicros};
+
+/// 2026-11-20T09:00:00Z.
+pub(crate) const NOW: UtcMicros = UtcMicros(1_795_165_200_000_000);
+
+pub(crate) fn catalogue() -> Catalogue {
+    let text = include_str!("../../../../config/signals/vehicle.toml");
+    Catalogue::from_toml([("vehicle.toml", text)]).expect("the shipped catalogue")
+}
+
+/// What a payload says through a mapping.
+pub(crate) fn read(mapping: &str, payload: &str) -> Result<ToolMessage, ResultCode> {
+    let mapping =
+        Mapping::from_toml("sender.toml", mapping, &catalogue()).unwrap_or_else(|error| panic!("{error}"));
+    let key = IdentityKey::from_bytes([7; 32]);
+    let mapped = mapping.read(payload.as_bytes(), NOW, None, &key);
+    mapped.map(|mapped| mapped.message).map_err(|refused| refused.code)
+}
+
+/// The same as lines: path without `Vehicle.`, value as an operator would see it, time.
+pub(crate) fn said(mapping: &str, payload: &str) -> Vec<String> {
+    let catalogue = catalogue();
+    let message = read(mapping, payload).unwrap_or_else(|code| panic!("refused: {}", code.as_str()));
+    let line = |reading: &vernport_mqtt::ToolReading| {
+        let path = catalogue.signal(reading.signal).path.trim_start_matches("Vehicle.").to_owned();
+        let value = serde_json::to_string(&FleetValue(reading.value)).expect("a value");
+        let at = jiff::Timestamp::from_microsecond(reading.at.0).expect("a time");
+        format!("{path} {value} {at}")
+    };
+    message.readings.iter().map(line).collect()
+}
