@@ -115,7 +115,8 @@ impl Wire {
                 Client::V5(client)
             }
             Protocol::V311 => {
-                let (client, eventloop) = rumqttc::AsyncClient::new(options_v311(opening), room);
+                let (client, mut eventloop) = rumqttc::AsyncClient::new(options_v311(opening), room);
+                eventloop.set_network_options(undelayed());
                 tokio::spawn(poll_v311(eventloop, events, stop.clone(), opening.window));
                 Client::V311(client)
             }
@@ -199,6 +200,13 @@ fn packet_ids(window: u16) -> u16 {
     window.saturating_mul(4).max(16)
 }
 
+/// Small packets go out at once: an answer that waits for the other side's delayed acknowledgement is 40 ms late.
+fn undelayed() -> rumqttc::NetworkOptions {
+    let mut options = rumqttc::NetworkOptions::new();
+    options.set_tcp_nodelay(true);
+    options
+}
+
 fn options_v5(opening: &Opening<'_>) -> v5::MqttOptions {
     let endpoint = opening.endpoint;
     let mut options = v5::MqttOptions::new(&endpoint.client_id, &endpoint.host, endpoint.port);
@@ -210,6 +218,7 @@ fn options_v5(opening: &Opening<'_>) -> v5::MqttOptions {
         .set_session_expiry_interval(Some(opening.session_expiry_s.unwrap_or(0)))
         .set_receive_maximum(Some(opening.window))
         .set_outgoing_inflight_upper_limit(packet_ids(opening.window))
+        .set_network_options(undelayed())
         .set_max_packet_size(u32::try_from(PACKET_BYTES).ok());
     if let Some((user, password)) = &endpoint.login {
         options.set_credentials(user, password.as_str());
