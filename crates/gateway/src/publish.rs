@@ -16,6 +16,18 @@ const IDLE: Duration = Duration::from_secs(5);
 /// What has waited for longer than this is marked as late.
 const LATE_MICROS: i64 = 60 * 1_000_000;
 
+/// Pause before the same is tried again on a connection that stands.
+const NOT_TAKEN: Duration = Duration::from_secs(5);
+
+/// Why a page was not published to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    /// With the connection; the next one has its own pause.
+    Lost,
+    /// The broker refused a message, or what it took could not be noted.
+    NotTaken,
+}
+
 pub(crate) struct Publish {
     pub(crate) publisher: Publisher,
     /// The fleet operators that the bundle names.
@@ -36,23 +48,29 @@ impl Publish {
                 link = self.publisher.link() => link,
             };
             let Some(link) = link else { break };
-            tokio::select! {
+            let ended = tokio::select! {
                 () = shutdown.cancelled() => break,
-                () = self.while_linked(&link) => {}
+                ended = self.while_linked(&link) => ended,
+            };
+            if ended == Ended::NotTaken {
+                tokio::select! {
+                    () = shutdown.cancelled() => break,
+                    () = tokio::time::sleep(NOT_TAKEN) => {}
+                }
             }
         }
         self.publisher.stop().await;
     }
 
-    /// Publishes until a message is lost with its connection.
-    async fn while_linked(&self, link: &FleetLink) {
+    /// Publishes until a message is lost with its connection, or the broker does not take it.
+    async fn while_linked(&self, link: &FleetLink) -> Ended {
         loop {
             let rung = self.shared.queued.notified();
             let mut sent = false;
             for operator in &self.operators {
                 match self.round(link, operator).await {
-                    Some(any) => sent |= any,
-                    None => return,
+                    Ok(any) => sent |= any,
+                    Err(ended) => return ended,
                 }
             }
             if !sent {
@@ -64,13 +82,13 @@ impl Publish {
         }
     }
 
-    /// One page of one operator; whether there was anything, none when the connection is gone.
-    async fn round(&self, link: &FleetLink, operator: &Slug) -> Option<bool> {
+    /// One page of one operator; whether there was anything.
+    async fn round(&self, link: &FleetLink, operator: &Slug) -> Result<bool, Ended> {
         let messages = match self.spool.next_topics(operator, PAGE).await {
             Ok(messages) => messages,
             Err(error) => {
                 tracing::error!(error = chain(&error), "the spool cannot be read");
-                return Some(false);
+                return Ok(false);
             }
         };
         let any = !messages.is_empty();
@@ -85,7 +103,7 @@ impl Publish {
         }
         let others = settled.len();
         let mut published = 0;
-        let mut linked = true;
+        let mut ended = None;
         for (item, receipt) in waiting {
             match receipt.outcome().await {
                 Outcome::Acknowledged => {
@@ -93,7 +111,10 @@ impl Publish {
                     settled.push((item, Settlement::Delivered));
                 }
                 // What was lost or refused stays in the spool and goes again.
-                Outcome::Lost | Outcome::Refused => linked = false,
+                Outcome::Lost => ended = Some(Ended::Lost),
+                Outcome::Refused => {
+                    ended.get_or_insert(Ended::NotTaken);
+                }
             }
         }
         if !settled.is_empty()
@@ -103,11 +124,14 @@ impl Publish {
                 error = chain(&error),
                 "acknowledgements could not be noted; the messages go again"
             );
-            return None;
+            return Err(Ended::NotTaken);
         }
         self.shared.published(operator, published, others, self.clock.now().wall);
         self.shared.settled(others);
-        linked.then_some(any)
+        if ended == Some(Ended::NotTaken) {
+            tracing::warn!(%operator, "the fleet's broker refuses messages: see there what this gateway may publish");
+        }
+        ended.map_or(Ok(any), Err)
     }
 
     /// Publishes one message, or says what becomes of it instead.

@@ -6,16 +6,26 @@ use crate::{
     driver::{Input, ToolOutcome},
     status::Shared,
 };
-use std::{collections::BTreeMap, sync::Arc};
-use tokio::sync::{mpsc, oneshot};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinSet,
+};
 use tokio_util::sync::CancellationToken;
 use vernport_crypto::IdentityKey;
 use vernport_mqtt::{
-    Dialect, Inbound, MessageKey, PayloadForm, Refused, ResultCode, Said, ToolAddress, ToolInbox,
-    ToolMessage, ToolResult,
+    AckHandle, Dialect, Inbound, MessageKey, PayloadForm, Refused, ResultCode, Said, ToolAddress, ToolInbox,
+    ToolResult,
 };
 use vernport_spool::{RefusedToolMessage, Spool};
 use vernport_types::{Catalogue, Clock, Slug};
+
+/// Messages decided on at once, whose outcomes become durable together: a tool does not wait for the
+/// commits of all that others sent before it.
+const AT_ONCE: usize = 32;
 
 pub(crate) struct Tools {
     pub(crate) inbox: ToolInbox,
@@ -29,78 +39,132 @@ pub(crate) struct Tools {
     pub(crate) identity: IdentityKey,
 }
 
+/// A message that was handed on, and waits for its outcome.
+struct Asked {
+    tool: ToolAddress,
+    id: MessageKey,
+    key: [u8; 16],
+    digest: [u8; 16],
+    ack: AckHandle,
+}
+
+/// Messages whose outcome is not durable yet.
+#[derive(Default)]
+struct UnderWay {
+    outcomes: JoinSet<(Asked, Option<ToolOutcome>)>,
+    keys: BTreeSet<(Slug, [u8; 16])>,
+}
+
+impl UnderWay {
+    fn push(&mut self, asked: Asked, outcome: oneshot::Receiver<ToolOutcome>) {
+        self.keys.insert((asked.tool.tool.clone(), asked.key));
+        self.outcomes.spawn(async move { (asked, outcome.await.ok()) });
+    }
+
+    /// The next that is decided; none where nothing is under way.
+    async fn next(&mut self) -> Option<(Asked, Option<ToolOutcome>)> {
+        let (asked, outcome) = self.outcomes.join_next().await?.expect("waiting does not panic");
+        self.keys.remove(&(asked.tool.tool.clone(), asked.key));
+        Some((asked, outcome))
+    }
+}
+
 impl Tools {
     /// Takes messages until shutdown.
     pub(crate) async fn run(mut self, shutdown: CancellationToken) {
         self.shared.listens(self.inbox.status());
+        let mut under_way = UnderWay::default();
         loop {
-            let message = tokio::select! {
+            let has_room = under_way.keys.len() < AT_ONCE;
+            tokio::select! {
                 () = shutdown.cancelled() => break,
-                message = self.inbox.next() => message,
-            };
-            let Some(Inbound { tool, form, payload, ack }) = message else { break };
-            // Unacknowledged, the broker keeps it and brings it again.
-            let Some(result) = self.result(&tool, form, &payload).await else { continue };
-            self.shared.answered(result.code);
-            self.inbox.answer(&tool, &result);
-            ack.done();
+                Some((asked, outcome)) = under_way.next() => self.settle(asked, outcome).await,
+                message = self.inbox.next(), if has_room => {
+                    let Some(message) = message else { break };
+                    self.take(message, &mut under_way).await;
+                }
+            }
         }
         self.inbox.stop().await;
     }
 
-    /// What to answer to a payload; nothing where the outcome is not durable.
-    async fn result(&self, tool: &ToolAddress, form: PayloadForm, payload: &[u8]) -> Option<ToolResult> {
-        let refused = match self.read(&tool.tool, form, payload) {
-            Err(refused) => refused,
+    /// Answers a message, or hands it on: in the order in which they came.
+    async fn take(&self, message: Inbound, under_way: &mut UnderWay) {
+        let Inbound { tool, form, payload, ack } = message;
+        let message = match self.read(&tool.tool, form, &payload) {
+            Err(refused) => return self.refuse(&tool, refused, self.digest(&payload), ack).await,
             Ok(Said { message, passed_over }) => {
                 self.shared.passed_over(passed_over);
-                let id = message.id.clone();
-                // Nothing in it is read here: nothing to decide, nothing to keep.
-                let code = if message.readings.is_empty() {
-                    ResultCode::Accepted
-                } else {
-                    self.decide(tool.tool.clone(), message).await?
-                };
-                if code.accepted() {
-                    return Some(ToolResult::new(Some(&id), code));
-                }
-                Refused { id: Some(id), code }
+                message
             }
         };
+        let id = message.id.clone();
+        // Nothing in it is read here: nothing to decide, nothing to keep.
+        if message.readings.is_empty() {
+            return self.answer(&tool, &ToolResult::new(Some(&id), ResultCode::Accepted), ack);
+        }
+        let key = self.key_of(&tool.tool, &id);
+        // Whether the same one is seen shows when its first outcome is durable.
+        while under_way.keys.contains(&(tool.tool.clone(), key)) {
+            if let Some((asked, outcome)) = under_way.next().await {
+                self.settle(asked, outcome).await;
+            }
+        }
+        match self.spool.seen_tool_message(&tool.tool, &key).await {
+            Ok(false) => {}
+            Ok(true) => return self.answer(&tool, &ToolResult::new(Some(&id), ResultCode::Duplicate), ack),
+            // Unacknowledged, the broker keeps it and brings it again.
+            Err(error) => {
+                return tracing::error!(
+                    error = chain(&error),
+                    "the spool cannot be read; the tool's message waits"
+                );
+            }
+        }
+        let (reply, outcome) = oneshot::channel();
+        let input = Input::Tool { tool: tool.tool.clone(), id: key, message: Box::new(message), reply };
+        if self.inputs.send(input).await.is_ok() {
+            let digest = self.digest(&payload);
+            under_way.push(Asked { tool, id, key, digest, ack }, outcome);
+        }
+    }
+
+    /// Answers what was decided on. Without an outcome that is durable it comes again.
+    async fn settle(&self, asked: Asked, outcome: Option<ToolOutcome>) {
+        let Asked { tool, id, digest, ack, .. } = asked;
+        match outcome {
+            Some(ToolOutcome::Durable) => {
+                self.answer(&tool, &ToolResult::new(Some(&id), ResultCode::Accepted), ack);
+            }
+            Some(ToolOutcome::UnknownVehicle) => {
+                let refused = Refused { id: Some(id), code: ResultCode::Vehicle };
+                self.refuse(&tool, refused, digest, ack).await;
+            }
+            None => {}
+        }
+    }
+
+    async fn refuse(&self, tool: &ToolAddress, refused: Refused, digest: [u8; 16], ack: AckHandle) {
         tracing::warn!(%tool, code = refused.code.as_str(), "a tool's message was refused");
         self.shared.refused();
-        let digest = self.digest(payload);
-        let (tool, code) = (tool.tool.clone(), refused.code.as_str().to_owned());
+        let (of, code) = (tool.tool.clone(), refused.code.as_str().to_owned());
         let last_at = self.clock.now().wall;
-        let message = RefusedToolMessage { tool, digest, code, count: 1, last_at };
-        self.inputs.send(Input::Refused(message)).await.ok()?;
-        Some(refused.result())
+        let message = RefusedToolMessage { tool: of, digest, code, count: 1, last_at };
+        if self.inputs.send(Input::Refused(message)).await.is_ok() {
+            self.answer(tool, &refused.result(), ack);
+        }
+    }
+
+    fn answer(&self, tool: &ToolAddress, result: &ToolResult, ack: AckHandle) {
+        self.shared.answered(result.code);
+        self.inbox.answer(tool, result);
+        ack.done();
     }
 
     fn read(&self, tool: &Slug, form: PayloadForm, payload: &[u8]) -> Result<Said, Refused> {
         let own = Dialect::own();
         let dialect = self.dialects.get(tool).unwrap_or(&own);
         dialect.read(form, payload, &self.catalogue, self.clock.now().wall, &self.identity)
-    }
-
-    /// What to answer; nothing where the outcome is not durable.
-    async fn decide(&self, tool: Slug, message: ToolMessage) -> Option<ResultCode> {
-        let id = self.key_of(&tool, &message.id);
-        match self.spool.seen_tool_message(&tool, &id).await {
-            Ok(false) => {}
-            Ok(true) => return Some(ResultCode::Duplicate),
-            Err(error) => {
-                tracing::error!(error = chain(&error), "the spool cannot be read; the tool's message waits");
-                return None;
-            }
-        }
-        let (reply, outcome) = oneshot::channel();
-        let asked = Input::Tool { tool, id, message: Box::new(message), reply };
-        self.inputs.send(asked).await.ok()?;
-        Some(match outcome.await.ok()? {
-            ToolOutcome::Durable => ResultCode::Accepted,
-            ToolOutcome::UnknownVehicle => ResultCode::Vehicle,
-        })
     }
 
     /// A tool might put a plate into its id, so only a keyed hash of it is kept.

@@ -200,7 +200,7 @@ fn packet_ids(window: u16) -> u16 {
     window.saturating_mul(4).max(16)
 }
 
-/// Small packets go out at once: an answer that waits for the other side's delayed acknowledgement is 40 ms late.
+/// Small packets go out at once, and do not wait for the other side's delayed acknowledgement.
 fn undelayed() -> rumqttc::NetworkOptions {
     let mut options = rumqttc::NetworkOptions::new();
     options.set_tcp_nodelay(true);
