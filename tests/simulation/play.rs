@@ -23,6 +23,7 @@ use std::{
 };
 use tokio::task::{JoinSet, yield_now};
 use tokio_util::sync::CancellationToken;
+use vernport_api::Code;
 use vernport_canbus::{VirtualBuses, VirtualNode};
 use vernport_central::{Peer, Role, Service, StartError};
 use vernport_gateway::{Deps, Given, Running, secrets::Secrets};
@@ -204,7 +205,7 @@ impl Play {
     pub(crate) async fn start_central(&self, place: usize) -> Result<()> {
         loop {
             match self.try_central(place).await {
-                Err(StartError::Store(error)) => {
+                Err(error) if is_the_database(&error) => {
                     self.history.tell(format!("central {place} does not start: {error}"));
                     tokio::time::sleep(Duration::from_millis(500)).await;
                 }
@@ -354,4 +355,13 @@ async fn gone<T>(what: &Weak<T>) -> bool {
         yield_now().await;
     }
     false
+}
+
+/// Whether central may start when its database is there again.
+fn is_the_database(error: &StartError) -> bool {
+    match error {
+        StartError::Store(_) => true,
+        StartError::Enrol { problem, .. } => matches!(problem.code, Code::Busy | Code::Internal),
+        _ => false,
+    }
 }

@@ -88,7 +88,7 @@ impl Controllers {
             if !news.is_empty() {
                 let asked = LedgerRequest { entries: news, identifiers: Vec::new(), wait_ms: 0 };
                 controller.record(asked, &By::Controller, None).await.map_err(|refusal| {
-                    StartError::Enrol { controller: id.clone(), problem: refusal.0.to_string() }
+                    StartError::Enrol { controller: id.clone(), problem: Box::new(refusal.0) }
                 })?;
             }
             loaded.insert(id, controller);

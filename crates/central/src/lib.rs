@@ -85,6 +85,7 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use told::Told;
+use vernport_api::Problem;
 use vernport_crypto::{MasterKey, Zeroizing};
 use vernport_registry::Entry;
 use vernport_status::{Address, ListenError};
@@ -144,7 +145,7 @@ pub enum StartError {
         /// Whose gateways.
         controller: ControllerId,
         /// Why not.
-        problem: String,
+        problem: Box<Problem>,
     },
 }
 
