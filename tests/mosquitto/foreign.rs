@@ -12,6 +12,9 @@ use std::{
     thread,
 };
 
+/// What the program of our page says when it is.
+const SUBSCRIBED: &str = "subscribed";
+
 /// Which client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -114,6 +117,25 @@ impl Listener {
             listener.lines().iter().any(is_ready)
         });
         listener
+    }
+
+    /// The program of our page for fleet developers, subscribed: a line for each message.
+    pub(crate) fn fleet_page(broker: &Broker, who: &Shown, operator: &str) -> Self {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/mqtt/examples/fleet.py");
+        // It says on its other stream that it is subscribed.
+        let mut command = Command::new("sh");
+        command.args(["-c", "exec \"$0\" \"$@\" 2>&1"]).arg(python().expect("looked for before")).arg(script);
+        command.args(["--host", "127.0.0.1", "--port", &broker.port.to_string(), "--operator", operator]);
+        command.arg("--ca").arg(broker.certificates.file("ca.pem"));
+        command.arg("--certificate").arg(&who.certificate).arg("--certificate-key").arg(&who.key);
+        let listener = Self::spawn(command);
+        wait_until("the program is subscribed", || listener.lines().iter().any(|line| line == SUBSCRIBED));
+        listener
+    }
+
+    /// What that program said of messages.
+    pub(crate) fn told(&self) -> Vec<String> {
+        self.lines().into_iter().filter(|line| line != SUBSCRIBED).collect()
     }
 
     fn spawn(mut command: Command) -> Self {

@@ -30,6 +30,7 @@ async fn a_truck_s_readings_reach_foreign_subscribers_and_a_tool_s_reach_the_gat
             operators.push((name, kind, Listener::start(kind, &of.fleet, &of.client(name), &["#"])));
         }
     }
+    let page = Listener::fleet_page(&of.fleet, &of.client("nordic-haulage"), "nordic-haulage");
     of.stage.start_gateway(&controller).await?;
     let is_up = |status: &Status| {
         let up = |link: &Option<vernport_mqtt::LinkStatus>| {
@@ -74,6 +75,10 @@ async fn a_truck_s_readings_reach_foreign_subscribers_and_a_tool_s_reach_the_gat
     for (name, _, heard) in &heard {
         messages(&of, name, heard)?;
     }
+    let own = heard.iter().find(|one| one.0 == "nordic-haulage").map_or(0, |one| one.2.len());
+    wait_until("the program of the page has as many", || page.told().len() >= own);
+    let accounts = |line: &String| line.contains("missing") || line.contains("skipped");
+    assert!(page.told().len() == own && !page.told().iter().any(accounts), "{} lines", page.told().len());
     nothing_is_retained_but_the_status(&of, &spy, &controller.gateway.to_string());
 
     // A gateway in wrong hands drops out of the rules.
