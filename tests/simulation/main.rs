@@ -27,7 +27,7 @@
 //! | `FalseAlarm` | an alarm about registry or logs where nothing was set back, or one that does not end |
 //! | `ServedWhatWasLost` | a central starts on a ledger that its journal knows more than |
 //! | `Panicked` | any task panics |
-//! | `Stalled` | ten minutes after the storm something still waits that may go; or an erasure is not done |
+//! | `Stalled` | ten minutes after the storm something still waits that may go (not what was read under an opening that a restored registry never knew: that waits for its due); or an erasure is not done |
 //!
 //! `VERNPORT_SEEDS` says how many seeds, `VERNPORT_SEED` which is the first: the same seed is the same history.
 //! `VERNPORT_TELL=1` shows it line by line.

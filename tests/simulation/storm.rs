@@ -233,13 +233,13 @@ async fn settled(play: &Arc<Play>, counter: &Counter) -> Result<()> {
     for _ in 0..SETTLED_SECONDS {
         sleep(Duration::from_secs(1)).await;
         let status = play.status().await.context("the gateway runs")?;
-        let parked = if counter.is_restricted() { 0 } else { status.spool.batches_parked };
+        let was_set_back = play.set_back.load(std::sync::atomic::Ordering::Relaxed);
+        // What waits under an opening that the restored registry never knew waits for its due.
+        let parked = if counter.is_restricted() || was_set_back { 0 } else { status.spool.batches_parked };
         if status.is_settled() && parked == 0 && status.sources_ended > 0 && status.head.is_some() {
             let alarms = status.log.alarms;
             let is_alarmed = alarms.own.is_some() || alarms.central.is_some() || alarms.count > 0;
-            if !play.set_back.load(std::sync::atomic::Ordering::Relaxed)
-                && (status.central_rolled_back || is_alarmed)
-            {
+            if !was_set_back && (status.central_rolled_back || is_alarmed) {
                 let rolled = status.central_rolled_back;
                 play.history.broke(Rule::FalseAlarm, format!("rolled back: {rolled}, logs: {alarms:?}"));
             }
