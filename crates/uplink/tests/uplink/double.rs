@@ -71,7 +71,7 @@ impl Double {
 
     pub(crate) fn config(&self) -> Config {
         Config {
-            request_timeout: Duration::from_millis(500),
+            request_timeout: Duration::from_secs(3),
             ..Config::new(format!("https://localhost:{}", self.address.port()))
         }
     }

@@ -203,7 +203,7 @@ async fn the_feed_brings_a_snapshot_first_and_a_fresh_head_afterwards() {
 #[tokio::test]
 async fn a_long_poll_may_take_what_central_was_asked_to_wait_and_the_ordinary_time() {
     // The double waits longer than an ordinary call may take.
-    let double = answering(Duration::from_millis(700)).await;
+    let double = answering(Duration::from_millis(3_500)).await;
     let (uplink, mut guard) = (double.uplink(), HeadGuard::new(central().verifying_key(), None));
     assert!(uplink.feed(&mut guard, [1; 16], None, Duration::ZERO).await.is_err());
     uplink.feed(&mut guard, [1; 16], None, Duration::from_secs(5)).await.expect("is waited for");
