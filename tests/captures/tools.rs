@@ -3,7 +3,7 @@
 use crate::captures::{Captures, catalogue};
 use serde_json::Value as Json;
 use vernport_crypto::IdentityKey;
-use vernport_mqtt::{FleetValue, Mapped, Mapping, ResultCode};
+use vernport_mqtt::{FleetValue, Mapping, ResultCode, Said};
 use vernport_types::UtcMicros;
 
 /// 2026-11-20T09:00:00Z, after all of them.
@@ -14,7 +14,7 @@ const AUTOPI: &str = include_str!("../../config/tools/autopi.toml");
 const RUPTELA: &str = include_str!("../../config/tools/ruptela.toml");
 const FLEETWISE: &str = include_str!("../../config/tools/fleetwise-dtc.toml");
 
-fn read(mapping: &str, payload: &str) -> Result<Mapped, ResultCode> {
+fn read(mapping: &str, payload: &str) -> Result<Said, ResultCode> {
     let mapping = Mapping::from_toml("shipped", mapping, &catalogue()).expect("a shipped mapping");
     let mapped = mapping.read(payload.as_bytes(), NOW, None, &IdentityKey::from_bytes([7; 32]));
     mapped.map_err(|refused| refused.code)

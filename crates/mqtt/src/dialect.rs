@@ -27,7 +27,7 @@ pub struct Dialect {
 /// What a tool said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Said {
-    /// The message. One that was read by a mapping may hold no reading.
+    /// The message. One that was read by a mapping may hold no reading: the sender speaks of other things, too.
     pub message: ToolMessage,
     /// What of it became no reading.
     pub passed_over: PassedOver,
@@ -64,10 +64,7 @@ impl Dialect {
         let zone = self.zone.as_ref();
         let own = |message| Said { message, passed_over: PassedOver::default() };
         match (form, &self.mapping) {
-            (PayloadForm::Text, Some(mapping)) => {
-                let mapped = mapping.read(payload, now, zone, key)?;
-                Ok(Said { message: mapped.message, passed_over: mapped.passed_over })
-            }
+            (PayloadForm::Text, Some(mapping)) => mapping.read(payload, now, zone, key),
             (PayloadForm::Text, None) => ToolMessage::from_json_of(payload, catalogue, now, zone).map(own),
             (PayloadForm::Postcard, None) => tool_postcard::read(payload, catalogue, now).map(own),
             (PayloadForm::Postcard, Some(_)) => Err(Refused { id: None, code: ResultCode::Malformed }),

@@ -1,4 +1,4 @@
-//! Mappings: what a foreign sender publishes, read as a [`ToolMessage`] by a
+//! Mappings: what a foreign sender publishes, read as a [`crate::ToolMessage`] by a
 //! file of rules alone (`config/tools/*.toml`, written down in its README).
 //!
 //! A mapping is declarative: where the readings stand, what their names or
@@ -21,7 +21,7 @@ mod read;
 mod rules;
 mod value;
 
-use crate::{ToolMessage, tool_result::Refused};
+use crate::{dialect::Said, tool_result::Refused};
 use jiff::tz::TimeZone;
 use std::fmt;
 use thiserror::Error;
@@ -80,15 +80,6 @@ impl PassedOver {
     }
 }
 
-/// A payload that was read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mapped {
-    /// The message. It may hold no reading: the sender speaks of other things, too.
-    pub message: ToolMessage,
-    /// What became no reading.
-    pub passed_over: PassedOver,
-}
-
 /// How one kind of sender is read.
 pub struct Mapping(rules::Rules);
 
@@ -121,7 +112,7 @@ impl Mapping {
         now: UtcMicros,
         zone: Option<&TimeZone>,
         key: &IdentityKey,
-    ) -> Result<Mapped, Refused> {
+    ) -> Result<Said, Refused> {
         read::read(&self.0, payload, now, zone, key)
     }
 }

@@ -1,7 +1,7 @@
 //! A payload through a mapping: whole, or refused with one code.
 
 use super::{
-    Mapped, PassedOver,
+    PassedOver,
     clock::{When, when},
     document::Node,
     file::Otherwise,
@@ -11,7 +11,7 @@ use super::{
     value::{Degrees, Waiting, position},
 };
 use crate::{
-    MessageKey, ToolMessage, ToolReading, VehicleRef,
+    MessageKey, Said, ToolMessage, ToolReading, VehicleRef,
     tool_message::{MAX_AHEAD_SECONDS, MAX_PAYLOAD_BYTES},
     tool_result::{Refused, ResultCode},
 };
@@ -29,7 +29,7 @@ pub(super) fn read(
     now: UtcMicros,
     zone: Option<&TimeZone>,
     key: &IdentityKey,
-) -> Result<Mapped, Refused> {
+) -> Result<Said, Refused> {
     let refused = |id: Option<&MessageKey>, code| Refused { id: id.cloned(), code };
     if payload.len() > MAX_PAYLOAD_BYTES {
         return Err(refused(None, ResultCode::TooLarge));
@@ -59,7 +59,7 @@ pub(super) fn read(
     let Reading { readings, passed_over, on_arrival, .. } = reading;
     // The same words at another time are another message, where the time is not among the words.
     let id = said.unwrap_or_else(|| derived(key, payload, on_arrival.then_some(now)));
-    Ok(Mapped { message: ToolMessage { id, vehicle, readings }, passed_over })
+    Ok(Said { message: ToolMessage { id, vehicle, readings }, passed_over })
 }
 
 /// The documents with those in place that stand as texts within them.

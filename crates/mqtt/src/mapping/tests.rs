@@ -28,7 +28,7 @@ fn with(lines: &str) -> Mapping {
     load(&format!("{HEAD}[[readings]]\n{lines}")).expect("a mapping")
 }
 
-fn read(mapping: &Mapping, payload: &str) -> Result<Mapped, ResultCode> {
+fn read(mapping: &Mapping, payload: &str) -> Result<Said, ResultCode> {
     mapping.read(payload.as_bytes(), NOW, None, &key()).map_err(|refused| refused.code)
 }
 
