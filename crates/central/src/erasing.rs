@@ -132,9 +132,11 @@ impl Controller {
         if !covered.opened().fenced_by(&state.facts, now).contains(&entry) {
             return Ok(()); // The order was voided meanwhile.
         }
+        // No reading of its epochs can be earlier: what is ordered to go is taken whole.
+        let read_at = covered.opened().read_since(&state.facts).unwrap_or(covered.opened_at);
         let mut fences = Vec::new();
         for (epoch, batches) in epochs {
-            match self.keeper(&state, covered, *epoch, now) {
+            match self.keeper(&state, &covered.opening, read_at, *epoch, now) {
                 Some(keeper) => {
                     let kept = outcome.kept.entry(keeper).or_default();
                     kept.0 += 1;
@@ -155,8 +157,14 @@ impl Controller {
     }
 
     /// What keeps an epoch of a grant in spite of every order to erase it.
-    fn keeper(&self, state: &State, covered: &Covered, epoch: EpochId, now: UtcMicros) -> Option<Keeper> {
-        let opening = &covered.opening;
+    fn keeper(
+        &self,
+        state: &State,
+        opening: &Opening,
+        read_at: UtcMicros,
+        epoch: EpochId,
+        now: UtcMicros,
+    ) -> Option<Keeper> {
         let Some(flow) = self.rules.find(&opening.flow) else {
             return self.keeper_without_flow(state, opening, epoch, now);
         };
@@ -165,8 +173,7 @@ impl Controller {
             asset: opening.asset,
             subjects: opening.subjects.clone(),
             order: opening.order,
-            // No reading of the epoch can be earlier: what is ordered to go is taken whole.
-            read_at: covered.opened().read_since(&state.facts).unwrap_or(covered.opened_at),
+            read_at,
             latest_due: flow.retention.latest_due(now),
             epoch,
         };
