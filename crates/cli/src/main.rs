@@ -20,7 +20,6 @@ async fn main() -> ExitCode {
                 || error.is::<vernport::audit::Unreadable>()
                 || error.is::<vernport::ledger::Unread>()
                 || error.is::<vernport::link::Unusable>()
-                || error.is::<vernport::mqtt::Unread>()
                 || error.is::<vernport::status::Unasked>();
             if unread { ExitCode::from(2) } else { ExitCode::FAILURE }
         }

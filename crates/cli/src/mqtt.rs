@@ -7,22 +7,17 @@ mod inventory;
 use crate::{
     args::{self, AclFormat},
     bundle::replace,
+    link::Unusable,
 };
 use anyhow::{Context as _, Result, bail};
 use clients::Clients;
 use std::{collections::BTreeSet, io::Write as _};
-use thiserror::Error;
 use vernport_mqtt::acl;
-
-/// Something that has to be read, or asked, cannot be: the command ends with 2.
-#[derive(Debug, Error)]
-#[error("{0}: cannot be used")]
-pub struct Unread(String);
 
 /// Carries out one of them.
 ///
 /// # Errors
-/// [`Unread`]; if clients cannot be told apart; and if the file to check does not fit.
+/// [`Unusable`]; if clients cannot be told apart; and if the file to check does not fit.
 pub async fn run(args: args::Mqtt) -> Result<()> {
     match args {
         args::Mqtt::Acl(args) => {
@@ -90,8 +85,8 @@ fn by_user(lines: &[&str]) -> BTreeSet<String> {
     rules
 }
 
-fn unread(what: impl std::fmt::Display) -> Unread {
-    Unread(what.to_string())
+fn unread(what: impl std::fmt::Display) -> Unusable {
+    Unusable(format!("{what}: cannot be used"))
 }
 
 /// The answer of the command. Whoever reads it may stop early: a closed pipe is no fault.

@@ -132,7 +132,7 @@ mod tests {
         args.authority = args.revoked[0].clone();
         assert!(list(&args).is_err(), "a client signs no list");
         args.revoked = vec![folder.path().join("nowhere.pem")];
-        assert!(list(&args).expect_err("not there").is::<crate::mqtt::Unread>());
+        assert!(list(&args).expect_err("not there").is::<crate::link::Unusable>());
         for bad in ["", "0", "xyz", &"1".repeat(41)] {
             assert!(serial_of(bad).is_err(), "{bad}");
         }

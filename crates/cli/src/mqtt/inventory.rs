@@ -29,7 +29,7 @@ struct Entry {
 /// Reads an inventory. Who has no login of its own is known by `usual`.
 ///
 /// # Errors
-/// [`super::Unread`] if it cannot be read; else what is wrong in it, and where.
+/// [`crate::link::Unusable`] if it cannot be read; else what is wrong in it, and where.
 pub(super) fn read(file: &Path, usual: impl Fn(Principal) -> Result<Login>) -> Result<Vec<Login>> {
     let text = std::fs::read_to_string(file).with_context(|| unread(file.display()))?;
     parse(&text, usual).with_context(|| file.display().to_string())
