@@ -9,6 +9,7 @@
 //! `VERNPORT_SEED` draws another; a test that fails prints its seed.
 
 use crate::{
+    dice::Dice,
     fleet::{self, Heard},
     stand::{OnBus, Stand},
 };
@@ -32,18 +33,6 @@ use vernport_mqtt::{StreamLimits, Streams, Subscription};
 /// second after it.
 const PATIENCE: Duration = Duration::from_secs(3);
 const LAST_SECONDS: u32 = 20;
-
-/// A small generator (xorshift64*): the same seed is the same storm, as far as threads allow.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, sides: u64) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) % sides
-    }
-}
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
@@ -92,9 +81,9 @@ struct Storm {
 impl Storm {
     async fn begin() -> Result<Self> {
         let drawn = u64::from_le_bytes(vernport_crypto::random());
-        let seed = number("VERNPORT_SEED").unwrap_or(drawn).max(1);
+        let seed = number("VERNPORT_SEED").unwrap_or(drawn);
         let blowing = Arc::new(AtomicBool::new(false));
-        let hook = weather(Arc::new(Mutex::new(Dice(!seed | 1))), Arc::clone(&blowing));
+        let hook = weather(Arc::new(Mutex::new(Dice::from_seed(!seed))), Arc::clone(&blowing));
         let broker = fleet::broker(|config| {
             config.faults = Some(hook);
             config.limits.queue_messages = 1 << 16;
@@ -108,7 +97,7 @@ impl Storm {
         stand.start().await?;
         stand.until("grants heard", |status| status.head.is_some()).await?;
         let truck = OnBus::arrive(&stand, 80)?;
-        let dice = Dice(seed);
+        let dice = Dice::from_seed(seed);
         let (broker, operator, heard) = (Some(broker), Some(operator), Heard::default());
         Ok(Self { stand, truck, broker, operator, known: None, heard, dice, blowing, seed })
     }

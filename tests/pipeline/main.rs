@@ -9,6 +9,9 @@
 mod asking;
 mod captures;
 mod chaos;
+#[allow(dead_code, reason = "the suite durability uses the rest")]
+#[path = "../durability/dice.rs"]
+mod dice;
 mod enrolment;
 mod erased;
 mod evidence;

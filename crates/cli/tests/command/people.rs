@@ -1,7 +1,10 @@
 //! `vernport subscribe` and `vernport publish` as developers type them, over a running
 //! station; and the commands of `crates/mqtt/README.md` as they stand there.
 
-use crate::program::{done, program, refused, shipped, stderr, stdout};
+use crate::{
+    program::{done, program, refused, shipped, stderr, stdout},
+    running::all_lines_there,
+};
 use serde_json::Value as Json;
 use std::{
     collections::BTreeMap,
@@ -14,7 +17,7 @@ use vernport::{
     dev::DevController,
     stage::{Setting, Stage},
 };
-use vernport_mqtt::{LinkState, ResultCode, ToolAddress, acl::Principal};
+use vernport_mqtt::{ResultCode, ToolAddress, acl::Principal};
 use vernport_sim::{Truck, TruckConfig};
 use vernport_types::{BootMicros, Position};
 
@@ -53,13 +56,7 @@ impl Station {
             fs::copy(&password, folder.path().join(name)).expect("copied");
         }
         stage.start_gateway(&controller).await.expect("the gateway runs");
-        let linked = |link: &Option<vernport_mqtt::LinkStatus>| {
-            link.as_ref().is_some_and(|link| link.state == LinkState::Up)
-        };
-        let ready = |status: &vernport_gateway::Status| {
-            status.head.is_some() && linked(&status.fleet) && linked(&status.tools)
-        };
-        stage.wait_for(&controller, "all lines there", ready).await.expect("it comes");
+        all_lines_there(&stage, &controller).await;
         let config = TruckConfig {
             vin: "YV2RT40A8KB123456".parse().expect("a VIN"),
             odometer_m: 412_345_675,

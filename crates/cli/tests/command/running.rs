@@ -11,7 +11,10 @@ use std::{
     path::{Path, PathBuf},
     process::Output,
 };
-use vernport::stage::{Setting, Stage};
+use vernport::{
+    dev::DevController,
+    stage::{Setting, Stage},
+};
 use vernport_mqtt::LinkState;
 use vernport_status::{Address, PathStatus, State, ask};
 
@@ -41,18 +44,23 @@ fn schema() -> jsonschema::Validator {
     jsonschema::validator_for(&schema).expect("a schema")
 }
 
-/// A running station of Westrum whose lines are all there.
-async fn running(dev: &Path) -> (Stage, PathBuf, PathBuf) {
-    let mut stage = Stage::set_up(dev, westrum()).await.expect("central serves");
-    let controller = stage.dev.controller[0].clone();
-    stage.start_gateway(&controller).await.expect("the gateway runs");
+/// Waits until a gateway has heard central and reached both brokers.
+pub(crate) async fn all_lines_there(stage: &Stage, controller: &DevController) {
     let linked = |link: &Option<vernport_mqtt::LinkStatus>| {
         link.as_ref().is_some_and(|link| link.state == LinkState::Up)
     };
     let ready = |status: &vernport_gateway::Status| {
         status.head.is_some() && linked(&status.fleet) && linked(&status.tools)
     };
-    stage.wait_for(&controller, "all lines there", ready).await.expect("it comes");
+    stage.wait_for(controller, "all lines there", ready).await.expect("it comes");
+}
+
+/// A running station of Westrum whose lines are all there.
+async fn running(dev: &Path) -> (Stage, PathBuf, PathBuf) {
+    let mut stage = Stage::set_up(dev, westrum()).await.expect("central serves");
+    let controller = stage.dev.controller[0].clone();
+    stage.start_gateway(&controller).await.expect("the gateway runs");
+    all_lines_there(&stage, &controller).await;
     let (gateway, central) = (stage.dev.gateway_config(&controller), stage.dev.central_config());
     (stage, gateway, central)
 }
