@@ -6,6 +6,7 @@ use crate::{
     world::{NOW, READINGS, World, next, quickly, slug, soon, up},
 };
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use tokio::task::JoinHandle;
 use vernport_mqtt::{
     Cause, FleetLink, FleetMessage, Inbox, InboxConfig, Numbers, Outcome, Protocol, Publisher,
     PublisherConfig,
@@ -30,6 +31,11 @@ async fn outcome(link: FleetLink, world: Arc<World>, n: u8) -> Outcome {
     link.publish(&stored, numbers, false, NOW.wall).await.expect("it opens").outcome().await
 }
 
+/// Sends messages from number 1 on, without waiting for one before the next.
+fn all_at_once(link: &FleetLink, world: &Arc<World>, last: u8) -> Vec<JoinHandle<Outcome>> {
+    (1..=last).map(|n| tokio::spawn(outcome(link.clone(), Arc::clone(world), n))).collect()
+}
+
 fn seq(payload: &[u8]) -> u64 {
     FleetMessage::from_json(payload).expect("a fleet message").seq()
 }
@@ -42,8 +48,7 @@ async fn what_was_under_way_and_what_waited_is_lost_by_name_when_the_next_sessio
         let publisher = patient(&script, &world, 3);
         let mut first = script.publisher().await;
         let link = soon(publisher.link()).await.expect("it runs");
-        let sending: Vec<_> =
-            (1..=8).map(|n| tokio::spawn(outcome(link.clone(), Arc::clone(&world), n))).collect();
+        let sending = all_at_once(&link, &world, 8);
         // Three are under way, five wait for room; then the connection dies.
         for _ in 0..3 {
             first.message().await;
@@ -92,8 +97,7 @@ async fn acknowledgements_out_of_order_before_a_lost_session_stall_nothing_after
         let publisher = patient(&script, &world, 3);
         let mut first = script.publisher().await;
         let link = soon(publisher.link()).await.expect("it runs");
-        let sending: Vec<_> =
-            (1..=3).map(|n| tokio::spawn(outcome(link.clone(), Arc::clone(&world), n))).collect();
+        let sending = all_at_once(&link, &world, 3);
         let mut under_way = Vec::new();
         for _ in 0..3 {
             under_way.push(first.message().await);
@@ -129,8 +133,7 @@ async fn a_broker_that_acknowledges_nothing_is_left_and_each_message_named_as_lo
         let publisher = publisher(&script, &world, 3, Duration::from_millis(200));
         let mut silent = script.publisher().await;
         let link = soon(publisher.link()).await.expect("it runs");
-        let sending: Vec<_> =
-            (1..=6).map(|n| tokio::spawn(outcome(link.clone(), Arc::clone(&world), n))).collect();
+        let sending = all_at_once(&link, &world, 6);
         for _ in 0..3 {
             silent.message().await;
         }
