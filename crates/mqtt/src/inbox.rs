@@ -13,7 +13,7 @@ use crate::{
     wire::{Arrived, Cause, Event, Opening, SPARE_REQUESTS, Wire},
 };
 use bytes::Bytes;
-use std::{fmt, sync::Arc, time::Duration};
+use std::{collections::VecDeque, fmt, sync::Arc, time::Duration};
 use tokio::{
     sync::{
         Notify,
@@ -25,6 +25,8 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+/// When an acknowledgement that rumqttc had no room for is offered again, unless something came before.
+const OWED_AGAIN: Duration = Duration::from_millis(2);
 /// Answers that may wait for a connection.
 const REPLIES: usize = 256;
 
@@ -222,9 +224,13 @@ impl Runner {
             will: None,
         };
         let (wire, mut events) = Wire::open(&opening);
-        // No broker may have more than the window without acknowledgement; for
-        // one that does not know (3.1.1) a full channel costs a new connection.
-        let (done, mut finished) = mpsc::channel(2 * usize::from(opening.window));
+        // No broker may have more than the window without acknowledgement. One that does not know (3.1.1) or
+        // miscounts (mosquitto before 2.0.13) is read no further at twice that, so that this is never full.
+        let most = 2 * usize::from(opening.window);
+        let (done, mut finished) = mpsc::channel(most);
+        let mut unacknowledged = 0;
+        // Acknowledgements that rumqttc has no room for while it hands on what it read at once: no more than that.
+        let mut owed: VecDeque<u16> = VecDeque::new();
         let renew = Arc::new(Notify::new());
         // Until it is connected, rumqttc's own connection timeout applies.
         let mut subscribe_by: Option<Instant> = None;
@@ -233,6 +239,9 @@ impl Runner {
         let mut permit: Option<OwnedPermit<Message>> = None;
         let stop = self.stop.clone();
         loop {
+            while owed.front().is_some_and(|pkid| wire.acknowledge(*pkid).is_ok()) {
+                owed.pop_front();
+            }
             let due = subscribe_by.into_iter().chain(renew_at).min();
             let has_permit = permit.is_some();
             tokio::select! {
@@ -241,7 +250,7 @@ impl Runner {
                     Err(_) => return leave(&wire, &mut finished, &mut events).await,
                 },
                 // Read only when there is room for what may come.
-                event = events.recv(), if has_permit => match event {
+                event = events.recv(), if has_permit && unacknowledged < most => match event {
                     Some(Event::Connected { session_present, .. }) => {
                         self.state.send_modify(|status| status.sessions_lost += u64::from(!session_present));
                         if wire.subscribe(&self.config.filters).is_err() {
@@ -258,6 +267,7 @@ impl Runner {
                     Some(Event::Subscribed { granted: false }) => return Cause::Subscription,
                     Some(Event::Arrived(arrived)) => {
                         if let Some(permit) = permit.take() {
+                            unacknowledged += usize::from(arrived.pkid != 0);
                             permit.send(message(arrived, &done, &renew));
                         }
                     }
@@ -267,10 +277,10 @@ impl Runner {
                     None => return Cause::Ended("closed".to_owned()),
                 },
                 Some(pkid) = finished.recv() => {
-                    if wire.acknowledge(pkid).is_err() {
-                        return Cause::Ended("the client is stuck".to_owned());
-                    }
+                    unacknowledged -= 1;
+                    owed.push_back(pkid);
                 }
+                () = sleep(OWED_AGAIN), if !owed.is_empty() => {}
                 () = renew.notified() => {
                     renew_at.get_or_insert(Instant::now() + self.config.retry_after);
                 }
