@@ -3,7 +3,7 @@
 //!
 //! The questions, in this order; the first that fails gives the reason:
 //! 1. Does the notice in force tell of the flow, and list all that it reads?
-//! 2. May the machines run and the recipient receive: agreements, transfer tool, active key?
+//! 2. May the machines run and the recipient receive: agreements, transfer tool, no pause, active key?
 //! 3. Does nobody stop it: restriction without an exception, objection, private mode?
 //! 4. Is its window open: a work order, an account, a disclosure?
 //! 5. Is the basis in force: for consent, of everybody in every role that the flow names?
@@ -300,6 +300,9 @@ impl Asked<'_> {
         recipient.allowed(self.now)?;
         if let Some((until, reason)) = recipient.ends() {
             ends.by(until, reason);
+        }
+        if self.facts.paused(&flow.recipient, &flow.purpose, self.now).is_some() {
+            return Err(Reason::RecipientPaused);
         }
         if self.facts.recipient_keys(&flow.recipient, &flow.purpose, self.now).is_empty() {
             return Err(Reason::RecipientKeyMissing);

@@ -15,7 +15,7 @@ use vernport_crypto::{Signature, SigningKey, VerifyingKey, WrappingKey, hash_tex
 use vernport_types::{ControllerId, GrantId, Reason, Slug, UtcMicros};
 
 /// The longest that any opening may be believed after a head: 30 days (design, section 6, statutory).
-pub(crate) const MAX_BELIEF_SECONDS: i64 = 30 * 86_400;
+pub const MAX_BELIEF_SECONDS: i64 = 30 * 86_400;
 
 const HEAD_TAG: &[u8] = b"vernport head v1\0";
 

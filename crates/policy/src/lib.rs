@@ -43,7 +43,9 @@ pub use error::BundleError;
 pub use flow::{Deliver, Flow, FlowIndex, Payload, Retention, Sampling, TopicForm, Window};
 pub use grant::{Believe, FlowGrant, Grant, Wider, no_wider};
 pub use grants::{SnapshotFor, Tables, grants, snapshot};
-pub use head::{ClosedGrant, Head, HeadError, RecipientKey, SignedHead, Snapshot, SnapshotError};
+pub use head::{
+    ClosedGrant, Head, HeadError, MAX_BELIEF_SECONDS, RecipientKey, SignedHead, Snapshot, SnapshotError,
+};
 pub use message::{MessageBasis, may_send};
 pub use minimise::{Minimiser, MinimiserError};
 pub use opening::{Opened, Opening, closing_reason, may_be_sent, may_be_used};

@@ -195,7 +195,7 @@ fn consented(facts: &Facts, rules: &Rules, opening: &Opening, now: UtcMicros) ->
     Ok(())
 }
 
-/// Nothing unknown closed the asset, and host and recipient have their agreements.
+/// Nothing unknown closed the asset, host and recipient have their agreements, and the recipient is not paused.
 fn agreed(facts: &Facts, rules: &Rules, opening: &Opening, now: UtcMicros) -> Result<(), Reason> {
     if facts.closed_by_unknown(opening.asset, now).is_some() {
         return Err(Reason::RuleBroken);
@@ -203,7 +203,11 @@ fn agreed(facts: &Facts, rules: &Rules, opening: &Opening, now: UtcMicros) -> Re
     if let Some(hosting) = rules.hosting() {
         hosting.allowed(now)?;
     }
-    rules.recipient(&opening.recipient).ok_or(Reason::AgreementMissing)?.allowed(now)
+    rules.recipient(&opening.recipient).ok_or(Reason::AgreementMissing)?.allowed(now)?;
+    match facts.paused(&opening.recipient, &opening.purpose, now) {
+        Some(_) => Err(Reason::RecipientPaused),
+        None => Ok(()),
+    }
 }
 
 /// Why an opening is over that no grant holds any more: what stops its batches,

@@ -17,6 +17,7 @@ mod milestone;
 mod objection;
 mod order;
 mod processor;
+mod recipient;
 mod restriction;
 mod retention;
 
@@ -33,6 +34,7 @@ pub use objection::{Against, Objection, ObjectionOutcome};
 pub use order::{MAX_ORDER_SECONDS, ORDER_SECONDS, OrderClosed, OrderOpened};
 pub(crate) use processor::CLOSED_BY;
 pub use processor::{MAX_AGREEMENT_SECONDS, PROCESSOR_KINDS, ProcessorAgreed, ProcessorEnded};
+pub use recipient::{PauseGround, RecipientPaused, RecipientResumed};
 pub use restriction::{
     Ground, MAX_EXCEPTION_SECONDS, Restriction, RestrictionExcepted, RestrictionException, RestrictionLifted,
     RestrictionLifting, Whom,
@@ -187,6 +189,10 @@ events! {
     ProcessorEnded(ProcessorEnded) = "processor-ended", Closes;
     /// A gateway is in wrong hands: its enrolment ended, and nothing that it says counts any more.
     GatewayRevoked(GatewayRevoked) = "gateway-revoked", Closes;
+    /// A recipient gets nothing for a purpose until that is lifted.
+    RecipientPaused(RecipientPaused) = "recipient-paused", Closes;
+    /// It was lifted.
+    RecipientResumed(RecipientResumed) = "recipient-resumed", Opens;
 }
 
 impl Event {
@@ -224,6 +230,8 @@ impl Event {
             | Self::GatewayRevoked(_)
             | Self::RecipientKeyActivated(_)
             | Self::RecipientKeyRevoked(_)
+            | Self::RecipientPaused(_)
+            | Self::RecipientResumed(_)
             | Self::HoldLifted(_)
             | Self::ErasureOrdered(_)
             | Self::Voided(_)

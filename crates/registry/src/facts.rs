@@ -20,6 +20,7 @@ mod links;
 mod merges;
 mod milestones;
 mod orders;
+mod pauses;
 mod places;
 mod processors;
 mod retention;
@@ -80,6 +81,7 @@ pub struct Facts {
     disclosures: disclosures::Disclosures,
     exceptions: exceptions::Exceptions,
     processors: processors::Processors,
+    pauses: pauses::Pauses,
     /// Renewals, by the consent that they renew.
     renewals: Book<EntryHash, ()>,
     /// Closed by events of a newer version; under `None` those that name no asset.
@@ -125,6 +127,7 @@ impl Facts {
             disclosures: disclosures::Disclosures::default(),
             exceptions: exceptions::Exceptions::default(),
             processors: processors::Processors::default(),
+            pauses: pauses::Pauses::default(),
             renewals: Book::default(),
             closed: Book::default(),
         }
@@ -270,6 +273,8 @@ impl Facts {
             Event::ErasureExcepted(excepted) => self.exceptions.keep_erased(excepted, filed),
             Event::ProcessorAgreed(agreed) => self.processors.agree(agreed, filed),
             Event::ProcessorEnded(ended) => self.processors.end(ended, filed),
+            Event::RecipientPaused(paused) => self.pauses.pause(paused, filed),
+            Event::RecipientResumed(resumed) => self.pauses.resume(resumed, filed),
             Event::Voided(voided) => self.voids.mark(voided.entry, filed.recorded),
             Event::Unknown(unknown) => {
                 if unknown.closes() {

@@ -37,9 +37,10 @@ pub use event::{
     MAX_AGREEMENT_SECONDS, MAX_CONSENT_SECONDS, MAX_DISCLOSURE_SECONDS, MAX_EXCEPTION_SECONDS,
     MAX_HOLD_SECONDS, MAX_ORDER_SECONDS, Merge, Method, Milestone, MilestoneReached, NoticeServed,
     ORDER_SECONDS, Objection, ObjectionOutcome, OrderClosed, OrderOpened, OwnerChanged, PROCESSOR_KINDS,
-    PrivateMode, ProcessorAgreed, ProcessorEnded, RecipientKeyActivated, RecipientKeyRevoked, Renewal,
-    Restriction, RestrictionExcepted, RestrictionException, RestrictionLifted, RestrictionLifting, Role,
-    StationRef, TextHash, Unknown, Unlink, VoidReason, Voided, Whom, Withdrawal, WithdrawalScope,
+    PauseGround, PrivateMode, ProcessorAgreed, ProcessorEnded, RecipientKeyActivated, RecipientKeyRevoked,
+    RecipientPaused, RecipientResumed, Renewal, Restriction, RestrictionExcepted, RestrictionException,
+    RestrictionLifted, RestrictionLifting, Role, StationRef, TextHash, Unknown, Unlink, VoidReason, Voided,
+    Whom, Withdrawal, WithdrawalScope,
 };
 pub use facts::{
     Agreement, Applied, ConsentFacts, ConsentQuestion, ConsentState, DEVICE_KEY_OVERLAP_DAYS, Disclosed,

@@ -64,6 +64,7 @@ macro_rules! answers {
             lines.push(format!("restricted {:?}", of.restriction(Whom::Asset(asset), &purpose(p) $(, $now)?)));
             lines.push(format!("erased {:?}", of.erasure(Whom::Asset(asset), &purpose(p) $(, $now)?)));
             lines.push(format!("disclosed {:?}", of.disclosure(asset, &purpose(p) $(, $now)?)));
+            lines.push(format!("paused {:?}", of.pauses(&recipient(0), &purpose(p) $(, $now)?)));
             lines.extend(exceptions!(of, asset, Whom::Asset(asset), &purpose(p) $(, $now)?));
             for e in 0..2 {
                 lines.push(format!("hold {:?}", of.hold(asset, &purpose(p), epoch(e) $(, $now)?)));
@@ -282,7 +283,7 @@ fn the_random_ledgers_hold_every_kind_in_fair_number() {
     let strategy = prop::collection::vec(line(), 30..40);
     let mut kinds = std::collections::BTreeMap::<String, usize>::new();
     let mut by_consent = 0;
-    for _ in 0..192 {
+    for _ in 0..384 {
         let lines = strategy.new_tree(&mut runner).expect("lines").current();
         for entry in ledger(&lines).0 {
             *kinds.entry(entry.event.kind().to_owned()).or_default() += 1;

@@ -143,6 +143,8 @@ reasons! {
     AccountNotOpen = 34, "account-not-open", Send, Closed, "nothing to mend: the person has no account";
     /// The notice does not list where the reading came from.
     SourceNotInNotice = 35, "source-not-in-notice", Destroy, Closed, "the notice has to say that data is taken from there";
+    /// The recipient gets nothing for a while: it did not confirm in time what it had to delete, for instance.
+    RecipientPaused = 36, "recipient-paused", Park, Paused, "let the recipient confirm what it had to delete, or lift the pause";
 }
 
 impl Reason {

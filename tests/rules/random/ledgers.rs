@@ -289,7 +289,7 @@ impl Ledger<'_> {
         let restriction = |event: &Event| matches!(event, Event::RestrictionSet { .. });
         let objection = |event: &Event| matches!(event, Event::ObjectionRaised(_, Against::Purpose(_)));
         let flow = self.dice.one_of(&self.bundle.flows);
-        Some(match self.dice.below(50) {
+        Some(match self.dice.below(52) {
             0 => {
                 let to = self.dice.percent(40).then_some(person);
                 Event::NoticeServed { notice: self.dice.one_of(&self.bundle.notices).version, to }
@@ -383,6 +383,11 @@ impl Ledger<'_> {
                 let of = self.earlier(|event| matches!(event, Event::ErasureOrdered { .. }))?;
                 let until = self.grid.moment(self.dice, 11, 14);
                 Event::ErasureExcepted { erasure: of.id, flow: flow.id, until }
+            }
+            46 => Event::RecipientPaused { recipient: flow.recipient, purpose: flow.purpose },
+            47 => {
+                let pause = self.earlier(|event| matches!(event, Event::RecipientPaused { .. }))?;
+                Event::RecipientResumed(pause.id)
             }
             _ => Event::Voided(self.earlier(|event| !matches!(event, Event::Voided(_)))?.id),
         })

@@ -136,6 +136,7 @@ fn without(entries: &mut Vec<Entry>, id: EntryId) {
         | Event::HoldLifted(of)
         | Event::ErasureExcepted { erasure: of, .. }
         | Event::DisclosureEnded(of)
+        | Event::RecipientResumed(of)
         | Event::RestrictionExcepted { restriction: of, .. }
         | Event::Voided(of) => of == id,
         _ => false,

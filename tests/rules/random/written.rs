@@ -406,6 +406,10 @@ fn event(event: &Event) -> String {
                 .some("receipt", receipt.map(|receipt| format!("r{receipt}")))
                 .raw("until", written(*until))
         }
+        Event::RecipientPaused { recipient, purpose } => {
+            Members::of("recipient-paused").text("recipient", recipient).text("purpose", purpose)
+        }
+        Event::RecipientResumed(of) => Members::of("recipient-resumed").entry("pause", *of),
         Event::Voided(of) => Members::of("voided").entry("entry", *of),
     };
     members.0

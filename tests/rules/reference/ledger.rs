@@ -25,6 +25,7 @@ fn effect(event: &Event) -> Effect {
         | Event::RecipientKeyActivated { .. }
         | Event::DisclosureApproved { .. }
         | Event::RestrictionExcepted { .. }
+        | Event::RecipientResumed(_)
         | Event::HoldLifted(_) => Effect::Opens,
         Event::ConsentWithdrawn(_)
         | Event::ObjectionRaised(..)
@@ -37,6 +38,7 @@ fn effect(event: &Event) -> Effect {
         | Event::HoldSet { .. }
         | Event::ErasureExcepted { .. }
         | Event::DisclosureEnded(_)
+        | Event::RecipientPaused { .. }
         | Event::ErasureOrdered { .. } => Effect::Closes,
         Event::Linked { .. }
         | Event::Unlinked { .. }

@@ -3,7 +3,7 @@
 use super::consent::{self, Wanted, consented};
 use super::ledger::the_asset;
 use super::people::{account, everybody, people};
-use super::places::{Order, carries_gateway, disclosed, has_key, open_order, served};
+use super::places::{Order, carries_gateway, disclosed, has_key, open_order, paused, served};
 use super::rights::{erasures, is_private, objected, restricted};
 use super::{
     Asset, Basis, DAY, Entry, EntryId, Fault, Flow, Known, Micros, Name, Notice, Origin, Person, Recipient,
@@ -213,7 +213,7 @@ fn window(
 }
 
 /// Note 0008: the agreement with whoever runs the machines, that with the recipient, its transfer
-/// tool; and when they end.
+/// tool; and when they end. Note 0024: a recipient that is paused gets nothing.
 pub(super) fn agreements(known: &Known<'_>, flow: &Flow, now: Micros) -> Result<Vec<(Micros, Name)>, Name> {
     let Recipient { agreement, transfer, .. } = known.recipient(flow.recipient);
     let mut ends = Vec::new();
@@ -231,6 +231,9 @@ pub(super) fn agreements(known: &Known<'_>, flow: &Flow, now: Micros) -> Result<
             return Err("transfer-not-allowed");
         }
         ends.push((until, "transfer-not-allowed"));
+    }
+    if paused(known, flow.recipient, flow.purpose, now) {
+        return Err("recipient-paused");
     }
     Ok(ends)
 }

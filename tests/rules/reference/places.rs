@@ -63,6 +63,19 @@ pub(super) fn has_key(known: &Known<'_>, recipient: Name, purpose: Name, now: Mi
     })
 }
 
+/// Note 0024: whether a recipient gets nothing for a purpose, because one pause was not lifted.
+pub(super) fn paused(known: &Known<'_>, recipient: Name, purpose: Name, now: Micros) -> bool {
+    let said = counting(known, now);
+    let lifted =
+        |pause| said.iter().any(|entry| matches!(entry.event, Event::RecipientResumed(of) if of == pause));
+    said.iter().any(|entry| match entry.event {
+        Event::RecipientPaused { recipient: whose, purpose: of } => {
+            whose == recipient && of == purpose && !lifted(entry.id)
+        }
+        _ => false,
+    })
+}
+
 /// Note 0007: a notice version counts when the ledger says that it was served, to everybody
 /// concerned; served again, it was served before. `to` one person: that they were told of it.
 pub(super) fn served(known: &Known<'_>, version: Name, to: Option<Person>, now: Micros) -> Option<EntryId> {

@@ -361,6 +361,11 @@ pub(crate) enum Event {
         until: Micros,
     },
     HoldLifted(EntryId),
+    RecipientPaused {
+        recipient: Name,
+        purpose: Name,
+    },
+    RecipientResumed(EntryId),
     ErasureOrdered {
         whom: Whom,
         purpose: Option<Name>,

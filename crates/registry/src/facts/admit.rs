@@ -187,6 +187,10 @@ impl Facts {
                 Some(About::Agreement) => Ok(()),
                 _ => Err(no_such(entry, ended.agreement, "an agreement with a processor")),
             },
+            Event::RecipientResumed(resumed) => match self.in_force(&resumed.pause) {
+                Some(About::Pause) => Ok(()),
+                _ => Err(no_such(entry, resumed.pause, "a pause of a recipient")),
+            },
             Event::Voided(voided) => match self.in_force(&voided.entry) {
                 Some(About::Voids(_)) => Err(Refused::VoidsVoid),
                 Some(_) => Ok(()),

@@ -67,6 +67,7 @@ pub(crate) enum About {
     Order(OrderId),
     Hold,
     Agreement,
+    Pause,
     /// Refers to another entry, and is about what that is about.
     Entry(EntryHash),
     Voids(EntryHash),
@@ -123,6 +124,8 @@ impl About {
             Event::ErasureExcepted(_) => Self::Nothing,
             Event::ProcessorAgreed(_) => Self::Agreement,
             Event::ProcessorEnded(ended) => Self::Entry(ended.agreement),
+            Event::RecipientPaused(_) => Self::Pause,
+            Event::RecipientResumed(resumed) => Self::Entry(resumed.pause),
             Event::Voided(voided) => Self::Voids(voided.entry),
             Event::Unknown(unknown) => match (unknown.closes(), unknown.asset()) {
                 (false, _) => Self::Nothing,
@@ -148,7 +151,7 @@ impl Facts {
         }
         let assets = match about {
             None | Some(About::Nothing | About::Hold | About::Agreement) => Vec::new(),
-            Some(About::Everything | About::Notice(_) | About::Entry(_) | About::Voids(_)) => {
+            Some(About::Everything | About::Pause | About::Notice(_) | About::Entry(_) | About::Voids(_)) => {
                 return Touched::All;
             }
             Some(About::Assets(assets) | About::Disclosure(assets)) => assets.clone(),

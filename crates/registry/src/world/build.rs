@@ -183,7 +183,7 @@ impl<'a> Ledger<'a> {
             // Where a disclosure is approved, the word is its name at the controller.
             "disclosure" if event.kind == "disclosure-approved" => json!(text),
             "renews" | "objection" | "restriction" | "hold" | "disclosure" | "erasure" | "agreement"
-            | "entry" => {
+            | "pause" | "entry" => {
                 json!(self.named.get(text).ok_or_else(|| Fault(format!(
                     "`{member}`: no event further up is named `{text}`; give it `name = \"{text}\"`"
                 )))?)
@@ -223,6 +223,7 @@ fn fill_in(kind: &str, members: &mut Map<String, Value>, occurred_at: UtcMicros,
         "restriction-excepted" => json!({ "case": "world", "approver": "world" }),
         "erasure-excepted" => json!({ "reason": "world", "approver": "world" }),
         "processor-agreed" => json!({ "name": "world", "contract": "world" }),
+        "recipient-paused" => json!({ "ground": "deletion-unconfirmed" }),
         "voided" => json!({ "reason": "mistake" }),
         _ => return,
     };

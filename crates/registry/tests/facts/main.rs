@@ -4,6 +4,7 @@ mod consents;
 mod exceptions;
 mod gateways;
 mod milestones;
+mod pauses;
 mod processors;
 mod rights;
 #[path = "../samples/mod.rs"]

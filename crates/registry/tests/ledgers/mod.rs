@@ -130,7 +130,7 @@ pub(crate) struct Line {
 
 pub(crate) fn line() -> impl Strategy<Value = Line> {
     let late = prop_oneof![3 => Just(0_u8), 1 => 1..6_u8];
-    (0..48_u8, 0..MOMENTS, late, any::<[u8; 4]>()).prop_map(|(kind, at, late, numbers)| Line {
+    (0..50_u8, 0..MOMENTS, late, any::<[u8; 4]>()).prop_map(|(kind, at, late, numbers)| Line {
         kind,
         at,
         late,
@@ -312,6 +312,12 @@ fn write(line: Line, number: usize, before: &[Entry]) -> Entry {
             until,
         }),
         47 => Event::ProcessorEnded(ProcessorEnded { agreement: refers(&["processor-agreed"]) }),
+        48 => Event::RecipientPaused(RecipientPaused {
+            recipient: recipient(a),
+            purpose: purpose(b),
+            ground: if c < 128 { PauseGround::DeletionUnconfirmed } else { PauseGround::Incident },
+        }),
+        49 => Event::RecipientResumed(RecipientResumed { pause: refers(&["recipient-paused"]) }),
         _ => Event::Voided(Voided { entry: refers(Event::KINDS), reason: VoidReason::Mistake }),
     };
     entry(event, moment(at), moment(at + late), &format!("WS-{number}"))

@@ -324,6 +324,12 @@ impl Naive {
         Some(Agreement { entry: *entry, name, scope, until })
     }
 
+    pub(crate) fn pauses(&self, recipient: &Slug, purpose: &Slug) -> Vec<(EntryHash, PauseGround)> {
+        let about = self.pauses.iter().filter(|(_, of)| of.recipient == *recipient && of.purpose == *purpose);
+        let open = about.filter(|(entry, _)| !self.ended_pauses.contains(entry));
+        open.map(|(entry, of)| (*entry, of.ground)).collect()
+    }
+
     pub(crate) fn closed_by_unknown(&self, asset: AssetId) -> Option<EntryHash> {
         let asset = self.asset(asset);
         self.closed

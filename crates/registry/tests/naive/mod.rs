@@ -85,6 +85,8 @@ pub(crate) struct Naive {
     kept: Vec<(EntryHash, ErasureExcepted)>,
     agreements: BTreeMap<ControllerId, (EntryHash, ProcessorAgreed)>,
     ended_agreements: BTreeSet<EntryHash>,
+    pauses: Vec<(EntryHash, RecipientPaused)>,
+    ended_pauses: BTreeSet<EntryHash>,
 }
 
 /// All assets of the small world: a consent is kept for each of them apart,
@@ -332,6 +334,8 @@ impl Naive {
                 _ = self.agreements.insert(agreed.processor.clone(), (hash, agreed.clone()));
             }
             Event::ProcessorEnded(ended) => _ = self.ended_agreements.insert(ended.agreement),
+            Event::RecipientPaused(paused) => self.pauses.push((hash, paused.clone())),
+            Event::RecipientResumed(resumed) => _ = self.ended_pauses.insert(resumed.pause),
             Event::Unknown(unknown) => {
                 if unknown.closes() {
                     self.closed.push((unknown.asset(), hash));

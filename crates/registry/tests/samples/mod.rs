@@ -214,6 +214,12 @@ pub(crate) fn events() -> Vec<Event> {
         Event::ProcessorAgreed(agreement()),
         Event::ProcessorEnded(ProcessorEnded { agreement: hash }),
         Event::GatewayRevoked(GatewayRevoked { gateway: slug("truck-7") }),
+        Event::RecipientPaused(RecipientPaused {
+            recipient: slug("fjord-freight"),
+            purpose: slug("service-planning"),
+            ground: PauseGround::DeletionUnconfirmed,
+        }),
+        Event::RecipientResumed(RecipientResumed { pause: hash }),
     ]
 }
 

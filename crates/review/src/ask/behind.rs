@@ -48,9 +48,10 @@ impl Rule {
         };
         let path = match reason {
             Reason::DroppedByRule => format!("flow.{}.signals.{}", flow.slug, signal.path),
-            Reason::AgreementMissing | Reason::TransferNotAllowed | Reason::RecipientKeyMissing => {
-                format!("recipient.{}", flow.recipient)
-            }
+            Reason::AgreementMissing
+            | Reason::TransferNotAllowed
+            | Reason::RecipientKeyMissing
+            | Reason::RecipientPaused => format!("recipient.{}", flow.recipient),
             Reason::ObjectionUpheld | Reason::ObjectionPending | Reason::Restricted => {
                 format!("purpose.{}", flow.purpose)
             }
@@ -97,6 +98,10 @@ pub(super) fn entries(
         Reason::Restricted => {
             let whom = people.iter().map(|(_, subject)| Whom::Subject(*subject)).chain([Whom::Asset(asset)]);
             whom.flat_map(|whom| facts.restrictions(whom, &flow.purpose, now)).collect()
+        }
+        Reason::RecipientPaused => {
+            let pauses = facts.pauses(&flow.recipient, &flow.purpose, now);
+            pauses.into_iter().map(|(entry, _)| entry).collect()
         }
         Reason::PrivateMode => facts.private_mode(asset, now).into_iter().collect(),
         Reason::RuleBroken => facts.closed_by_unknown(asset, now).into_iter().collect(),
