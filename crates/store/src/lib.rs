@@ -57,6 +57,7 @@ mod listen;
 mod look;
 #[cfg(feature = "model")]
 pub mod model;
+mod notice;
 mod open;
 mod partition;
 mod places;
@@ -84,6 +85,7 @@ pub use ledger::RecordError;
 pub use link::LinkRow;
 pub use listen::{Heard, Listener};
 pub use look::{Look, Recorded, Things};
+pub use notice::NoticeRow;
 pub use open::Opened;
 pub use places::{Place, Told};
 pub use read::{Page, ReadQuery, Released};

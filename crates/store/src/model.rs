@@ -32,6 +32,7 @@ mod erasures;
 mod evidence;
 mod fault;
 mod keys;
+mod notices;
 mod places;
 mod records;
 mod standing;

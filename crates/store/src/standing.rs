@@ -10,9 +10,9 @@ pub struct OpenWork {
     pub erasures: u64,
     /// Key epochs that are fenced and not erased yet.
     pub fenced_epochs: u64,
-    /// Orders to recipients to delete that were not confirmed.
+    /// Orders to recipients to delete, and notices to operators, that were not confirmed.
     pub deletions: u64,
-    /// Of these, orders whose month is over.
+    /// Of these, those whose month is over.
     pub deletions_overdue: u64,
     /// Key epochs that should have been looked at by the time that was asked for.
     pub late_epochs: u64,
@@ -38,9 +38,12 @@ impl Store {
         let row: Row = sql(
             "SELECT (SELECT COUNT(*) FROM erasure_order WHERE controller = $1 AND completed_at IS NULL),
                 (SELECT COUNT(*) FROM epoch WHERE controller = $1 AND fenced_by IS NOT NULL AND erased_at IS NULL),
-                (SELECT COUNT(*) FROM deletion_order WHERE controller = $1 AND confirmed_at IS NULL),
+                (SELECT COUNT(*) FROM deletion_order WHERE controller = $1 AND confirmed_at IS NULL)
+                + (SELECT COUNT(*) FROM deletion_notice WHERE controller = $1 AND confirmed_at IS NULL),
                 (SELECT COUNT(*) FROM deletion_order
-                 WHERE controller = $1 AND confirmed_at IS NULL AND confirm_by < $3),
+                 WHERE controller = $1 AND confirmed_at IS NULL AND confirm_by <= $3)
+                + (SELECT COUNT(*) FROM deletion_notice
+                   WHERE controller = $1 AND confirmed_at IS NULL AND confirm_by <= $3),
                 (SELECT COUNT(*) FROM epoch
                  WHERE controller = $1 AND erased_at IS NULL AND fenced_by IS NULL AND look_at <= $2),
                 CAST(COALESCE((SELECT MAX(size) FROM evidence_log WHERE controller = $1), 0) AS BIGINT),

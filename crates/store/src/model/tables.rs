@@ -1,8 +1,8 @@
 //! The tables of one controller, in the words of `migrations/`: a map each, by its primary key.
 
 use crate::{
-    CertificateRow, DeletionRow, GatewayCertificate, GrantRow, Invitation, LinkRow, RecipientKeyRow,
-    Revision, Witnessed,
+    CertificateRow, DeletionRow, GatewayCertificate, GrantRow, Invitation, LinkRow, NoticeRow,
+    RecipientKeyRow, Revision, Witnessed,
 };
 use std::{
     collections::BTreeMap,
@@ -12,7 +12,7 @@ use std::{
 use vernport_audit::{LEAF_BYTES, Leaf, LeafKind};
 use vernport_crypto::random;
 use vernport_types::{
-    AssetId, BatchId, EntryHash, EpochId, GrantId, KeyId, SegmentId, Slug, UtcMicros, VehicleAlias,
+    AssetId, BatchId, EntryHash, EpochId, GrantId, KeyId, MessageId, SegmentId, Slug, UtcMicros, VehicleAlias,
 };
 
 /// A map whose clones are one until one of them is written to.
@@ -84,6 +84,7 @@ pub(crate) struct Tables {
     pub(super) erasure_orders: Table<EntryHash, ErasureOrder>,
     pub(super) certificates: Table<(EntryHash, u32), CertificateRow>,
     pub(super) deletions: Table<i64, DeletionRow>,
+    pub(super) notices: Table<MessageId, NoticeRow>,
     pub(super) eras: Table<u32, Vec<u8>>,
     /// Holder, and until when.
     pub(super) duties: Table<String, ([u8; 16], UtcMicros)>,

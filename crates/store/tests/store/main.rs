@@ -9,6 +9,7 @@ mod enrolment;
 mod erase;
 mod evidence;
 mod faults;
+mod notices;
 mod reads;
 mod records;
 mod revisions;

@@ -48,6 +48,7 @@ pub(super) async fn look(bed: &Bed, store: &Store) -> Vec<String> {
         lines.push(told(store.erased_by(&of, &entry).await));
         lines.push(told(store.certificates(&of, &entry).await));
         lines.push(told(store.deletions_of(&of, &entry).await));
+        lines.push(told(store.notices_of(&of, &entry).await));
     }
     lines.push(told(steps::read(store, &slug("workshop"), KEY, 0, 99, &|_| true, NOW).await));
     lines.extend(log(bed).await);

@@ -5,11 +5,11 @@ use crate::bed::{controller, slug};
 use proptest::{collection::vec, prelude::*, sample::select};
 use vernport_store::{
     AliasRow, CertificateRow, Change, CommitError, Fence, GrantRow, Incoming, KeptBatch, LinkRow, NewEntry,
-    Page, Place, ReadQuery, RecipientKeyRow, RecordError, Revision, Store, StoreError,
+    NoticeRow, Page, Place, ReadQuery, RecipientKeyRow, RecordError, Revision, Store, StoreError,
 };
 use vernport_types::{
-    AssetId, BatchId, EntryHash, EpochId, GrantId, KeyId, LinkHash, Reason, SegmentId, Slug, SubjectId,
-    UtcMicros, VehicleAlias,
+    AssetId, BatchId, EntryHash, EpochId, GrantId, KeyId, LinkHash, MessageId, Reason, SegmentId, Slug,
+    SubjectId, UtcMicros, VehicleAlias,
 };
 
 pub(super) const GATEWAYS: u8 = 3;
@@ -19,6 +19,7 @@ pub(super) const EPOCHS: u8 = 3 * GRANTS;
 pub(super) const ENTRIES: u8 = 8;
 pub(super) const CHAINS: u8 = 2;
 const BATCHES: u8 = 24;
+const NOTICES: u8 = 6;
 
 /// A call, or the end of a process and the begin of the next.
 #[derive(Debug, Clone)]
@@ -37,6 +38,11 @@ pub(super) enum Step {
     Certify { entry: u8, number: u32, completes: bool },
     Fetch { after: i64, limit: u16 },
     Confirm { positions: Vec<i64> },
+    Notice { n: u8, grant: u8, entry: u8 },
+    ToTell { before: UtcMicros, limit: u16 },
+    Told { n: u8, at: UtcMicros },
+    ConfirmNotice { n: u8, vehicle: u8, at: UtcMicros },
+    Late(UtcMicros),
     Sweep { epoch: u8, count: usize, stranger: i64 },
     LookAgain { epoch: u8, at: UtcMicros },
     EndEpoch(u8),
@@ -95,6 +101,11 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(entry, number, completes)| Step::Certify { entry, number, completes }),
         2 => numbers.prop_map(|(after, limit)| Step::Fetch { after, limit }),
         1 => vec(0_i64..40, 1..20).prop_map(|positions| Step::Confirm { positions }),
+        1 => (0..NOTICES, 0..GRANTS, 0..ENTRIES).prop_map(|(n, grant, entry)| Step::Notice { n, grant, entry }),
+        1 => (at(), 1_u16..4).prop_map(|(before, limit)| Step::ToTell { before, limit }),
+        1 => (0..NOTICES, at()).prop_map(|(n, at)| Step::Told { n, at }),
+        1 => (0..NOTICES, 0..2_u8, at()).prop_map(|(n, vehicle, at)| Step::ConfirmNotice { n, vehicle, at }),
+        1 => at().prop_map(Step::Late),
         2 => (0..EPOCHS, 0..3_usize, 0_i64..40)
             .prop_map(|(epoch, count, stranger)| Step::Sweep { epoch, count, stranger }),
         1 => (0..EPOCHS, at()).prop_map(|(epoch, at)| Step::LookAgain { epoch, at }),
@@ -209,6 +220,24 @@ fn grant() -> impl Strategy<Value = GrantRow> {
     })
 }
 
+fn notice(n: u8, grant: GrantId, entry: EntryHash, now: UtcMicros) -> NoticeRow {
+    NoticeRow {
+        id: MessageId::from_bytes([n; 16]),
+        grant,
+        operator: slug("fjord"),
+        purpose: slug("service"),
+        vehicle: VehicleAlias::from_bytes([n % 2; 16]),
+        flow: flow(n),
+        from: now.plus_seconds(-9),
+        until: now,
+        entry,
+        ordered_at: now,
+        confirm_by: now.plus_seconds(n.into()),
+        told_at: None,
+        confirmed_at: None,
+    }
+}
+
 fn alias() -> impl Strategy<Value = AliasRow> {
     (0..20_u8, 0..20_u8, 0..2_u8).prop_map(|(asset, alias, recipient)| AliasRow {
         asset: AssetId::from_bytes([asset; 16]),
@@ -313,6 +342,18 @@ impl Step {
             Self::Confirm { positions } => {
                 told(store.confirm_deletions(&of, &slug("workshop"), positions, now).await)
             }
+            Self::Notice { n, grant, entry } => {
+                let row = notice(*n, GrantId::from_bytes([*grant; 16]), hash(*entry), now);
+                told(store.order_notices(&of, &[row]).await)
+            }
+            Self::ToTell { before, limit } => told(store.notices_to_tell(&of, *before, *limit).await),
+            Self::Told { n, at } => told(store.note_told(&of, MessageId::from_bytes([*n; 16]), *at).await),
+            Self::ConfirmNotice { n, vehicle, at } => {
+                let (operator, purpose) = (slug("fjord"), slug("service"));
+                let stream = (&operator, &purpose, VehicleAlias::from_bytes([*vehicle; 16]));
+                told(store.confirm_notice(&of, stream, MessageId::from_bytes([*n; 16]), *at).await)
+            }
+            Self::Late(at) => told(store.late_with_deletion(&of, *at).await),
             Self::Sweep { epoch, count, stranger } => {
                 let mut due = store.kept_batches(&of, id(epoch), i64::MIN, 8).await.expect("reads");
                 due.truncate(*count);
