@@ -2,7 +2,8 @@
 """A fleet operator's own program, with paho-mqtt 1.6 or 2.x: each value once, and what is missing.
 
 It prints one line for each new value or sealed batch, "skipped" for numbers that the gateway says will never
-come, and "missing" for numbers that nobody named: lost at the broker, where they expired as a rule.
+come, "missing" for numbers that nobody named (lost at the broker, where they expired as a rule), and
+"delete" for what has to be deleted. It keeps nothing, so it answers that at once; yours deletes first.
 """
 
 import argparse
@@ -103,14 +104,23 @@ def main():
             print(f"the broker refused: {reason}", file=sys.stderr)
             client.disconnect()
             return
-        # Values, sealed batches and gaps. Subscribed anew on each connection: the broker may have lost the session.
+        # Values, sealed batches, gaps and notices. Subscribed anew on each connection: the broker may have lost the session.
         client.subscribe(f"vernport/v1/fleet/{args.operator}/+/+/+", qos=1)
 
     def on_subscribe(*_):
         print("subscribed", file=sys.stderr, flush=True)
 
-    def on_message(_client, _userdata, received):
+    def on_message(client, _userdata, received):
         message = json.loads(received.payload)
+        place = received.topic.rsplit("/", 1)
+        if place[1] == "deleted":  # our own answer, which the filter brings back
+            return
+        if place[1] == "delete":
+            # Here your program deletes what it keeps of this vehicle, purpose and flow in that time.
+            answer = json.dumps({"v": 1, "id": message["id"]})
+            client.publish(f"{place[0]}/deleted", answer, qos=1)
+            say(f'{message["purpose"]} {message["vehicle"][:8]} delete {message["flow"]} {message["from"]} {message["until"]}')
+            return
         is_new, missing = streams.take(message)
         if missing:
             say(f'{message["purpose"]} {message["vehicle"][:8]} {missing[0]}-{missing[1]} missing')

@@ -4,7 +4,7 @@
 //! A principal is what authentication found: the user name, or the common name
 //! of the client certificate. Levels are joined by dots, since mosquitto
 //! refuses user names with a slash in patterns:
-//! `tool.<site>.<station>.<tool>`, `gateway.<gateway>.<site>`, `operator.<operator>`.
+//! `tool.<site>.<station>.<tool>`, `gateway.<gateway>.<site>`, `operator.<operator>`, `central`.
 //!
 //! Each right stands once, in [`Principal::rules`]: our broker asks it, and what
 //! [`mosquitto`] and [`emqx`] write for theirs is that list in their words.
@@ -17,7 +17,10 @@ pub use login::{Login, LoginError};
 pub use rule::{Right, Rule};
 pub use written::{emqx, mosquitto, without_comments};
 
-use crate::topic::{PayloadForm, ToolAddress, operator_filter, readings_filters, status_topic};
+use crate::topic::{
+    PayloadForm, ToolAddress, confirmations_filter, notices_filter, operator_filter, readings_filters,
+    status_topic,
+};
 use rule::{covers, is_topic};
 use std::{fmt, str::FromStr};
 use thiserror::Error;
@@ -29,7 +32,7 @@ pub enum Principal {
     /// A workshop tool: writes its own readings, reads its own results.
     Tool(ToolAddress),
     /// A gateway: reads readings and writes results at its site, writes all
-    /// fleet topics and its own status.
+    /// fleet topics but those about deletion, and its own status.
     Gateway {
         /// The gateway.
         gateway: Slug,
@@ -38,11 +41,13 @@ pub enum Principal {
     },
     /// A fleet operator: reads its own topics, confirms deletions.
     Operator(Slug),
+    /// Central: tells every operator what to delete, reads what they confirm.
+    Central,
 }
 
 /// Why a name is nobody's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("expected tool.<site>.<station>.<tool>, gateway.<gateway>.<site> or operator.<operator>")]
+#[error("expected tool.<site>.<station>.<tool>, gateway.<gateway>.<site>, operator.<operator> or central")]
 pub struct PrincipalError;
 
 impl FromStr for Principal {
@@ -56,6 +61,7 @@ impl FromStr for Principal {
             }
             ["gateway", gateway, site] => Ok(Self::Gateway { gateway: slug(gateway)?, site: slug(site)? }),
             ["operator", operator] => Ok(Self::Operator(slug(operator)?)),
+            ["central"] => Ok(Self::Central),
             _ => Err(PrincipalError),
         }
     }
@@ -67,6 +73,7 @@ impl fmt::Display for Principal {
             Self::Tool(t) => write!(f, "tool.{}.{}.{}", t.site, t.station, t.tool),
             Self::Gateway { gateway, site } => write!(f, "gateway.{gateway}.{site}"),
             Self::Operator(operator) => write!(f, "operator.{operator}"),
+            Self::Central => f.write_str("central"),
         }
     }
 }
@@ -84,9 +91,9 @@ impl Principal {
             ],
             Self::Gateway { gateway, site } => {
                 let writes = [
-                    rule(Right::NeverPublish, "vernport/v1/fleet/+/+/+/deleted".to_owned()),
+                    rule(Right::NeverPublish, notices_filter()),
+                    rule(Right::NeverPublish, confirmations_filter()),
                     rule(Right::Publish, "vernport/v1/fleet/+/+/+/+".to_owned()),
-                    rule(Right::Publish, "vernport/v1/fleet/+/roster".to_owned()),
                     rule(Right::Retain, status_topic(gateway)),
                     rule(Right::Publish, format!("vernport/v1/tool/{site}/+/+/result")),
                 ];
@@ -96,6 +103,11 @@ impl Principal {
             Self::Operator(operator) => vec![
                 rule(Right::Publish, format!("vernport/v1/fleet/{operator}/+/+/deleted")),
                 rule(Right::Subscribe, operator_filter(operator)),
+            ],
+            Self::Central => vec![
+                rule(Right::Publish, notices_filter()),
+                rule(Right::Publish, "vernport/v1/fleet/+/roster".to_owned()),
+                rule(Right::Subscribe, confirmations_filter()),
             ],
         }
     }
@@ -206,10 +218,13 @@ mod tests {
         assert!(gateway.may_publish("vernport/v1/tool/north/bay-1/scanner/result"));
         assert!(!gateway.may_publish("vernport/v1/tool/south/bay-1/scanner/result"));
         assert!(gateway.may_publish("vernport/v1/fleet/a/p/v/Vehicle.TraveledDistance"));
-        assert!(gateway.may_publish("vernport/v1/fleet/a/roster"));
-        for foreign in
-            ["vernport/v1/fleet/a/p/v/deleted", "vernport/v1/fleet/a/p/v/x/y", "vernport/v1/fleet/a"]
-        {
+        for foreign in [
+            "vernport/v1/fleet/a/p/v/deleted",
+            "vernport/v1/fleet/a/p/v/delete",
+            "vernport/v1/fleet/a/roster",
+            "vernport/v1/fleet/a/p/v/x/y",
+            "vernport/v1/fleet/a",
+        ] {
             assert!(!gateway.may_publish(foreign), "{foreign}");
         }
         assert!(gateway.may_retain("vernport/v1/gateway/box-1/status"));
@@ -218,12 +233,41 @@ mod tests {
     }
 
     #[test]
+    fn central_speaks_and_hears_about_deletion_and_of_nothing_else() {
+        let central = who("central");
+        assert!(central.may_publish("vernport/v1/fleet/a/p/v/delete"));
+        assert!(central.may_publish("vernport/v1/fleet/a/roster"));
+        assert!(central.may_subscribe("vernport/v1/fleet/+/+/+/deleted"));
+        for foreign in [
+            "vernport/v1/fleet/a/p/v/deleted",
+            "vernport/v1/fleet/a/p/v/Vehicle.Speed",
+            "vernport/v1/fleet/a/p/v/sealed",
+        ] {
+            assert!(!central.may_publish(foreign), "{foreign}");
+        }
+        for foreign in
+            ["vernport/v1/fleet/+/+/+/+", "vernport/v1/fleet/#", "vernport/v1/fleet/a/p/v/delete", "#"]
+        {
+            assert!(!central.may_subscribe(foreign), "{foreign}");
+        }
+        assert!(!central.may_retain("vernport/v1/fleet/a/p/v/delete"));
+    }
+
+    #[test]
     fn names_are_read_back_and_nothing_else_is_anybody() {
-        for name in ["tool.north.bay-1.scanner", "gateway.box-1.north", "operator.a"] {
+        for name in ["tool.north.bay-1.scanner", "gateway.box-1.north", "operator.a", "central"] {
             assert_eq!(who(name).to_string(), name);
         }
-        for bad in ["", "tool.north.bay-1", "operator", "operator.+", "operator.#", "admin.a", "operator.a.b"]
-        {
+        for bad in [
+            "",
+            "tool.north.bay-1",
+            "operator",
+            "operator.+",
+            "operator.#",
+            "admin.a",
+            "operator.a.b",
+            "central.a",
+        ] {
             assert_eq!(bad.parse::<Principal>(), Err(PrincipalError), "{bad}");
         }
     }

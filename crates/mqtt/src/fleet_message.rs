@@ -293,7 +293,7 @@ pub struct SkippedMessage {
 
 /// The number 1, and nothing else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Version;
+pub(crate) struct Version;
 
 impl Serialize for Version {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -8,7 +8,7 @@
 //!   opens it; a message counts as delivered on its PUBACK and on nothing else;
 //!   nothing is kept for later, so that nothing is sent without being asked for.
 //! - Topics and payloads are frozen: [`topic`], [`tool_message`],
-//!   [`tool_postcard`], [`tool_result`], [`fleet_message`], the JSON Schemas in `schema/`, decision note 0010.
+//!   [`tool_postcard`], [`tool_result`], [`fleet_message`], [`deletion`], the JSON Schemas in `schema/`, decision note 0010.
 //! - Only the status of a gateway is ever retained.
 //! - No input panics, every bound is a number, and no log line or error holds a
 //!   topic, a payload, a value or an identifier of a vehicle.
@@ -18,6 +18,7 @@
 
 pub mod acl;
 mod backoff;
+pub mod deletion;
 mod dialect;
 mod endpoint;
 pub mod fleet_message;
@@ -25,6 +26,7 @@ mod fleet_value;
 mod inbox;
 mod limits;
 pub mod mapping;
+mod notices;
 mod operator;
 mod outbox;
 mod probe;
@@ -43,6 +45,7 @@ mod units;
 mod wire;
 
 pub use backoff::Backoff;
+pub use deletion::{DeletionConfirmed, DeletionNotice};
 pub use dialect::{Dialect, Said, ZoneError};
 pub use endpoint::{Endpoint, Protocol, UrlError};
 pub use fleet_message::{FleetContext, FleetMessage, sealed_message, value_message};
@@ -50,7 +53,8 @@ pub use fleet_value::FleetValue;
 pub use inbox::{AckHandle, Inbox, InboxConfig, Message};
 pub use limits::{ToolLimits, ToolRate};
 pub use mapping::{Mapping, MappingError, PassedOver};
-pub use operator::{Delivery, Interest, Subscription, SubscriptionConfig};
+pub use notices::{Answer, Confirmer, NoticeLink};
+pub use operator::{Delivery, Heard, Interest, Subscription, SubscriptionConfig, ToDelete};
 pub use outbox::{Outcome, Receipt};
 pub use probe::probe;
 pub use publisher::{FleetLink, Numbers, PublishError, Publisher, PublisherConfig};

@@ -8,7 +8,7 @@
 //! acknowledged and passed over.
 
 use crate::{
-    FleetMessage, Stream,
+    DeletionConfirmed, DeletionNotice, FleetMessage, Stream,
     backoff::Backoff,
     endpoint::Endpoint,
     inbox::{AckHandle, Inbox, InboxConfig, Message},
@@ -37,7 +37,7 @@ impl Interest {
         Self { operator, purpose: None, vehicle: None }
     }
 
-    /// What to subscribe to: values, sealed batches and gaps.
+    /// What to subscribe to: values, sealed batches, gaps, and what has to be deleted.
     pub fn filter(&self) -> String {
         let purpose = self.purpose.as_ref().map_or("+", Slug::as_str);
         let vehicle = self.vehicle.map_or_else(|| "+".to_owned(), |vehicle| vehicle.to_string());
@@ -124,6 +124,43 @@ impl fmt::Debug for Delivery {
     }
 }
 
+/// What the operator has to delete, by notice of central. `Debug` shows no vehicle.
+pub struct ToDelete {
+    /// Operator, purpose and vehicle: the answer goes to [`Stream::deleted_topic`].
+    pub stream: Stream,
+    /// What it says.
+    pub notice: DeletionNotice,
+    /// The same as it came.
+    pub payload: Bytes,
+    /// To be called when it is kept, which is before it is carried out.
+    pub ack: AckHandle,
+}
+
+impl fmt::Debug for ToDelete {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ToDelete({:?})", self.notice)
+    }
+}
+
+/// What an operator hears.
+#[derive(Debug)]
+pub enum Heard {
+    /// A message of a stream.
+    Message(Delivery),
+    /// What has to be deleted.
+    Delete(ToDelete),
+}
+
+impl Heard {
+    /// Says to the broker that it is dealt with.
+    pub fn done(self) {
+        match self {
+            Self::Message(delivery) => delivery.ack.done(),
+            Self::Delete(to_delete) => to_delete.ack.done(),
+        }
+    }
+}
+
 /// A running subscription.
 pub struct Subscription {
     inbox: Inbox,
@@ -143,34 +180,47 @@ impl Subscription {
     }
 
     /// The next message; `None` once stopped. Repeated ones come, too, and say so.
-    pub async fn next(&mut self) -> Option<Delivery> {
+    pub async fn next(&mut self) -> Option<Heard> {
         loop {
             let message = self.inbox.next().await?;
-            if let Some(delivery) = self.take(message) {
-                return Some(delivery);
+            if let Some(heard) = self.take(message) {
+                return Some(heard);
             }
         }
     }
 
     /// The next message if one is here already.
-    pub fn try_next(&mut self) -> Option<Delivery> {
+    pub fn try_next(&mut self) -> Option<Heard> {
         loop {
             let message = self.inbox.try_next()?;
-            if let Some(delivery) = self.take(message) {
-                return Some(delivery);
+            if let Some(heard) = self.take(message) {
+                return Some(heard);
             }
         }
     }
 
-    fn take(&mut self, message: Message) -> Option<Delivery> {
+    fn take(&mut self, message: Message) -> Option<Heard> {
         let read = read(&message.topic, &message.payload).filter(|(stream, _)| self.interest.wants(stream));
-        let Some((stream, read)) = read else {
-            self.foreign += 1;
-            message.ack.done();
-            return None;
-        };
-        let noted = self.streams.note(&stream, &read);
-        Some(Delivery { stream, message: read, payload: message.payload, noted, ack: message.ack })
+        let Message { payload, ack, .. } = message;
+        match read {
+            Some((stream, Read::Message(message))) => {
+                let noted = self.streams.note(&stream, &message);
+                Some(Heard::Message(Delivery { stream, message, payload, noted, ack }))
+            }
+            Some((stream, Read::Delete(notice))) => {
+                Some(Heard::Delete(ToDelete { stream, notice, payload, ack }))
+            }
+            // The operator's own answer, which its filter brings back.
+            Some((_, Read::Deleted)) => {
+                ack.done();
+                None
+            }
+            None => {
+                self.foreign += 1;
+                ack.done();
+                None
+            }
+        }
     }
 
     /// What came of each stream so far.
@@ -194,9 +244,27 @@ impl Subscription {
     }
 }
 
+/// What stands in a payload.
+enum Read {
+    Message(FleetMessage),
+    Delete(DeletionNotice),
+    Deleted,
+}
+
 /// A message that says itself what its topic says.
-fn read(topic: &str, payload: &[u8]) -> Option<(Stream, FleetMessage)> {
+fn read(topic: &str, payload: &[u8]) -> Option<(Stream, Read)> {
     let (stream, last) = Stream::from_topic(topic)?;
+    match last {
+        Stream::DELETED => {
+            return DeletionConfirmed::from_json(payload).ok().map(|_| (stream, Read::Deleted));
+        }
+        Stream::DELETE => {
+            let notice = DeletionNotice::from_json(payload).ok()?;
+            let fits = notice.vehicle == stream.vehicle && notice.purpose == stream.purpose;
+            return fits.then_some((stream, Read::Delete(notice)));
+        }
+        _ => {}
+    }
     let message = FleetMessage::from_json(payload).ok()?;
     let (purpose, place) = match &message {
         FleetMessage::Value(value) => (&value.purpose, value.path.as_str()),
@@ -204,7 +272,7 @@ fn read(topic: &str, payload: &[u8]) -> Option<(Stream, FleetMessage)> {
         FleetMessage::Skipped(skipped) => (&skipped.purpose, "skipped"),
     };
     let fits = message.vehicle() == stream.vehicle && *purpose == stream.purpose && place == last;
-    fits.then_some((stream, message))
+    fits.then_some((stream, Read::Message(message)))
 }
 
 #[cfg(test)]
@@ -234,6 +302,24 @@ mod tests {
         ids.sort();
         ids.dedup();
         assert_eq!(ids.len(), 3);
+    }
+
+    #[test]
+    fn a_notice_is_read_on_its_own_topic_only_and_an_answer_is_nothing_to_hear() {
+        let (id, time) = ("01".repeat(16), "2026-11-20T09:00:00Z");
+        let notice = format!(
+            r#"{{"v":1,"id":"{id}","vehicle":"{ALIAS}","purpose":"service","flow":"odometer","from":"{time}","until":"{time}","confirm_by":"{time}"}}"#
+        );
+        let at = |purpose: &str, last: &str, payload: &str| {
+            read(&format!("vernport/v1/fleet/fjord/{purpose}/{ALIAS}/{last}"), payload.as_bytes())
+        };
+        assert!(matches!(at("service", "delete", &notice), Some((_, Read::Delete(_)))));
+        assert!(at("other", "delete", &notice).is_none());
+        assert!(at("service", "deleted", &notice).is_none());
+        assert!(at("service", "Vehicle.Speed", &notice).is_none());
+        let answer = format!(r#"{{"v":1,"id":"{id}"}}"#);
+        assert!(matches!(at("service", "deleted", &answer), Some((_, Read::Deleted))));
+        assert!(at("service", "delete", &answer).is_none());
     }
 
     #[test]

@@ -7,13 +7,21 @@ pub const TOOL_RESULT: &str = include_str!("../schema/tool-result-v1.json");
 /// JSON Schema (2020-12) of what a fleet operator receives.
 pub const FLEET_MESSAGE: &str = include_str!("../schema/fleet-message-v1.json");
 
+/// JSON Schema (2020-12) of what a fleet operator is told to delete.
+pub const DELETION_NOTICE: &str = include_str!("../schema/deletion-notice-v1.json");
+/// JSON Schema (2020-12) of its answer.
+pub const DELETION_CONFIRMED: &str = include_str!("../schema/deletion-confirmed-v1.json");
+
 #[cfg(test)]
 mod drawn;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{FleetMessage, ResultCode, ToolResult, shape, tool_message::MessageKey};
+    use crate::{
+        DeletionConfirmed, DeletionNotice, FleetMessage, ResultCode, ToolResult, shape,
+        tool_message::MessageKey,
+    };
     use jsonschema::Validator;
     use proptest::prelude::*;
     use serde_json::{Value, json};
@@ -22,6 +30,8 @@ mod tests {
 
     static TOOL: LazyLock<Validator> = LazyLock::new(|| compile(TOOL_READING));
     static FLEET: LazyLock<Validator> = LazyLock::new(|| compile(FLEET_MESSAGE));
+    static NOTICE: LazyLock<Validator> = LazyLock::new(|| compile(DELETION_NOTICE));
+    static CONFIRMED: LazyLock<Validator> = LazyLock::new(|| compile(DELETION_CONFIRMED));
 
     fn compile(schema: &str) -> Validator {
         let schema: Value = serde_json::from_str(schema).expect("the schema is JSON");
@@ -320,6 +330,34 @@ mod tests {
             TOOL.is_valid(&proptest::strategy::ValueTree::current(&tree))
         });
         assert!(drawn.filter(|is_valid| *is_valid).count() > 150);
+    }
+
+    fn deletions() -> Vec<Value> {
+        let (id, time) = ("0123456789abcdef0123456789abcdef", "2026-11-20T08:30:00Z");
+        vec![
+            json!({"v": 1, "id": id, "vehicle": id, "purpose": "service", "flow": "a-1", "from": time,
+                   "until": time, "confirm_by": time}),
+            json!({"v": 1, "id": id}),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn schemas_and_parsers_of_notices_and_their_answers_agree(
+            start in any::<prop::sample::Index>(),
+            changes in prop::collection::vec(change(), 0..3),
+        ) {
+            let mut document = start.get(&deletions()).clone();
+            for (place, change) in changes {
+                apply(&mut document, place, change);
+            }
+            let bytes = serde_json::to_vec(&document).expect("encodes");
+            let (notice, answer) = (DeletionNotice::from_json(&bytes), DeletionConfirmed::from_json(&bytes));
+            prop_assert_eq!(notice.is_ok(), NOTICE.is_valid(&document), "{}", document);
+            prop_assert_eq!(answer.is_ok(), CONFIRMED.is_valid(&document), "{}", document);
+        }
     }
 
     #[test]

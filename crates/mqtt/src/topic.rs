@@ -133,6 +133,21 @@ impl Stream {
         format!("{self}/sealed")
     }
 
+    /// The last level of deletion notices.
+    pub(crate) const DELETE: &str = "delete";
+    /// The last level of their confirmations.
+    pub(crate) const DELETED: &str = "deleted";
+
+    /// The topic of deletion notices.
+    pub fn delete_topic(&self) -> String {
+        format!("{self}/{}", Self::DELETE)
+    }
+
+    /// The topic of their confirmations.
+    pub fn deleted_topic(&self) -> String {
+        format!("{self}/{}", Self::DELETED)
+    }
+
     /// The topic that says how many messages never came.
     pub fn skipped_topic(&self) -> String {
         format!("{self}/skipped")
@@ -160,6 +175,16 @@ impl fmt::Display for Stream {
 /// Everything an operator receives.
 pub fn operator_filter(operator: &Slug) -> String {
     format!("vernport/v1/fleet/{operator}/#")
+}
+
+/// What every operator is told to delete.
+pub fn notices_filter() -> String {
+    format!("vernport/v1/fleet/+/+/+/{}", Stream::DELETE)
+}
+
+/// What every operator confirms that it deleted.
+pub fn confirmations_filter() -> String {
+    format!("vernport/v1/fleet/+/+/+/{}", Stream::DELETED)
 }
 
 /// The retained status of a gateway.

@@ -82,9 +82,9 @@ mod tests {
         let expected = concat!(
             "# registry of NO-999999999\n# a user b\ntopic deny #\n",
             "\nuser gateway.box-1.north\n",
+            "topic deny vernport/v1/fleet/+/+/+/delete\n",
             "topic deny vernport/v1/fleet/+/+/+/deleted\n",
             "topic write vernport/v1/fleet/+/+/+/+\n",
-            "topic write vernport/v1/fleet/+/roster\n",
             "topic write vernport/v1/gateway/box-1/status\n",
             "topic write vernport/v1/tool/north/+/+/result\n",
             "topic read vernport/v1/tool/north/+/+/reading\n",

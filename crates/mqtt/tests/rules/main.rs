@@ -29,6 +29,7 @@ fn name() -> impl Strategy<Value = &'static str> {
 fn principal() -> impl Strategy<Value = Principal> {
     let of = |text: String| text.parse::<Principal>().expect("a principal");
     prop_oneof![
+        Just(Principal::Central),
         name().prop_map(move |operator| of(format!("operator.{operator}"))),
         (name(), name()).prop_map(move |(gateway, site)| of(format!("gateway.{gateway}.{site}"))),
         (name(), name(), name())
