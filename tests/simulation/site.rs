@@ -122,6 +122,7 @@ impl Site {
                 identity_key: IdentityKey::from_bytes(*of.identity_key.to_bytes()),
                 recovery_key: of.recovery_key,
                 gateways: of.gateways.clone(),
+                fleet: None,
             }],
             issuer: None,
             clock,

@@ -43,6 +43,8 @@ pub struct ErasureAnswer {
     pub certificates: Vec<SignedCertificate>,
     /// What recipients were told to delete.
     pub deletions: Vec<Deletion>,
+    /// What fleet operators were told to delete of what was published to them.
+    pub notices: Vec<Notice>,
 }
 
 /// Why something is kept in spite of an order to erase.
@@ -235,6 +237,33 @@ pub struct Deletion {
     /// When the recipient first fetched it.
     pub fetched_at: Option<UtcMicros>,
     /// When the recipient confirmed it.
+    pub confirmed_at: Option<UtcMicros>,
+    /// How far it is.
+    pub state: DeletionState,
+}
+
+/// A notice to a fleet operator: delete what was published of this flow about one vehicle, in this time.
+/// Which vehicle is between the operator and central.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Notice {
+    /// Who has to delete.
+    pub operator: Slug,
+    /// For which purpose it was published.
+    pub purpose: Slug,
+    /// Of which flow.
+    pub flow: Slug,
+    /// The earliest time of a message that is meant.
+    pub from: UtcMicros,
+    /// The latest.
+    pub until: UtcMicros,
+    /// Since when it is ordered.
+    pub ordered_at: UtcMicros,
+    /// Until when it has to be confirmed.
+    pub confirm_by: UtcMicros,
+    /// When the operator's broker last took it.
+    pub told_at: Option<UtcMicros>,
+    /// When the operator confirmed it.
     pub confirmed_at: Option<UtcMicros>,
     /// How far it is.
     pub state: DeletionState,

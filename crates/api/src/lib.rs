@@ -39,7 +39,7 @@ pub use enrolment::{
 pub use erasure::{
     Certificate, CertificateError, ClockAnswer, ClockRequest, ConfirmAnswer, ConfirmRequest, Deletion,
     DeletionState, DeletionsAnswer, DeletionsRequest, ErasureAnswer, ErasureRequest, ErasureState, Kept,
-    KeptBy, MAX_DELETIONS, MAX_LISTED_EPOCHS, NotReached, ReadBefore, SignedCertificate,
+    KeptBy, MAX_DELETIONS, MAX_LISTED_EPOCHS, NotReached, Notice, ReadBefore, SignedCertificate,
 };
 pub use events::{
     Cursor, CursorError, EventEntry, EventsAnswer, EventsRequest, FindEntryAnswer, FindEntryRequest,

@@ -7,7 +7,7 @@ use frozen::{frozen, slug};
 use vernport_api::{
     Certificate, ClockAnswer, ClockRequest, ConfirmAnswer, ConfirmRequest, Deletion, DeletionState,
     DeletionsAnswer, DeletionsRequest, ErasureAnswer, ErasureRequest, ErasureState, Kept, KeptBy, NotReached,
-    ReadBefore,
+    Notice, ReadBefore,
 };
 use vernport_crypto::SigningKey;
 use vernport_types::{EntryHash, EpochId, UtcMicros};
@@ -89,6 +89,18 @@ fn an_erasure_is_asked_for_and_answered_like_this() {
         deletions: [DeletionState::Ordered, DeletionState::Confirmed, DeletionState::Late]
             .map(deletion)
             .into(),
+        notices: vec![Notice {
+            operator: slug("fjord-freight"),
+            purpose: slug("service"),
+            flow: slug("odometer"),
+            from: UtcMicros(1_795_046_400_000_000),
+            until: UtcMicros(1_795_132_860_000_000),
+            ordered_at: UtcMicros(1_795_132_800_000_000),
+            confirm_by: UtcMicros(1_797_724_800_000_000),
+            told_at: Some(UtcMicros(1_795_132_801_000_000)),
+            confirmed_at: None,
+            state: DeletionState::Ordered,
+        }],
     };
     frozen(include_str!("../golden/erasure-answer.json"), &answer);
     let signed = &answer.certificates[0];

@@ -252,6 +252,37 @@ pub struct Controller {
     /// the same already. Taking one out here does not end its enrolment.
     #[serde(default, rename = "gateway")]
     pub gateways: Vec<Gateway>,
+    /// The broker where its fleet operators are told what to delete; none: they are not told there.
+    pub fleet: Option<FleetBroker>,
+}
+
+/// The broker of a controller's fleet operators.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FleetBroker {
+    /// `mqtts://host:port`, or `mqtt://host:port` on this machine.
+    pub url: String,
+    /// Certificate authority of the broker (PEM); for `mqtts`.
+    pub ca: Option<PathBuf>,
+    /// Central's certificate there (PEM).
+    pub certificate: Option<PathBuf>,
+    /// Its private key (PEM).
+    pub key: Option<PathBuf>,
+    /// User name, where the broker asks for one.
+    pub user: Option<String>,
+    /// File with the password, for nobody but its owner to read.
+    pub password_file: Option<PathBuf>,
+    /// The country where the broker stands (ISO 3166, such as `NO`): has to be given where the
+    /// bundle's `[hosting]` says where it may stand.
+    pub region: Option<String>,
+}
+
+impl FleetBroker {
+    fn below(self, folder: &Path) -> Self {
+        let path = |file: Option<PathBuf>| file.map(|file| folder.join(file));
+        let (ca, certificate, key) = (path(self.ca), path(self.certificate), path(self.key));
+        Self { ca, certificate, key, password_file: path(self.password_file), ..self }
+    }
 }
 
 /// A gateway to enrol.
@@ -346,7 +377,9 @@ impl Config {
                 );
             }
         }
+        let brokers = raw.controllers.iter().filter_map(|controller| controller.fleet.as_ref());
         let regions = raw.controllers.iter().map(|controller| &controller.region).chain([&raw.region]);
+        let regions = regions.chain(brokers.map(|broker| &broker.region));
         if regions.flatten().any(|text| text.len() != 2 || !text.bytes().all(|b| b.is_ascii_uppercase())) {
             return refuse("region", "write a country code of ISO 3166, such as NO");
         }
@@ -401,6 +434,7 @@ impl Config {
                 .map(|controller| Controller {
                     bundle: path(controller.bundle),
                     identity_key: path(controller.identity_key),
+                    fleet: controller.fleet.map(|broker| broker.below(folder)),
                     ..controller
                 })
                 .collect(),

@@ -27,6 +27,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use vernport_api::{Answer, Code, LedgerRequest};
 use vernport_crypto::{IdentityKey, SigningKey, VerifyingKey, WrappingKey};
+use vernport_mqtt::Endpoint;
 use vernport_policy::{Agenda, Era, Rules, SignedEra, Tip};
 use vernport_registry::{Applied, Entry, Event, Facts, GatewayEnrolled, MAX_FUTURE_SECONDS, Touched};
 use vernport_store::{Change, CommitError, Incoming, RecordError, Revision, Store, StoreError, Turn};
@@ -72,6 +73,8 @@ impl Controllers {
                 entered: watch::Sender::new(()),
                 imports: Semaphore::new(MAX_IMPORTS),
                 duties: Notify::new(),
+                fleet: deps.fleet,
+                notices: Notify::new(),
                 counted: OfController::default(),
                 era: era(store, &id).await?,
             };
@@ -145,6 +148,10 @@ pub(crate) struct Controller {
     pub(crate) imports: Semaphore,
     /// Rung when there may be something to erase.
     pub(crate) duties: Notify,
+    /// The broker of its fleet operators, who are told there what to delete.
+    pub(crate) fleet: Option<Endpoint>,
+    /// Rung when there may be something to tell them.
+    pub(crate) notices: Notify,
     /// What is counted for those who run central.
     pub(crate) counted: OfController,
     /// The era of the registry, and what the controller signed to begin it.

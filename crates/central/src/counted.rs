@@ -94,6 +94,8 @@ pub(crate) struct OfController {
     pub(crate) heads: AtomicU64,
     /// Whether the last look after erasing and deleting failed.
     pub(crate) duties_fail: AtomicBool,
+    /// The last notice to an operator was not taken by its broker.
+    pub(crate) fleet_away: AtomicBool,
     /// When the last such look ended well, in microseconds since 1970; 0: none yet.
     pub(crate) duties_at: AtomicI64,
 }

@@ -21,8 +21,11 @@ use std::{
 };
 use thiserror::Error;
 use vernport_crypto::{IdentityKey, MasterKey, SigningKey, WrappingKey, Zeroizing};
+use vernport_mqtt::{Endpoint, UrlError};
 use vernport_policy::{Bundle, BundleError, BundleFile, Rules, SignatureError, verify_bundle};
 use vernport_types::{BootMicros, Catalogue, CatalogueError, Clock, Slug, Stamp, TimeQuality, UtcMicros};
+
+mod fleet;
 
 /// The longest file that is read whole, in bytes.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
@@ -101,6 +104,26 @@ pub enum LoadError {
         /// Where central stands by its configuration.
         stands: String,
     },
+    /// The broker of the fleet operators stands elsewhere than the bundle allows.
+    #[error(
+        "controller.fleet.region: the broker may stand in {allowed} only: mend `region`, or take another broker"
+    )]
+    BrokerRegion {
+        /// Where the bundle allows it.
+        allowed: String,
+    },
+    /// The section of the fleet operators' broker does not fit together.
+    #[error("controller.fleet: {message}")]
+    BrokerFiles {
+        /// How to mend it.
+        message: &'static str,
+    },
+    /// The address of the fleet operators' broker is none.
+    #[error("controller.fleet.url")]
+    BrokerUrl(#[from] UrlError),
+    /// The certificates for the fleet operators' broker cannot be used.
+    #[error("controller.fleet")]
+    BrokerTls(#[from] vernport_uplink::TlsError),
     /// A bundle is of another controller.
     #[error("{}: the bundle is not of {controller}; name the right folder under [[controller]]", .folder.display())]
     OtherController {
@@ -156,6 +179,8 @@ pub struct ControllerDeps {
     pub recovery_key: WrappingKey,
     /// Gateways to enrol at the start.
     pub gateways: Vec<Gateway>,
+    /// The broker of its fleet operators; none: orders to delete are fetched, and nobody is told there.
+    pub fleet: Option<Endpoint>,
 }
 
 impl Deps {
@@ -210,12 +235,15 @@ fn load_controller(
         let stands = region.unwrap_or("no region that it names").to_owned();
         return Err(LoadError::Region { folder, allowed, stands });
     }
+    let fleet = controller.fleet.as_ref().map(|broker| fleet::endpoint(controller, broker, &rules));
+    let fleet = fleet.transpose()?;
     Ok(ControllerDeps {
         rules,
         catalogue: Arc::clone(catalogue),
         identity_key: IdentityKey::from_bytes(*key(&controller.identity_key)?),
         recovery_key: controller.recovery_key,
         gateways: controller.gateways.clone(),
+        fleet,
     })
 }
 
@@ -350,6 +378,7 @@ mod tests {
             identity_key: config.join("no-such.key"),
             recovery_key: vernport_crypto::OpeningKey::from_bytes([1; 32]).wrapping_key(),
             gateways: Vec::new(),
+            fleet: None,
         };
         load_controller(&controller, region, &catalogue).map(|_| ()).expect_err("it has no identity key")
     }

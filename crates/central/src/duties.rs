@@ -1,5 +1,5 @@
-//! What central does by itself, beside answering: it carries out erasures and
-//! deletes what is due. One process does that for one controller at a time, and none by a
+//! What central does by itself, beside answering: it carries out erasures, tells fleet operators of
+//! them, pauses who does not answer, and deletes what is due. One process does that for one controller at a time, and none by a
 //! clock that went far ahead.
 
 use crate::{
@@ -34,6 +34,19 @@ impl Controllers {
                 if let Err(error) = controller.store().leave_duty(&id, DUTY, &holder).await {
                     tracing::warn!(error = chain(&error), "the duty to delete was not given up");
                 }
+            });
+        }
+        for id in self.ids() {
+            let (controllers, shutdown) = (Arc::clone(&self), shutdown.clone());
+            workers.spawn(async move {
+                let (Some(controller), holder) = (controllers.get(&id), random()) else { return };
+                let Some(endpoint) = &controller.fleet else { return };
+                tokio::select! {
+                    biased;
+                    () = shutdown.cancelled() => {}
+                    () = controller.tell(endpoint, &holder) => {}
+                }
+                controller.fall_silent(&holder).await;
             });
         }
         while workers.join_next().await.is_some() {}
@@ -72,6 +85,9 @@ impl Controller {
     async fn do_duties(&self, holder: &[u8; 16]) -> Result<(), Refusal> {
         if self.believes(self.clock.now().wall).await? {
             self.erase().await?;
+            if self.goes_on(holder, self.clock.now().wall).await? {
+                self.pause_late().await?;
+            }
             return self.sweep(holder).await;
         }
         tracing::error!(

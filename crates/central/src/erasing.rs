@@ -10,10 +10,10 @@ use crate::{
     controller::{Controller, State},
     refusal::Refusal,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use vernport_api::{Certificate, Kept as KeptRow, KeptBy, NotReached, ReadBefore};
 use vernport_policy::{Due, Kept, Opened, Opening, due};
-use vernport_registry::Whom;
+use vernport_registry::{Facts, Whom};
 use vernport_store::{CertificateRow, DeletionRow, Fence, StoreError};
 use vernport_types::{EntryHash, EpochId, GrantId, Slug, UtcMicros};
 
@@ -21,36 +21,47 @@ use vernport_types::{EntryHash, EpochId, GrantId, Slug, UtcMicros};
 const EPOCHS_A_STEP: u16 = 64;
 /// How long a recipient has to confirm a deletion: a month, as a controller has to
 /// answer a person (GDPR Art. 12(3)).
-const CONFIRM_SECONDS: i64 = 30 * 86_400;
+pub(crate) const CONFIRM_SECONDS: i64 = 30 * 86_400;
+
+/// Stands for what is kept outside of every key epoch: only what is said of whole flows keeps it.
+pub(crate) const NO_EPOCH: EpochId = EpochId::from_bytes([0; 16]);
 
 /// Stands where nothing is named that keeps something: it is looked at again.
 const NO_ENTRY: EntryHash = EntryHash::from_bytes([0; 32]);
 
 /// What keeps an epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Keeper {
+pub(crate) struct Keeper {
     by: KeptBy,
     entry: EntryHash,
     until: Option<UtcMicros>,
 }
 
 /// One grant that an order is about.
-struct Covered {
-    id: GrantId,
-    opening: Opening,
+pub(crate) struct Covered {
+    pub(crate) id: GrantId,
+    pub(crate) opening: Opening,
     opened_at: UtcMicros,
+    /// Who was told of it.
+    pub(crate) gateways: BTreeSet<Slug>,
 }
 
 impl Covered {
-    fn opened(&self) -> Opened<'_> {
+    pub(crate) fn opened(&self) -> Opened<'_> {
         Opened { opening: &self.opening, since: Some(self.opened_at) }
+    }
+
+    /// The earliest that something of it can have been read.
+    pub(crate) fn read_at(&self, facts: &Facts) -> UtcMicros {
+        self.opened().read_since(facts).unwrap_or(self.opened_at)
     }
 }
 
 /// What an order came to: what is kept, and whether anything of it was published.
 #[derive(Default)]
-struct Outcome {
-    kept: BTreeMap<Keeper, (u64, u64)>,
+pub(crate) struct Outcome {
+    /// Epochs and batches, by what keeps them.
+    pub(crate) kept: BTreeMap<Keeper, (u64, u64)>,
     is_published: bool,
 }
 
@@ -91,14 +102,16 @@ impl Controller {
     /// Fences all epochs that an order is about and that nothing keeps.
     async fn fence_all(&self, entry: EntryHash) -> Result<Outcome, Refusal> {
         let mut outcome = Outcome::default();
-        for covered in self.covered(entry).await? {
+        let all = self.covered(entry).await?;
+        for covered in &all {
             let flow = self.rules.find(&covered.opening.flow);
             outcome.is_published |= flow.is_some_and(|flow| flow.deliver.topic.is_some());
             let epochs = self.store.live_epochs(&self.id, covered.id).await?;
             for part in epochs.chunks(EPOCHS_A_STEP.into()) {
-                self.fence_some(entry, &covered, part, &mut outcome).await?;
+                self.fence_some(entry, covered, part, &mut outcome).await?;
             }
         }
+        self.order_notices(entry, &all, &mut outcome).await?;
         Ok(outcome)
     }
 
@@ -115,6 +128,7 @@ impl Controller {
             id,
             opening: known.opening.clone(),
             opened_at: known.opened_at,
+            gateways: known.gateways.clone(),
         });
         Ok(covered.collect())
     }
@@ -133,7 +147,7 @@ impl Controller {
             return Ok(()); // The order was voided meanwhile.
         }
         // No reading of its epochs can be earlier: what is ordered to go is taken whole.
-        let read_at = covered.opened().read_since(&state.facts).unwrap_or(covered.opened_at);
+        let read_at = covered.read_at(&state.facts);
         let mut fences = Vec::new();
         for (epoch, batches) in epochs {
             match self.keeper(&state, &covered.opening, read_at, *epoch, now) {
@@ -157,7 +171,7 @@ impl Controller {
     }
 
     /// What keeps an epoch of a grant in spite of every order to erase it.
-    fn keeper(
+    pub(crate) fn keeper(
         &self,
         state: &State,
         opening: &Opening,

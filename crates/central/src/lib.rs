@@ -50,6 +50,7 @@ mod segment;
 mod server;
 mod service;
 mod sweeping;
+mod telling;
 mod tls;
 mod told;
 mod witness;

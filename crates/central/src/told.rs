@@ -131,7 +131,8 @@ impl Look<'_> {
             .count("epochs_fenced", self.sum(|work| work.fenced_epochs))
             .count("deletions_open", self.sum(|work| work.deletions))
             .count("deletions_overdue", overdue)
-            .because(Cause::DeletionOverdue, overdue > 0);
+            .because(Cause::DeletionOverdue, overdue > 0)
+            .because(Cause::BrokerAway, all().any(|one| one.counted.fleet_away.load(Relaxed)));
         let alarms: u64 = self.asked.iter().filter_map(|asked| asked.alarms).map(|(_, now)| now).sum();
         let evidence = Stage::new(StageKind::Evidence, State::Ok)
             .count("leaves", self.sum(|work| work.leaves))

@@ -11,10 +11,10 @@ use crate::{
 use axum::{Extension, Json, body::Body, extract::State};
 use vernport_api::{
     ClockAnswer, ClockRequest, Code, ConfirmAnswer, ConfirmRequest, Deletion, DeletionState, DeletionsAnswer,
-    DeletionsRequest, ErasureAnswer, ErasureRequest, ErasureState, MAX_DELETIONS, SignedCertificate,
+    DeletionsRequest, ErasureAnswer, ErasureRequest, ErasureState, MAX_DELETIONS, Notice, SignedCertificate,
 };
 use vernport_crypto::Signature;
-use vernport_store::DeletionRow;
+use vernport_store::{DeletionRow, NoticeRow};
 use vernport_types::UtcMicros;
 
 pub(super) async fn erasure(
@@ -45,7 +45,9 @@ pub(super) async fn erasure(
     let now = controller.clock.now().wall;
     let deletions = store.deletions_of(id, &entry).await?;
     let deletions = deletions.into_iter().map(|row| told(row, now)).collect();
-    Ok(Json(ErasureAnswer { state, certificates, deletions }))
+    let notices = store.notices_of(id, &entry).await?;
+    let notices = notices.into_iter().map(|row| notice(row, now)).collect();
+    Ok(Json(ErasureAnswer { state, certificates, deletions, notices }))
 }
 
 pub(super) async fn fetch(
@@ -92,12 +94,31 @@ pub(super) async fn clock(
     Ok(Json(ClockAnswer { believed: controller.confirm_clock(now).await? }))
 }
 
-fn told(row: DeletionRow, now: UtcMicros) -> Deletion {
-    let state = match row.confirmed_at {
+fn state(confirmed_at: Option<UtcMicros>, confirm_by: UtcMicros, now: UtcMicros) -> DeletionState {
+    match confirmed_at {
         Some(_) => DeletionState::Confirmed,
-        None if now < row.confirm_by => DeletionState::Ordered,
+        None if now < confirm_by => DeletionState::Ordered,
         None => DeletionState::Late,
-    };
+    }
+}
+
+fn notice(row: NoticeRow, now: UtcMicros) -> Notice {
+    Notice {
+        operator: row.operator,
+        purpose: row.purpose,
+        flow: row.flow,
+        from: row.from,
+        until: row.until,
+        ordered_at: row.ordered_at,
+        confirm_by: row.confirm_by,
+        told_at: row.told_at,
+        confirmed_at: row.confirmed_at,
+        state: state(row.confirmed_at, row.confirm_by, now),
+    }
+}
+
+fn told(row: DeletionRow, now: UtcMicros) -> Deletion {
+    let state = state(row.confirmed_at, row.confirm_by, now);
     Deletion {
         id: row.position,
         recipient: row.recipient,

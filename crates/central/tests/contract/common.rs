@@ -186,6 +186,7 @@ impl World {
             identity_key: IdentityKey::from_bytes(self.identity),
             recovery_key: self.recovery.wrapping_key(),
             gateways: Vec::new(),
+            fleet: None,
         });
         Deps {
             tls: server_config(server.chain(), server.key(), ca).expect("fits"),
@@ -323,8 +324,12 @@ pub(crate) fn signed(
 }
 
 pub(crate) fn rules(id: &str) -> Rules {
-    let text = include_str!("bundle.toml").replace(CONTROLLER, id);
-    Rules::compile(&Bundle::from_toml("bundle.toml", &text).expect("a bundle"), &catalogue())
+    compiled(&include_str!("bundle.toml").replace(CONTROLLER, id))
+}
+
+/// The rules of a changed bundle.
+pub(crate) fn compiled(text: &str) -> Rules {
+    Rules::compile(&Bundle::from_toml("bundle.toml", text).expect("a bundle"), &catalogue())
         .expect("good rules")
 }
 

@@ -15,6 +15,7 @@ mod idempotency;
 mod import;
 mod killed;
 mod ledger;
+mod notices;
 mod openapi;
 mod processes;
 mod processors;
