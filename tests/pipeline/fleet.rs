@@ -3,7 +3,7 @@
 //! here, number by number, and held against what the decoder alone reads.
 
 use crate::{stand::Stand, truck};
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -14,8 +14,8 @@ use vernport_broker::{Access, Broker, Config, Identity, Login};
 use vernport_crypto::Zeroizing;
 use vernport_decode::{Config as DecoderConfig, Decoded, Decoder};
 use vernport_mqtt::{
-    Backoff, Delivery, Endpoint, FleetMessage, Interest, LinkState, News, StreamLimits, Streams,
-    Subscription, SubscriptionConfig, acl::Principal,
+    Backoff, Endpoint, FleetMessage, Interest, LinkState, News, StreamLimits, Streams, Subscription,
+    SubscriptionConfig, acl::Principal,
 };
 use vernport_types::{BootMicros, CanFrame, MessageId, Slug, Stamp, TimeQuality, UtcMicros, Value};
 
@@ -117,7 +117,8 @@ pub(crate) struct Heard {
 
 impl Heard {
     /// Takes note of a delivery, and acknowledges it.
-    pub(crate) fn note(&mut self, delivery: Delivery) -> Result<()> {
+    pub(crate) fn note(&mut self, heard: vernport_mqtt::Heard) -> Result<()> {
+        let vernport_mqtt::Heard::Message(delivery) = heard else { bail!("nothing was erased here") };
         self.streams.insert(delivery.stream.to_string());
         ensure!(self.streams.len() == 1, "one vehicle, one purpose: one stream");
         ensure!(delivery.noted.news != News::BeganAnew, "a number under two ids");

@@ -22,7 +22,7 @@ pub use explain::{Explain, ExplainAudience, ReadFrom, Recognised};
 pub use gateway::{Gateway, GatewayInvite, GatewayRevoke};
 pub use keys::{Keys, KeysBackup, KeysCheck, KeysNew, KeysOf, KeysRestore, KeysRotate, RotateRecipient};
 pub use mqtt::{AclFormat, KnownBy, Mqtt, MqttAcl, MqttCrl, RulesFor};
-pub use people::{AtBroker, MqttVersion, Publish, Subscribe};
+pub use people::{AtBroker, Deleted, MqttVersion, Publish, Subscribe};
 pub use running::{Doctor, Spool, SpoolStatus, Status};
 pub use station::{MaybeVehicle, Station, StationOrder, StationSaid, Switch};
 
@@ -61,6 +61,8 @@ pub enum Command {
     /// --count or --for, with 1 if numbers are missing or the broker refuses, with 2 if something cannot be
     /// read
     Subscribe(Subscribe),
+    /// Say as a fleet operator that what a deletion notice named is deleted, once it is
+    Deleted(Deleted),
     /// Check one message of a workshop tool, send it, and print the station's answer. Ends with 0 if it was
     /// accepted, with 1 if it was refused or not answered, with 2 if it is wrong and was not sent
     Publish(Publish),

@@ -8,7 +8,7 @@ use vernport_api::{
     Certificate, ConfirmRequest, DeletionState, DeletionsRequest, ErasureAnswer, ErasureState, MAX_DELETIONS,
 };
 use vernport_registry::{Erasure, Event, Whom};
-use vernport_types::EntryHash;
+use vernport_types::{EntryHash, UtcMicros};
 use vernport_uplink::{Client, Config};
 
 /// How often a certificate is asked for before the person is told to ask later.
@@ -64,19 +64,30 @@ fn tell(dev: &Dev, entry: EntryHash, answer: &ErasureAnswer, json: bool) -> Resu
         return Ok(());
     }
     print(&said(&certificate));
-    if answer.deletions.is_empty() {
-        return Ok(());
+    if !answer.deletions.is_empty() {
+        let rows = answer.deletions.iter().map(|order| {
+            let state = how_far(order.state, order.confirmed_at, order.confirm_by);
+            [order.recipient.to_string(), order.flow.to_string(), order.batches.to_string(), state]
+        });
+        print(&show::table(&["recipient", "flow", "batches", "deletion"], rows));
     }
-    let rows = answer.deletions.iter().map(|order| {
-        let state = match (order.state, order.confirmed_at) {
-            (DeletionState::Confirmed, Some(at)) => format!("confirmed at {}", show::time(at)),
-            (DeletionState::Late, _) => format!("late since {}", show::time(order.confirm_by)),
-            _ => format!("to be confirmed by {}", show::time(order.confirm_by)),
-        };
-        [order.recipient.to_string(), order.flow.to_string(), order.batches.to_string(), state]
-    });
-    print(&show::table(&["recipient", "flow", "batches", "deletion"], rows));
+    if !answer.notices.is_empty() {
+        let rows = answer.notices.iter().map(|notice| {
+            let state = how_far(notice.state, notice.confirmed_at, notice.confirm_by);
+            let told = notice.told_at.map_or_else(|| "not told yet".to_owned(), show::time);
+            [notice.operator.to_string(), notice.flow.to_string(), told, state]
+        });
+        print(&show::table(&["operator", "flow", "last told", "deletion"], rows));
+    }
     Ok(())
+}
+
+fn how_far(state: DeletionState, confirmed_at: Option<UtcMicros>, confirm_by: UtcMicros) -> String {
+    match (state, confirmed_at) {
+        (DeletionState::Confirmed, Some(at)) => format!("confirmed at {}", show::time(at)),
+        (DeletionState::Late, _) => format!("late since {}", show::time(confirm_by)),
+        _ => format!("to be confirmed by {}", show::time(confirm_by)),
+    }
 }
 
 fn said(certificate: &Certificate) -> String {

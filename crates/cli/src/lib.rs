@@ -7,6 +7,7 @@ pub mod bundle;
 pub mod consent;
 pub mod dbc;
 pub mod decode;
+pub mod deleted;
 pub mod demo;
 pub mod dev;
 pub mod doctor;
@@ -49,6 +50,7 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Decode(args) => decode::run(&args),
         Command::Unseal(args) => unseal::run(&args),
         Command::Subscribe(args) => subscribe::run(&args).await,
+        Command::Deleted(args) => deleted::run(&args).await,
         Command::Publish(args) => publish::run(&args).await,
         Command::Order(args) => order::run(args).await,
         Command::Station(args) => station::run(args).await,

@@ -19,7 +19,7 @@ use tell::{Keys, Teller};
 use thiserror::Error;
 use tokio::{sync::watch, time::Instant};
 use vernport_mqtt::{
-    Interest, LinkState, LinkStatus, News, Subscription, SubscriptionConfig, acl::Principal,
+    Heard, Interest, LinkState, LinkStatus, News, Subscription, SubscriptionConfig, acl::Principal,
 };
 
 /// The most that is printed before it is acknowledged.
@@ -70,24 +70,24 @@ async fn hear(
     let mut left = args.count.unwrap_or(u64::MAX);
     while left > 0 {
         tokio::select! {
-            delivery = subscription.next() => {
-                let Some(first) = delivery else { bail!("the subscription has stopped") };
-                let mut deliveries = vec![first];
+            first = subscription.next() => {
+                let Some(first) = first else { bail!("the subscription has stopped") };
+                let mut heard = vec![first];
                 loop {
-                    if matches!(deliveries.last(), Some(last) if is_counted(last)) {
+                    if matches!(heard.last(), Some(Heard::Message(last)) if is_counted(last)) {
                         left -= 1;
                     }
-                    if left == 0 || deliveries.len() >= AT_ONCE {
+                    if left == 0 || heard.len() >= AT_ONCE {
                         break;
                     }
                     let Some(next) = subscription.try_next() else { break };
-                    deliveries.push(next);
+                    heard.push(next);
                 }
-                teller.deliveries(&deliveries)?;
+                teller.heard(&heard)?;
                 if let Some(state) = state {
                     state.write(subscription.streams())?;
                 }
-                deliveries.into_iter().for_each(|delivery| delivery.ack.done());
+                heard.into_iter().for_each(Heard::done);
             }
             changed = status.changed() => {
                 changed?;

@@ -1,10 +1,10 @@
-//! What can be typed after `vernport subscribe` and `vernport publish`.
+//! What can be typed after `vernport subscribe`, `vernport deleted` and `vernport publish`.
 
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 use vernport_crypto::VerifyingKey;
 use vernport_mqtt::{Protocol, ToolAddress};
-use vernport_types::{Slug, VehicleAlias};
+use vernport_types::{MessageId, Slug, VehicleAlias};
 
 /// A broker, and what is shown to it.
 #[derive(Debug, Args)]
@@ -92,6 +92,29 @@ pub struct Subscribe {
     /// Print JSON alone on standard output, one object a line (crates/cli/schema/subscribe-v1.json)
     #[arg(long)]
     pub json: bool,
+}
+
+/// `vernport deleted`.
+#[derive(Debug, Args)]
+pub struct Deleted {
+    /// Where the operator subscribes
+    #[command(flatten)]
+    pub at: AtBroker,
+    /// Which fleet operator this is
+    #[arg(long)]
+    pub operator: Slug,
+    /// Purpose of the notice
+    #[arg(long)]
+    pub purpose: Slug,
+    /// Vehicle of the notice, by its alias (32 hexadecimal digits)
+    #[arg(long, value_name = "ALIAS")]
+    pub vehicle: VehicleAlias,
+    /// Its id (32 hexadecimal digits), as `vernport subscribe` shows it
+    #[arg(long)]
+    pub id: MessageId,
+    /// How long to wait for the broker, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub wait: u64,
 }
 
 /// `vernport publish`.

@@ -9,7 +9,8 @@ use std::{
 use tokio::{sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use vernport_mqtt::{
-    Delivery, FleetMessage, Interest, LinkState, LinkStatus, News, Stream, Subscription, SubscriptionConfig,
+    Delivery, FleetMessage, Heard, Interest, LinkState, LinkStatus, News, Stream, Subscription,
+    SubscriptionConfig,
 };
 use vernport_types::Slug;
 
@@ -66,11 +67,16 @@ impl Subscriber {
             links.push(subscription.status());
             let (received, stop) = (Arc::clone(&received), stop.clone());
             tasks.spawn(async move {
-                while let Some(delivery) = tokio::select! {
+                while let Some(heard) = tokio::select! {
                     () = stop.cancelled() => None,
-                    delivery = subscription.next() => delivery,
+                    heard = subscription.next() => heard,
                 } {
-                    received.lock().unwrap_or_else(PoisonError::into_inner).take(delivery);
+                    match heard {
+                        Heard::Message(delivery) => {
+                            received.lock().unwrap_or_else(PoisonError::into_inner).take(delivery);
+                        }
+                        notice @ Heard::Delete(_) => notice.done(),
+                    }
                 }
                 subscription.stop().await;
             });

@@ -76,7 +76,7 @@ fn wanted(who: &Principal, broker: Option<RulesFor>, at: Option<&Slug>) -> bool 
     let (of, site) = match who {
         Principal::Tool(tool) => (Some(RulesFor::Tools), Some(&tool.site)),
         Principal::Gateway { site, .. } => (None, Some(site)),
-        Principal::Operator(_) => (Some(RulesFor::Fleet), None),
+        Principal::Operator(_) | Principal::Central => (Some(RulesFor::Fleet), None),
     };
     let is_kind = broker.is_none() || of.is_none() || of == broker;
     is_kind && (at.is_none() || site.is_none() || site == at)

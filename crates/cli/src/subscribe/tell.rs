@@ -11,7 +11,8 @@ use std::{
 use vernport_crypto::{OpeningKey, VerifyingKey};
 use vernport_gateway::secrets::read_key;
 use vernport_mqtt::{
-    Cause, Delivery, FleetMessage, News, Noted, Numbered, Stream, Subscription, fleet_message::SealedMessage,
+    Cause, Delivery, FleetMessage, Heard, News, Noted, Numbered, Stream, Subscription, ToDelete,
+    fleet_message::SealedMessage,
 };
 use vernport_seal::{Body, ReceivedEnvelope};
 use vernport_types::{VehicleAlias, chain};
@@ -77,23 +78,24 @@ impl Teller {
         aside(&format!("no line to the broker, trying again: {cause}"));
     }
 
-    /// Prints deliveries. Repeated ones are counted, and not shown again.
+    /// Prints what was heard. Repeated messages are counted, and not shown again; notices are shown each time.
     ///
     /// # Errors
     /// If nobody reads what is printed: then it is not acknowledged either.
-    pub(super) fn deliveries(&mut self, deliveries: &[Delivery]) -> io::Result<()> {
+    pub(super) fn heard(&mut self, heard: &[Heard]) -> io::Result<()> {
         let mut out = String::new();
-        for delivery in deliveries.iter().filter(|delivery| delivery.noted.news != News::Repeated) {
-            if self.json {
-                for line in self.objects(delivery) {
-                    out += &(line.to_string() + "\n");
-                }
-            } else {
-                if !std::mem::replace(&mut self.headed, true) {
-                    out += &row(["time", "purpose", "vehicle", "signal", "value", "number"]);
-                }
-                self.rows(delivery).for_each(|line| out += &line);
+        for one in heard {
+            let lines = match (one, self.json) {
+                (Heard::Message(delivery), _) if delivery.noted.news == News::Repeated => continue,
+                (Heard::Message(delivery), true) => objects_as_lines(self.objects(delivery)),
+                (Heard::Message(delivery), false) => self.rows(delivery).collect(),
+                (Heard::Delete(to_delete), true) => objects_as_lines(vec![notice_object(to_delete)]),
+                (Heard::Delete(to_delete), false) => notice_row(to_delete),
+            };
+            if !self.json && !std::mem::replace(&mut self.headed, true) {
+                out += &row(["time", "purpose", "vehicle", "signal", "value", "number"]);
             }
+            out += &lines;
         }
         let mut stdout = io::stdout().lock();
         stdout.write_all(out.as_bytes())?;
@@ -200,6 +202,29 @@ impl Teller {
         }
         lines.into_iter()
     }
+}
+
+fn objects_as_lines(objects: Vec<Json>) -> String {
+    objects.into_iter().map(|line| line.to_string() + "\n").collect()
+}
+
+fn notice_object(to_delete: &ToDelete) -> Json {
+    let payload: Json = serde_json::from_slice(&to_delete.payload).unwrap_or_default();
+    json!({"kind": "delete", "operator": to_delete.stream.operator, "message": payload})
+}
+
+fn notice_row(to_delete: &ToDelete) -> String {
+    let (stream, notice) = (&to_delete.stream, &to_delete.notice);
+    let what = format!("delete {} from here to {}", notice.flow, show::time(notice.until.0));
+    let by = format!("by {}", show::time(notice.confirm_by.0));
+    row([
+        &show::time(notice.from.0),
+        stream.purpose.as_str(),
+        &short(stream.vehicle),
+        &what,
+        &by,
+        &notice.id.to_string(),
+    ])
 }
 
 /// What a delivery says about those before it.
