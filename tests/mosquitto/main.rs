@@ -7,6 +7,7 @@
 
 mod broker;
 mod certificates;
+mod deletion;
 mod foreign;
 mod installation;
 mod operators;

@@ -35,6 +35,7 @@ pub(crate) struct Fleet {
     pub(crate) a: Shown,
     pub(crate) b: Shown,
     pub(crate) gateway: Shown,
+    pub(crate) central: Shown,
     pub(crate) tool: Shown,
     pub(crate) spy: Shown,
 }
@@ -47,9 +48,10 @@ impl Fleet {
         let b = certificates.client("b", Role::Recipient);
         let gateway = certificates.client("box-1", Role::Gateway);
         let (tool, spy) = (certificates.named("tool.north.bay-1.scanner"), certificates.named("spy"));
+        let central = certificates.named("central");
         broker.set_rules(&Self::logins());
         broker.restart();
-        Self { broker, a, b, gateway, tool, spy }
+        Self { broker, a, b, gateway, central, tool, spy }
     }
 
     pub(crate) fn logins() -> Vec<vernport_mqtt::acl::Login> {
@@ -58,13 +60,18 @@ impl Fleet {
             login("O=NO-999999999,OU=recipient,CN=b", "operator.b"),
             login("O=NO-999999999,OU=gateway,CN=box-1", "gateway.box-1.north"),
             login("CN=tool.north.bay-1.scanner", "tool.north.bay-1.scanner"),
+            login("CN=central", "central"),
         ]
     }
 
-    /// The gateway publishes.
+    /// Whose it is publishes: the gateway, or central.
     pub(crate) fn send(&self, topic: &str, payload: &str) {
-        let answer = publish(Kind::MosquittoV5, &self.broker, &self.gateway, topic, payload);
-        assert_eq!(answer, Answer::Acknowledged, "{topic}");
+        let is_centrals = topic.ends_with("/delete") || topic.ends_with("/roster");
+        let (who, other) =
+            if is_centrals { (&self.central, &self.gateway) } else { (&self.gateway, &self.central) };
+        let answer = |who| publish(Kind::MosquittoV5, &self.broker, who, topic, payload);
+        assert_eq!(answer(other), Answer::Refused, "{topic}");
+        assert_eq!(answer(who), Answer::Acknowledged, "{topic}");
     }
 }
 
@@ -72,7 +79,7 @@ pub(crate) fn value(operator: &str, path: &str) -> String {
     format!("vernport/v1/fleet/{operator}/service/{ALIAS}/{path}")
 }
 
-/// What a gateway sends to an operator, and what else there is of its.
+/// What gateways and central send to an operator.
 fn topics(operator: &str) -> BTreeSet<String> {
     let mut topics: BTreeSet<String> =
         ["Vehicle.TraveledDistance", "Vehicle.Speed", "sealed", "skipped", "delete"]
