@@ -26,7 +26,7 @@ use vernport_types::{BatchId, Clock as _, ControllerId};
 pub(crate) struct Books {
     controller: ControllerId,
     model: Mutex<Model>,
-    tapes: [Tape; 2],
+    tapes: Mutex<[Tape; 2]>,
     backups: Mutex<Vec<Backup>>,
     /// While somebody mends them, nothing else breaks.
     is_mended: AtomicBool,
@@ -46,7 +46,7 @@ impl Books {
         Self {
             controller: controller.clone(),
             model: Mutex::default(),
-            tapes: [Tape::new(), Tape::new()],
+            tapes: Mutex::default(),
             backups: Mutex::default(),
             is_mended: AtomicBool::new(false),
         }
@@ -56,10 +56,25 @@ impl Books {
         lock(&self.model).clone()
     }
 
+    fn tapes(&self) -> [Tape; 2] {
+        lock(&self.tapes).clone()
+    }
+
+    /// For sabotage: the journals are lost, and nobody knows.
+    pub(crate) fn lose_journals(&self, play: &Arc<Play>) {
+        *lock(&self.tapes) = <[Tape; 2]>::default();
+        self.expose(play);
+    }
+
+    /// For sabotage: the last entry of the ledger loses its leaf.
+    pub(crate) fn lose_leaf(&self) {
+        self.model().lose_leaf(&self.controller);
+    }
+
     /// Has everything that is asked of them depend on the weather.
     pub(crate) fn expose(&self, play: &Arc<Play>) {
         self.model().on_call(weather(Arc::downgrade(play)));
-        for tape in &self.tapes {
+        for tape in self.tapes() {
             tape.on_call(weather(Arc::downgrade(play)));
         }
     }
@@ -70,7 +85,7 @@ impl Books {
 
     /// The journal of one central.
     pub(crate) fn journal(&self, place: usize) -> Result<OpenJournal, StoreError> {
-        Ok(OpenJournal::open(|row| self.tapes[place].open(row))?)
+        Ok(OpenJournal::open(|row| self.tapes()[place].open(row))?)
     }
 
     pub(crate) fn back_up(&self) {
@@ -95,7 +110,7 @@ impl Books {
     pub(crate) async fn restore(&self, play: &Arc<Play>) -> Result<()> {
         self.is_mended.store(true, Relaxed);
         let mut rows = Vec::new();
-        for tape in &self.tapes {
+        for tape in self.tapes() {
             tape.read(|row| rows.push(row))?;
         }
         let store = self.open(play.site.master_key()).await?;
@@ -193,7 +208,7 @@ pub(crate) async fn set_back_and_restore(play: &Arc<Play>) -> Result<()> {
 }
 
 /// Somebody takes the journal out of the configuration and starts what was set back: gateways notice.
-async fn serve_without_journal(play: &Arc<Play>) -> Result<()> {
+pub(crate) async fn serve_without_journal(play: &Arc<Play>) -> Result<()> {
     play.history.tell("central serves what was set back, without a journal");
     play.without_journal.store(true, Relaxed);
     play.start_central(0).await?;

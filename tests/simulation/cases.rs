@@ -1,30 +1,111 @@
-//! Bugs that seeds found, each kept by name.
+//! Bugs that seeds found, each as a script: a seed means something else as soon as the dice fall in
+//! another order. Each is played a second time as its control, in which what the bug did is done on purpose:
+//! the rule that the bug broke has to be broken there, so the script does come to the moment that matters.
 
-use crate::{site::Site, storm};
+use crate::{
+    history::Rule,
+    play::Play,
+    scene::{Scene, played},
+};
 use anyhow::{Result, ensure};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
+use tokio::time::sleep;
 
-/// Runs one seed and demands that nothing forbidden is seen.
-fn holds(seed: u64) -> Result<()> {
-    let site = Arc::new(Site::make()?);
-    let outcome = std::thread::scope(|scope| {
-        let named = std::thread::Builder::new().name(format!("simulation case {seed}"));
-        named.spawn_scoped(scope, || storm::run(&site, seed)).expect("a thread").join().expect("it ends")
-    })?;
+/// The flow that rests on a consent.
+const REMINDER: &str = "maintenance-reminder";
+
+/// Which of both is played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Run {
+    Case,
+    Control,
+}
+
+/// Plays a script both ways.
+fn holds<S>(rule: Rule, script: S) -> Result<()>
+where
+    S: AsyncFn(&Arc<Play>, Run) -> Result<()> + Sync,
+{
+    let outcome = played(async |play: &Arc<Play>| script(play, Run::Case).await)?;
     ensure!(outcome.broken.is_empty(), "{}", outcome.report);
+    let control = played(async |play: &Arc<Play>| script(play, Run::Control).await)?;
+    let is_seen = !control.broken.is_empty() && control.broken.iter().all(|broken| *broken == rule);
+    ensure!(is_seen, "the control breaks {:?} and not {rule:?}: {}", control.broken, control.report);
     Ok(())
+}
+
+/// A batch waits at the gateway, whose line is cut, when its consent is withdrawn. In the control the counter
+/// says so and never tells central.
+async fn withdrawn_meanwhile(mut scene: Scene, off_seconds: i64, run: Run) -> Result<()> {
+    let play = Arc::clone(&scene.play);
+    scene.until("a reminder was committed", |play| play.watch.committed(REMINDER) > 0).await?;
+    play.set_cut(true);
+    scene.until("a reminder waits", |play| play.watch.waiting(REMINDER) > 0).await?;
+    play.central_clocks[0].set_off(off_seconds);
+    match run {
+        Run::Case => scene.counter.withdraw().await?,
+        Run::Control => scene.counter.claim_withdrawal().await?,
+    }
+    play.set_cut(false);
+    // All that waits goes to central while its clock is still behind.
+    sleep(Duration::from_secs(30)).await;
+    scene.close().await
 }
 
 /// A consent was withdrawn at a counter whose clock was ahead of central's: it was answered at once, and
 /// batches came in on it until central's clock was there.
 #[test]
 fn a_withdrawal_counts_when_it_is_answered_though_the_counters_clock_is_ahead() -> Result<()> {
-    holds(87)
+    holds(Rule::CommittedAfterWithdrawal, async |play: &Arc<Play>, run| {
+        play.central_clocks[0].set_off(-200);
+        withdrawn_meanwhile(Scene::open(play).await?, -200, run).await
+    })
+}
+
+/// Central's clock was set back by more than a counter's may be ahead: the time of a withdrawal was measured
+/// from that clock and not from the time that central had seen, so it was let in and did not count yet.
+#[test]
+fn a_withdrawal_counts_when_it_is_answered_though_centrals_clock_was_set_back() -> Result<()> {
+    holds(Rule::CommittedAfterWithdrawal, async |play: &Arc<Play>, run| {
+        withdrawn_meanwhile(Scene::open(play).await?, -600, run).await
+    })
+}
+
+/// Central's clock was ahead of the counter's: an order to erase bore a time before that of the opening
+/// which it was about, and was certified as done without it.
+#[test]
+fn an_order_to_erase_takes_what_was_open_before_it_though_the_counters_clock_is_behind() -> Result<()> {
+    holds(Rule::OpenedAfterErasure, async |play: &Arc<Play>, run| {
+        play.central_clocks[0].set_off(600);
+        let mut scene = Scene::open(play).await?;
+        scene.until("a reminder was committed", |play| play.watch.committed(REMINDER) > 0).await?;
+        match run {
+            Run::Case => scene.counter.order_erasure().await?,
+            Run::Control => scene.counter.claim_erasure(),
+        }
+        sleep(Duration::from_secs(30)).await;
+        scene.close().await
+    })
 }
 
 /// A central that started with its clock behind computed grants as of a time before what others had
-/// recorded: it took back keys, and two processes undid each other's grants until the clock was there.
+/// recorded: it took back keys, and two processes undid each other's grants until the clock was there. In the
+/// control a consent is withdrawn meanwhile, which does end a grant.
 #[test]
 fn a_central_that_starts_with_its_clock_behind_undoes_nothing() -> Result<()> {
-    holds(100)
+    holds(Rule::Stalled, async |play: &Arc<Play>, run| {
+        let mut scene = Scene::open(play).await?;
+        scene.until("a reminder was committed", |play| play.watch.committed(REMINDER) > 0).await?;
+        let (open, committed) = (play.watch.open(), play.watch.committed(REMINDER));
+        play.central_clocks[1].set_off(-600);
+        play.start_central(1).await?;
+        if run == Run::Control {
+            scene.counter.withdraw().await?;
+        }
+        sleep(Duration::from_secs(60)).await;
+        ensure!(play.watch.open() == open, "the grants are others than before");
+        let goes_on = |play: &Play| play.watch.committed(REMINDER) > committed;
+        scene.until("reminders go on to be committed", goes_on).await?;
+        scene.close().await
+    })
 }

@@ -100,15 +100,14 @@ impl Counter {
     }
 
     async fn say_something(&mut self) -> Result<()> {
-        let owner = self.owners[self.owner];
         match self.play.dice.below(100) {
-            0..35 if self.consents.is_empty() => self.give_consent(owner).await,
-            0..20 => self.withdraw(owner).await,
+            0..35 if self.consents.is_empty() => self.give_consent().await,
+            0..20 => self.withdraw().await,
             20..26 => self.void().await,
             26..50 => self.order().await,
             50..72 => self.restrict().await,
             72..80 => self.sell().await,
-            80..90 => self.order_erasure(owner).await,
+            80..90 => self.order_erasure().await,
             _ => Ok(()),
         }
     }
@@ -143,7 +142,12 @@ impl Counter {
         }
     }
 
-    async fn give_consent(&mut self, owner: SubjectId) -> Result<()> {
+    fn owner(&self) -> SubjectId {
+        self.owners[self.owner]
+    }
+
+    async fn give_consent(&mut self) -> Result<()> {
+        let owner = self.owner();
         let mut code = [0; 7];
         code[..6].copy_from_slice(&self.play.dice.draw().to_be_bytes()[..6]);
         let now = BEGINNING.plus_micros(self.play.time.micros());
@@ -162,20 +166,33 @@ impl Counter {
         Ok(())
     }
 
-    async fn withdraw(&mut self, owner: SubjectId) -> Result<()> {
+    /// The owner withdraws every consent.
+    pub(crate) async fn withdraw(&mut self) -> Result<()> {
+        let owner = self.owner();
         let scope = WithdrawalScope::Subject {
             subject: owner,
             purpose: None,
             recipient: None,
             categories: BTreeSet::new(),
         };
-        let ended: Vec<EntryHash> =
-            self.consents.iter().filter(|(_, of)| **of == owner).map(|(entry, _)| *entry).collect();
+        let ended = self.standing();
         let withdrawal = Withdrawal { scope, method: Method::Spoken, recorded_by: None };
         if self.record(Event::ConsentWithdrawn(withdrawal)).await?.is_some() {
             self.over(&ended).await?;
         }
         Ok(())
+    }
+
+    /// The owner's consents that stand.
+    fn standing(&self) -> Vec<EntryHash> {
+        let owner = self.owner();
+        self.consents.iter().filter(|(_, of)| **of == owner).map(|(entry, _)| *entry).collect()
+    }
+
+    /// For controls: says that the consents are withdrawn, and tells central nothing.
+    pub(crate) async fn claim_withdrawal(&mut self) -> Result<()> {
+        let ended = self.standing();
+        self.over(&ended).await
     }
 
     async fn void(&mut self) -> Result<()> {
@@ -249,20 +266,33 @@ impl Counter {
         Ok(())
     }
 
-    async fn order_erasure(&mut self, owner: SubjectId) -> Result<()> {
-        let asked = self.play.time.micros();
+    /// Orders to erase what rested on the owner's consents.
+    pub(crate) async fn order_erasure(&mut self) -> Result<()> {
+        let (asked, owner) = (self.play.time.micros(), self.owner());
         let erasure = Erasure {
             whom: Whom::Subject(owner),
             purpose: Some(REMINDER.parse()?),
             ground: ErasureGround::ConsentWithdrawn,
             case: "case 9".parse()?,
         };
-        let about = self.given.iter().filter(|(_, of, at)| *of == owner && *at < asked);
-        let about = about.map(|(entry, ..)| *entry).collect();
+        let about = self.given_before(asked);
         if let Some(answer) = self.record(Event::ErasureOrdered(erasure)).await? {
             self.erasing.push((answer.results.first().context("one entry")?.entry, asked, about));
         }
         Ok(())
+    }
+
+    /// What the owner had consented to by then.
+    fn given_before(&self, asked: i64) -> BTreeSet<EntryHash> {
+        let owner = self.owner();
+        let given = self.given.iter().filter(|(_, of, at)| *of == owner && *at < asked);
+        given.map(|(entry, ..)| *entry).collect()
+    }
+
+    /// For controls: says that it is erased, and tells central nothing.
+    pub(crate) fn claim_erasure(&self) {
+        let asked = self.play.time.micros();
+        self.play.watch.erased(&[], asked, &self.given_before(asked));
     }
 
     /// Asks once what became of each order to erase.

@@ -44,7 +44,10 @@ mod network;
 #[allow(dead_code, reason = "the suite durability uses the rest")]
 #[path = "../durability/dice.rs"]
 mod numbers;
+mod perform;
 mod play;
+mod sabotage;
+mod scene;
 mod seeds;
 mod site;
 mod storm;

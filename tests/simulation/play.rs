@@ -34,6 +34,9 @@ use vernport_uplink::{Client, Uplink};
 /// How long a request may take at central.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// The file of a gateway's spool.
+const SPOOL: &str = "spool.db";
+
 /// How bad it is, drawn once for each simulation.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Weather {
@@ -52,6 +55,17 @@ pub(crate) struct Weather {
 }
 
 impl Weather {
+    /// Nothing happens by itself.
+    pub(crate) const FAIR: Self = Self {
+        storm_seconds: 0,
+        lossy_percent: 0,
+        slow_disk_percent: 0,
+        broken_database_percent: 0,
+        sets_back: false,
+        two_centrals: false,
+        blow_seconds: 0,
+    };
+
     fn drawn(dice: &Dice) -> Self {
         Self {
             storm_seconds: dice.between(10, 90),
@@ -114,13 +128,14 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Play {
-    pub(crate) fn new(site: &Arc<Site>, seed: u64) -> Result<Arc<Self>> {
+    pub(crate) fn new(site: &Arc<Site>, seed: u64, weather: Option<Weather>) -> Result<Arc<Self>> {
         let dice = Dice::new(seed);
-        let weather = Weather::drawn(&dice);
+        let weather = weather.unwrap_or_else(|| Weather::drawn(&dice));
         let time = TrueTime::begin();
         let history = Arc::new(History::new(&time));
         let folder = site.folder().join(format!("{seed}"));
         fs::create_dir_all(&folder)?;
+        site.lay_spool(&folder.join(SPOOL))?;
         let gateway_clock = Machine::new(&time);
         let play = Arc::new(Self {
             watch: Watch::new(&history, &gateway_clock),
@@ -331,7 +346,7 @@ impl Play {
     }
 
     pub(crate) fn spool_file(&self) -> PathBuf {
-        self.folder.join("spool.db")
+        self.folder.join(SPOOL)
     }
 
     /// Ends everything, and takes away what it wrote.

@@ -1,8 +1,9 @@
 //! Many seeds, over all cores.
 
 use crate::{
+    perform::{Outcome, aside},
     site::Site,
-    storm::{self, Outcome},
+    storm,
 };
 use anyhow::{Result, ensure};
 use std::{
@@ -90,14 +91,9 @@ fn no_forbidden_outcome_in_any_seed() -> Result<()> {
 fn the_same_seed_is_the_same_history() -> Result<()> {
     let site = Arc::new(Site::make()?);
     for seed in 1..=4 {
-        let histories: Vec<Outcome> = std::thread::scope(|scope| {
-            let run = || {
-                let named = std::thread::Builder::new().name(format!("simulation again {seed}"));
-                named.spawn_scoped(scope, || storm::run(&site, seed)).expect("a thread").join()
-            };
-            // One after the other: both have the same folder.
-            (0..2).map(|_| run().expect("it does not panic")).collect::<Result<_>>()
-        })?;
+        // One after the other: both have the same folder.
+        let histories: Vec<Outcome> =
+            (0..2).map(|_| aside(|| storm::run(&site, seed))).collect::<Result<_>>()?;
         let [one, other] = &histories[..] else { unreachable!("two runs") };
         let differs = one.lines.iter().zip(&other.lines).position(|(one, other)| one != other);
         let from = differs.unwrap_or(0).saturating_sub(3);

@@ -5,6 +5,7 @@ use anyhow::{Context as _, Result};
 use std::{
     collections::BTreeMap,
     fmt::Write as _,
+    fs::{self, File},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -19,6 +20,7 @@ use vernport_gateway::secrets::read_key;
 use vernport_policy::Rules;
 use vernport_registry::world::World;
 use vernport_sim::{Truck, TruckConfig};
+use vernport_spool::{Config as SpoolConfig, Spool};
 use vernport_types::{BootMicros, CanFrame, CanId, Catalogue, Clock, KeyId, Position, Slug};
 
 use crate::clock::BEGINNING;
@@ -48,7 +50,19 @@ pub(crate) struct Site {
     pub(crate) live: Vec<Vec<CanFrame>>,
     /// Name and text of the log.
     pub(crate) log: (PathBuf, Arc<[u8]>),
+    /// A spool in which nothing ever was: to make the tables anew would take each world longer than its first day.
+    spool: Vec<u8>,
     folder: TempDir,
+}
+
+fn empty_spool(folder: &Path) -> Result<Vec<u8>> {
+    let file = folder.join("empty.db");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        Spool::open(SpoolConfig::new(&file, 1 << 20)).await?.close().await;
+        anyhow::Ok(())
+    })?;
+    Ok(fs::read(&file)?)
 }
 
 /// A folder that is in memory, where there is one.
@@ -103,8 +117,17 @@ impl Site {
             head_seed: *read_key(&central_config.keys.head)?,
             master: *read_key(&central_config.keys.master)?,
             keys,
+            spool: empty_spool(folder.path())?,
             folder,
         })
+    }
+
+    /// Puts an empty spool, with its reserve, where a gateway looks for it.
+    pub(crate) fn lay_spool(&self, file: &Path) -> Result<()> {
+        fs::write(file, &self.spool)?;
+        // It counts by its length; when it is needed, it is written anew.
+        File::create(file.with_extension("db.reserve"))?.set_len(SpoolConfig::MIN_RESERVE_BYTES)?;
+        Ok(())
     }
 
     pub(crate) fn folder(&self) -> &Path {

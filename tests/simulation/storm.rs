@@ -5,87 +5,23 @@ use crate::{
     books,
     counter::{self, Counter},
     history::Rule,
+    perform::{Outcome, perform},
     play::Play,
     site::Site,
     watch::End,
 };
 use anyhow::{Context as _, Result};
-use std::{
-    cell::RefCell,
-    collections::BTreeSet,
-    panic,
-    sync::{Arc, Once},
-    time::Duration,
-};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio::time::sleep;
 use vernport_spool::{Inspect, Item};
 use vernport_types::TimeQuality;
 
-/// After this much of its own time a simulation ends in any case.
-const LONGEST: Duration = Duration::from_secs(3_600);
 /// How long it may take, in seconds, until everything is settled after the storm.
 const SETTLED_SECONDS: u64 = 600;
 
-thread_local! {
-    /// What panicked on this thread: tasks of tokio keep it to themselves.
-    static PANICS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Has panics of simulations noted instead of printed.
-fn note_panics() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        let before = panic::take_hook();
-        panic::set_hook(Box::new(move |info| {
-            let is_simulation =
-                std::thread::current().name().is_some_and(|name| name.starts_with("simulation"));
-            if is_simulation {
-                PANICS.with_borrow_mut(|panics| panics.push(info.to_string()));
-            } else {
-                before(info);
-            }
-        }));
-    });
-}
-
-/// What came of a seed.
-#[derive(Debug)]
-pub(crate) struct Outcome {
-    pub(crate) broken: Vec<Rule>,
-    pub(crate) hash: String,
-    pub(crate) lines: Vec<String>,
-    pub(crate) report: String,
-    /// How many batches were queued, committed, and records opened.
-    pub(crate) counts: (usize, usize, usize),
-}
-
-/// Runs one seed on this thread, in its own runtime and time.
+/// Runs one seed on this thread.
 pub(crate) fn run(site: &Arc<Site>, seed: u64) -> Result<Outcome> {
-    note_panics();
-    PANICS.with_borrow_mut(Vec::clear);
-    vernport_crypto::danger_seed_random(Some(seed));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build()?;
-    let outcome = runtime.block_on(async {
-        let play = Play::new(site, seed)?;
-        let weathered = tokio::time::timeout(LONGEST, weathered(&play)).await;
-        if let Err(error) = weathered.unwrap_or_else(|_| Err(anyhow::anyhow!("it goes on for ever"))) {
-            play.history.broke(Rule::Stalled, format!("the simulation itself broke off: {error:#}"));
-        }
-        let ended = play.end().await;
-        for text in PANICS.with_borrow_mut(std::mem::take) {
-            play.history.broke(Rule::Panicked, text);
-        }
-        ended?;
-        anyhow::Ok(Outcome {
-            broken: play.history.broken(),
-            hash: play.history.hash(),
-            lines: play.history.lines(),
-            report: play.history.report(seed),
-            counts: play.watch.counts(),
-        })
-    });
-    vernport_crypto::danger_seed_random(None);
-    outcome
+    perform(site, seed, None, weathered)
 }
 
 async fn weathered(play: &Arc<Play>) -> Result<()> {
@@ -122,7 +58,7 @@ async fn weathered(play: &Arc<Play>) -> Result<()> {
 }
 
 /// The truck talks on the live bus.
-async fn drive(play: Arc<Play>) {
+pub(crate) async fn drive(play: Arc<Play>) {
     let Ok(node) = play.bus() else { return };
     let wire = node.sender();
     for frames in play.site.live.iter().cycle() {
@@ -211,7 +147,7 @@ async fn blow(play: &Arc<Play>) -> Result<()> {
 }
 
 /// Everything that can be mended is.
-async fn calm(play: &Arc<Play>) -> Result<()> {
+pub(crate) async fn calm(play: &Arc<Play>) -> Result<()> {
     play.history.tell("calm");
     play.set_storm(false);
     play.set_cut(false);
@@ -228,7 +164,7 @@ async fn calm(play: &Arc<Play>) -> Result<()> {
 }
 
 /// Time goes on until nothing waits that may go.
-async fn settled(play: &Arc<Play>, counter: &Counter) -> Result<()> {
+pub(crate) async fn settled(play: &Arc<Play>, counter: &Counter) -> Result<()> {
     let mut last = String::new();
     for _ in 0..SETTLED_SECONDS {
         sleep(Duration::from_secs(1)).await;
@@ -260,7 +196,7 @@ async fn settled(play: &Arc<Play>, counter: &Counter) -> Result<()> {
 }
 
 /// The last look: at what recipients open, at both sides' books, and at the evidence.
-async fn look(play: &Arc<Play>) -> Result<()> {
+pub(crate) async fn look(play: &Arc<Play>) -> Result<()> {
     play.stop_gateway().await;
     for (recipient, key) in play.site.recipients() {
         counter::read_all(play, recipient, key).await?;

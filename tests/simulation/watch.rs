@@ -287,6 +287,25 @@ impl Watch {
         }
     }
 
+    /// What is open at the gateway, as it heard last.
+    pub(crate) fn open(&self) -> Arc<BTreeSet<GrantId>> {
+        self.seen().heard.last().map(|heard| Arc::clone(&heard.open)).unwrap_or_default()
+    }
+
+    /// How many batches of a flow central said that it has.
+    pub(crate) fn committed(&self, flow: &str) -> usize {
+        let seen = self.seen();
+        let of_flow = seen.queued.iter().filter(|(_, queued)| queued.flow.as_str() == flow);
+        of_flow.filter(|(batch, _)| seen.committed.contains(batch)).count()
+    }
+
+    /// How many batches of a flow were queued that central never said it has.
+    pub(crate) fn waiting(&self, flow: &str) -> usize {
+        let seen = self.seen();
+        let of_flow = seen.queued.iter().filter(|(_, queued)| queued.flow.as_str() == flow);
+        of_flow.filter(|(batch, _)| !seen.committed.contains(batch)).count()
+    }
+
     /// How many batches were queued, committed, opened.
     pub(crate) fn counts(&self) -> (usize, usize, usize) {
         let seen = self.seen();

@@ -171,6 +171,16 @@ impl Model {
         model
     }
 
+    /// Takes the last entry's leaf out of a controller's evidence log, as damage would: whoever looks for what
+    /// has no evidence can be shown to find it.
+    pub fn lose_leaf(&self, controller: &ControllerId) {
+        if let Some(tables) = self.main().get_mut(controller)
+            && let Some(last) = tables.entries.keys().next_back().copied()
+        {
+            tables.leaves.retain(|_, (position, _)| *position != last);
+        }
+    }
+
     fn main(&self) -> MutexGuard<'_, BTreeMap<ControllerId, Tables>> {
         self.0.main.lock().unwrap_or_else(PoisonError::into_inner)
     }
