@@ -16,6 +16,7 @@ use serde_json::{Value as Json, json};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 use vernport_gateway::Config as GatewayConfig;
+use vernport_status::output;
 use vernport_types::chain;
 
 /// How one check came out.
@@ -127,13 +128,13 @@ pub async fn run(args: &args::Doctor) -> Result<()> {
     let checks = look(args, &System::default()).await?;
     if args.json {
         let all: Vec<Json> = checks.all().iter().map(json_of).collect();
-        crate::status::write(&(json!({"v": 1, "checks": all}).to_string() + "\n"));
+        output::tell(&json!({"v": 1, "checks": all}).to_string())?;
     } else {
         let rows = checks.all().iter().map(|check| {
             let remedy = check.remedy.clone().unwrap_or_default();
             [check.outcome.word().to_owned(), check.what.clone(), check.found.clone(), remedy]
         });
-        crate::status::write(&show::table(&["", "check", "found", "what to do"], rows));
+        output::tell(&show::table(&["", "check", "found", "what to do"], rows))?;
     }
     match checks.count(Outcome::Fail) {
         0 => Ok(()),

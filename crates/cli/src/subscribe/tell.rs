@@ -4,16 +4,14 @@
 use crate::{link::Unusable, show, unseal};
 use anyhow::Result;
 use serde_json::{Value as Json, json};
-use std::{
-    io::{self, Write as _},
-    path::PathBuf,
-};
+use std::path::PathBuf;
 use vernport_crypto::{OpeningKey, VerifyingKey};
 use vernport_gateway::secrets::read_key;
 use vernport_mqtt::{
     Cause, Delivery, FleetMessage, News, Noted, Numbered, Stream, Subscription, fleet_message::SealedMessage,
 };
 use vernport_seal::{Body, ReceivedEnvelope};
+use vernport_status::output::{self, OutputError};
 use vernport_types::{VehicleAlias, chain};
 
 /// Digits of an alias in a table: enough for a fleet.
@@ -81,7 +79,7 @@ impl Teller {
     ///
     /// # Errors
     /// If nobody reads what is printed: then it is not acknowledged either.
-    pub(super) fn deliveries(&mut self, deliveries: &[Delivery]) -> io::Result<()> {
+    pub(super) fn deliveries(&mut self, deliveries: &[Delivery]) -> Result<(), OutputError> {
         let mut out = String::new();
         for delivery in deliveries.iter().filter(|delivery| delivery.noted.news != News::Repeated) {
             if self.json {
@@ -95,16 +93,14 @@ impl Teller {
                 self.rows(delivery).for_each(|line| out += &line);
             }
         }
-        let mut stdout = io::stdout().lock();
-        stdout.write_all(out.as_bytes())?;
-        stdout.flush()
+        output::print(&out)
     }
 
     /// What came of each stream.
     ///
     /// # Errors
     /// If nobody reads what is printed.
-    pub(super) fn end(&self, subscription: &Subscription) -> io::Result<()> {
+    pub(super) fn end(&self, subscription: &Subscription) -> Result<(), OutputError> {
         let (total, foreign) = (subscription.streams().total(), subscription.foreign());
         let text = if self.json {
             json!({"kind": "end", "messages": total.messages, "repeated": total.repeated,
@@ -131,7 +127,7 @@ impl Teller {
             };
             format!("\n{table}{foreign}")
         };
-        io::stdout().lock().write_all(text.as_bytes())
+        output::print(&text)
     }
 
     fn objects(&self, delivery: &Delivery) -> Vec<Json> {
@@ -243,7 +239,6 @@ fn short(vehicle: VehicleAlias) -> String {
 }
 
 /// Beside what was asked for: not among the values.
-#[expect(clippy::print_stderr, reason = "the person at the terminal reads it")]
 fn aside(text: &str) {
-    eprintln!("{text}");
+    output::remark(text);
 }
