@@ -14,6 +14,7 @@ mod answer;
 mod audit;
 pub mod batch;
 mod blob;
+mod certificate_request;
 mod consents;
 mod enrolment;
 mod erasure;
@@ -23,6 +24,7 @@ mod feed;
 mod headers;
 mod import;
 mod ledger;
+mod lines;
 mod problem;
 mod reads;
 mod segment;
@@ -30,6 +32,7 @@ mod segment;
 pub use answer::{Answer, BatchAnswer, BatchAnswers};
 pub use audit::{LogAlarm, LogHash, MAX_CHECKPOINT_BYTES, MAX_PROOF_HASHES, WitnessAnswer, WitnessRequest};
 pub use blob::Blob;
+pub use certificate_request::{RequestError, RequestedKey};
 pub use consents::{Consented, ConsentsAnswer, ConsentsRequest, Person};
 pub use enrolment::{
     CertificateAnswer, EnrolmentAnswer, EnrolmentRequest, GatewayListed, GatewayState, GatewaysAnswer,
@@ -54,6 +57,7 @@ pub use import::{
 pub use ledger::{
     EntryResult, GatewayEffect, GoesOn, LedgerAnswer, LedgerEffect, LedgerRequest, MAX_ENTRIES, Stopped,
 };
+pub use lines::{ImportLines, LineError, NextLine, TooMuch};
 pub use problem::{Code, PROBLEM_JSON, Problem};
 pub use reads::{FindAnswer, FindRequest, MAX_READ_LIMIT, ReadAnswer, ReadRequest, Status};
 pub use segment::{LinkOutcome, LinkResult, MAX_LINKS, SealedIdentifier, SegmentAnswer, SegmentRequest};

@@ -15,7 +15,7 @@ use crate::{
     chain,
     controller::Controller,
     counted::Counted,
-    issuer::{Issued, Issuer, RequestedKey},
+    issuer::{Issued, Issuer},
     ledger::{note, own_name},
     refusal::Refusal,
 };
@@ -23,7 +23,8 @@ use rustls::ServerConfig;
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
 use vernport_api::{
     Blob, CertificateAnswer, Code, EnrolmentAnswer, EnrolmentRequest, GatewayListed, GatewayState,
-    GatewaysAnswer, InvitationAnswer, InvitationListed, InvitationRequest, MAX_TOKEN_HOURS, Token,
+    GatewaysAnswer, InvitationAnswer, InvitationListed, InvitationRequest, MAX_TOKEN_HOURS, RequestedKey,
+    Token,
 };
 use vernport_crypto::sha256;
 use vernport_registry::{

@@ -92,9 +92,9 @@ impl<'a> Import<'a> {
                     Err(Refusal::new(Code::BodyTooLarge, detail))
                 }
                 Next::End => return (chunk, None, false),
-                Next::Broken(refusal) => return (chunk, Some((lines.number + 1, refusal)), false),
+                Next::Broken(refusal) => return (chunk, Some((lines.number() + 1, refusal)), false),
             };
-            chunk.push(ReadLine { number: lines.number, said });
+            chunk.push(ReadLine { number: lines.number(), said });
         }
         (chunk, None, true)
     }
@@ -119,15 +119,8 @@ impl<'a> Import<'a> {
 impl Controller {
     /// What a line says. The refusal says where, and repeats nothing of it.
     fn understand(&self, line: &[u8]) -> Result<(Entry, Sealed), Refusal> {
-        let bad = |detail: String| Refusal::new(Code::BadRequest, detail);
-        if line.is_empty() {
-            return Err(bad("the line is empty; write one entry a line and nothing in between".into()));
-        }
-        let text = std::str::from_utf8(line)
-            .map_err(|error| bad(format!("not UTF-8 from byte {} on", error.valid_up_to() + 1)))?;
-        let ImportLine { entry, identifiers } = serde_json::from_str(text).map_err(|error| {
-            bad(format!("not an entry with its identifiers, at column {}", error.column()))
-        })?;
+        let ImportLine { entry, identifiers } =
+            ImportLine::read(line).map_err(|error| Refusal::new(Code::BadRequest, error.to_string()))?;
         let sealed = self.seal_identifiers(std::slice::from_ref(&entry), &identifiers)?;
         Ok((entry, sealed))
     }

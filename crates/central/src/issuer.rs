@@ -1,6 +1,5 @@
-//! Issuing certificates to gateways: what a certificate request has to be, and
-//! what comes of it. Of a request the public key counts alone; the subject is written here,
-//! as [`crate::Peer`] reads it.
+//! Issuing certificates to gateways. Of a request the public key counts alone; the subject is
+//! written here, as [`crate::Peer`] reads it.
 
 use rcgen::{
     CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose,
@@ -14,40 +13,12 @@ use rustls::{
 };
 use std::{sync::Arc, time::Duration};
 use thiserror::Error;
-use vernport_api::MAX_CSR_BYTES;
-use vernport_crypto::{random, sha256};
+use vernport_api::RequestedKey;
+use vernport_crypto::random;
 use vernport_types::{ControllerId, Slug, UtcMicros};
-use x509_parser::{
-    certification_request::X509CertificationRequest,
-    extensions::ParsedExtension,
-    oid_registry::{OID_EC_P256, OID_KEY_TYPE_EC_PUBLIC_KEY, OID_NIST_EC_P384, OID_SIG_ED25519, Oid},
-    prelude::FromDer as _,
-    x509::AlgorithmIdentifier,
-};
-
 /// How far a certificate begins before it is issued: the clocks of two machines.
 const BACKDATED_SECONDS: i64 = 300;
 const DAY_SECONDS: i64 = 86_400;
-
-/// Why a certificate request is refused. Repeats nothing of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum RequestError {
-    /// It is longer than any that is needed.
-    #[error("send at most {MAX_CSR_BYTES} bytes")]
-    TooLong,
-    /// It is not PKCS #10.
-    #[error("send PKCS #10 (RFC 2986) in DER, and nothing behind it")]
-    Form,
-    /// It is not signed by the key in it.
-    #[error("sign it with the key that it is for")]
-    Signature,
-    /// The key is of a kind that is not taken.
-    #[error("make a key on P-256 or P-384, or an Ed25519 key")]
-    Key,
-    /// It asks for a certificate that may sign others.
-    #[error("ask for a client's certificate, not for that of an authority")]
-    Authority,
-}
 
 /// Why an authority cannot issue.
 #[derive(Debug, Error)]
@@ -61,55 +32,6 @@ pub enum IssuerError {
     /// The client authority under `[tls]` gives no verifier.
     #[error("the client authority under [tls] gives no verifier")]
     Verifier(#[from] rustls::server::VerifierBuilderError),
-}
-
-/// The key of a certificate request that was checked.
-#[derive(Debug, Clone)]
-pub struct RequestedKey {
-    info: SubjectPublicKeyInfo,
-    /// SHA-256 of it.
-    pub hash: [u8; 32],
-}
-
-impl RequestedKey {
-    /// Checks a certificate request (DER).
-    ///
-    /// # Errors
-    /// [`RequestError`].
-    pub fn of(csr: &[u8]) -> Result<Self, RequestError> {
-        if csr.len() > MAX_CSR_BYTES {
-            return Err(RequestError::TooLong);
-        }
-        let (rest, request) = X509CertificationRequest::from_der(csr).map_err(|_| RequestError::Form)?;
-        if !rest.is_empty() {
-            return Err(RequestError::Form);
-        }
-        let key = &request.certification_request_info.subject_pki;
-        if !is_taken(&key.algorithm) {
-            return Err(RequestError::Key);
-        }
-        request.verify_signature().map_err(|_| RequestError::Signature)?;
-        let asks_to_sign = |extension: &ParsedExtension<'_>| match extension {
-            ParsedExtension::BasicConstraints(constraints) => constraints.ca,
-            ParsedExtension::KeyUsage(usage) => usage.key_cert_sign() || usage.crl_sign(),
-            _ => false,
-        };
-        if request.requested_extensions().is_some_and(|mut asked| asked.any(asks_to_sign)) {
-            return Err(RequestError::Authority);
-        }
-        let info = SubjectPublicKeyInfo::from_der(key.raw).map_err(|_| RequestError::Key)?;
-        Ok(Self { info, hash: sha256(key.raw) })
-    }
-}
-
-/// P-256, P-384 (with the curve by name, RFC 5480) and Ed25519 (RFC 8410).
-fn is_taken(algorithm: &AlgorithmIdentifier<'_>) -> bool {
-    let curve = || algorithm.parameters.as_ref().and_then(|curve| Oid::try_from(curve).ok());
-    if algorithm.algorithm == OID_KEY_TYPE_EC_PUBLIC_KEY {
-        curve().is_some_and(|curve| curve == OID_EC_P256 || curve == OID_NIST_EC_P384)
-    } else {
-        algorithm.algorithm == OID_SIG_ED25519
-    }
 }
 
 /// A certificate that was issued.
@@ -196,7 +118,7 @@ impl Issuer {
         controller: &ControllerId,
         now: UtcMicros,
     ) -> Result<Issued, rcgen::Error> {
-        self.sign(&key.info, gateway, controller, now)
+        self.sign(&SubjectPublicKeyInfo::from_der(key.info())?, gateway, controller, now)
     }
 
     fn sign(

@@ -58,7 +58,7 @@ mod witness;
 pub use config::{Config, ConfigError, Controller, Databases, Enrolment, Gateway, KeyFiles, Listen, Tls};
 pub use deps::{ControllerDeps, Deps, LoadError, Serving};
 pub use enrolment::EnrolmentDeps;
-pub use issuer::{Issued, Issuer, IssuerError, RequestError, RequestedKey};
+pub use issuer::{Issued, Issuer, IssuerError};
 pub use journal::OpenJournal;
 pub use restored::{RestoreError, Restored, Restoring, restored, restored_over};
 pub use routes::ROUTES;

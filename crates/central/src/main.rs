@@ -7,6 +7,7 @@ use std::{convert::Infallible, path::PathBuf};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use vernport_central::{Config, Deps, Running, run};
+use vernport_status::output;
 
 #[derive(Parser)]
 #[command(version, about = "Registry, grants, and the store that cannot read")]
@@ -50,16 +51,10 @@ fn main() -> anyhow::Result<()> {
         Command::CheckConfig { config } => {
             let checked = Config::read(&config)?;
             Deps::load(&checked)?;
-            #[expect(clippy::print_stdout, reason = "the answer of the command")]
-            {
-                println!("{}: in order, {} controllers", config.display(), checked.controllers.len());
-            }
-            Ok(())
+            let controllers = checked.controllers.len();
+            Ok(output::tell(&format!("{}: in order, {controllers} controllers", config.display()))?)
         }
-        Command::Openapi => {
-            std::io::Write::write_all(&mut std::io::stdout(), vernport_api::OPENAPI.as_bytes())?;
-            Ok(())
-        }
+        Command::Openapi => Ok(output::tell(vernport_api::OPENAPI)?),
     }
 }
 

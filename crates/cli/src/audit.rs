@@ -88,8 +88,3 @@ pub async fn fsck(args: &AuditFsck) -> Result<Report> {
 fn read(path: &Path) -> Result<Vec<u8>, Unreadable> {
     std::fs::read(path).map_err(|source| Unreadable::File { path: path.into(), source })
 }
-
-#[expect(clippy::print_stdout, reason = "the answer of the command")]
-fn print(text: &str) {
-    println!("{text}");
-}

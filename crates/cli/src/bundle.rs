@@ -17,7 +17,6 @@ pub(crate) use files::replace;
 
 use crate::args;
 use anyhow::Result;
-use std::io::Write as _;
 use thiserror::Error;
 
 /// What `vernport bundle check --json` prints, as a JSON Schema.
@@ -51,14 +50,4 @@ pub fn run(args: &args::Bundle) -> Result<()> {
         args::Bundle::Export { bundle, format } => export::run(bundle, *format),
         args::Bundle::Test(args) => test::run(args),
     }
-}
-
-/// The answer of the command. Whoever reads it may stop early: a closed pipe is no fault.
-fn print(line: &str) {
-    let _closed = writeln!(std::io::stdout().lock(), "{line}");
-}
-
-#[expect(clippy::print_stderr, reason = "the answer of the command")]
-fn eprint(line: &str) {
-    eprintln!("{line}");
 }

@@ -18,6 +18,7 @@ use vernport_policy::{Form, Rules};
 use vernport_registry::{
     Consent, Event, Link, Method, ReceiptCode, Role, TextHash, Withdrawal, WithdrawalScope,
 };
+use vernport_status::output;
 use vernport_types::{AssetId, Identifier, Plate, Slug, SubjectId};
 
 /// Carries out what was typed.
@@ -77,7 +78,7 @@ pub async fn run(args: args::Consent) -> Result<()> {
             standing(&counter.consents(&request(&consented)?).await?)
         }
     };
-    print(&said);
+    output::tell(&said)?;
     Ok(())
 }
 
@@ -207,9 +208,4 @@ fn paper(consent: &Consent, bundle: &Slug) -> String {
         consent.recipient,
         show::time(consent.valid_until),
     )
-}
-
-#[expect(clippy::print_stdout, reason = "the answer of the command")]
-fn print(text: &str) {
-    print!("{text}");
 }

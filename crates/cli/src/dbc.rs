@@ -10,6 +10,7 @@ use std::{
 };
 use thiserror::Error;
 use vernport_decode::dbc::{Database, Explained, Finding, Mapping, Severity};
+use vernport_status::output;
 use vernport_types::Catalogue;
 
 /// A file cannot be read at all: the command ends with 2.
@@ -47,12 +48,12 @@ pub fn run(args: &args::Dbc) -> Result<()> {
     if *json {
         let list: Vec<Json> =
             checked.iter().map(|(file, checked)| as_json(file, checked, &catalogue)).collect();
-        print(&serde_json::to_string_pretty(&list)?);
+        output::tell(&serde_json::to_string_pretty(&list)?)?;
     } else {
         for (file, checked) in &checked {
             match checked {
-                Ok(checked) => print(as_text(file, checked, &catalogue).trim_end()),
-                Err(error) => eprint(&format!("{error:#}")),
+                Ok(checked) => output::tell(as_text(file, checked, &catalogue).trim_end())?,
+                Err(error) => output::remark(&format!("{error:#}")),
             }
         }
     }
@@ -181,14 +182,4 @@ fn as_json(file: &Path, checked: &Result<Checked>, catalogue: &Catalogue) -> Jso
         "findings": findings,
         "mapping": signals,
     })
-}
-
-#[expect(clippy::print_stdout, reason = "the answer of the command")]
-fn print(text: &str) {
-    println!("{text}");
-}
-
-#[expect(clippy::print_stderr, reason = "the answer of the command")]
-fn eprint(line: &str) {
-    eprintln!("{line}");
 }

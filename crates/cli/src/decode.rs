@@ -18,6 +18,7 @@ use vernport_decode::{
     capture::{Event, Line, Reader, UnknownFormat},
     dbc::Plan,
 };
+use vernport_status::output;
 use vernport_types::{BootMicros, Catalogue, Stamp, TimeQuality, UtcMicros};
 
 const PIECE_BYTES: usize = 64 * 1024;
@@ -33,16 +34,16 @@ const MAX_CHANNELS: usize = 64;
 pub fn run(args: &args::Decode) -> Result<()> {
     let catalogue = shipped::catalogue();
     let dbc = vernport_gateway::dbc::read(&args.dbc, args.map.as_deref(), &catalogue)?;
-    dbc.findings.iter().for_each(|finding| tell(finding));
+    dbc.findings.iter().for_each(|finding| output::remark(finding));
     let mut read = 0;
     for path in &args.files {
         match decode(path, &catalogue, dbc.plan.as_ref()) {
             Ok(report) => {
                 read += 1;
-                print(&report, args);
+                print(&report, args)?;
             }
             Err(error) if args.files.len() == 1 => return Err(error),
-            Err(error) => tell(&format!("vernport: {error:#}")),
+            Err(error) => output::remark(&format!("vernport: {error:#}")),
         }
     }
     ensure!(read > 0, "none of the files could be read");
@@ -133,18 +134,13 @@ impl<'a> Buses<'a> {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "the answer of the command")]
-fn print(report: &Report, args: &args::Decode) {
+fn print(report: &Report, args: &args::Decode) -> Result<()> {
     if args.json {
         // What was passed over is no part of the object.
-        report.skips().iter().for_each(|line| tell(line));
-        println!("{}", report.json(args.files.len() > 1));
+        report.skips().iter().for_each(|line| output::remark(line));
+        output::print(&report.json(args.files.len() > 1))?;
     } else {
-        print!("{}", report.text());
+        output::print(&report.text())?;
     }
-}
-
-#[expect(clippy::print_stderr, reason = "the person at the terminal reads it")]
-fn tell(line: &str) {
-    eprintln!("{line}");
+    Ok(())
 }

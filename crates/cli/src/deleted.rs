@@ -6,10 +6,11 @@ use crate::{
     link::{endpoint, hopeless},
 };
 use anyhow::{Result, bail};
-use std::{io::Write as _, time::Duration};
+use std::time::Duration;
 use tokio::time::{sleep, timeout};
 use vernport_crypto::random;
 use vernport_mqtt::{Confirmer, LinkState, Outcome, Stream, acl::Principal};
+use vernport_status::output;
 
 /// Pause before an answer that was lost with its connection is given again.
 const AGAIN: Duration = Duration::from_millis(200);
@@ -32,7 +33,7 @@ pub async fn run(args: &args::Deleted) -> Result<()> {
         Ok(said) => said?,
         Err(_) => bail!("the broker did not take it within {} s; try again", args.wait),
     }
-    writeln!(std::io::stdout().lock(), "the broker has it; the controller's central takes it from there")?;
+    output::tell("the broker has it; the controller's central takes it from there\n")?;
     Ok(())
 }
 

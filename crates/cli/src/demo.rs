@@ -23,6 +23,7 @@ pub(crate) use report::{ROWS_HEAD, rows};
 use std::sync::Arc;
 use subscriber::Subscriber;
 use vernport_gateway::SystemClock;
+use vernport_status::output::{self, OutputError};
 
 /// Prints progress: to standard output, or to standard error where that belongs to the JSON.
 pub(crate) struct Progress {
@@ -30,9 +31,12 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    #[expect(clippy::print_stdout, clippy::print_stderr, reason = "this is what the demo shows")]
-    pub(crate) fn say(&self, text: &str) {
-        if self.to_stderr { eprintln!("{text}") } else { println!("{text}") }
+    pub(crate) fn say(&self, text: &str) -> Result<(), OutputError> {
+        if self.to_stderr {
+            output::remark(text);
+            return Ok(());
+        }
+        output::print(text)
     }
 }
 
@@ -50,32 +54,38 @@ pub async fn run(args: &args::Demo) -> Result<()> {
         clock: Arc::new(SystemClock),
         brokers: true,
     };
-    progress.say("vernport demo: one truck, one station of each controller\n");
+    progress.say("vernport demo: one truck, one station of each controller\n\n")?;
     let mut stage = Stage::set_up(folder.path(), setting).await?;
-    progress.say("central serves, the fleet's broker listens, keys and certificates are new and in memory or a temporary folder");
+    let shown = show(args, &progress, &mut stage).await;
+    // Also when nobody reads on: nothing may write any more when the folder goes.
+    stage.stop().await;
+    shown
+}
+
+async fn show(args: &args::Demo, progress: &Progress, stage: &mut Stage) -> Result<()> {
+    progress.say("central serves, the fleet's broker listens, keys and certificates are new and in memory or a temporary folder")?;
     let controllers: Vec<DevController> = stage.dev.controller.clone();
     for controller in &controllers {
         stage.start_gateway(controller).await?;
     }
-    let mut subscriber = Subscriber::start(&stage, &controllers)?;
+    let mut subscriber = Subscriber::start(stage, &controllers)?;
     subscriber.ready().await?;
     for controller in &controllers {
-        visit::run(&stage, controller, &progress).await?;
+        visit::run(stage, controller, progress).await?;
     }
-    let report = Report::gather(&stage, &controllers, &mut subscriber).await?;
+    let report = Report::gather(stage, &controllers, &mut subscriber).await?;
     if args.json {
         report.print_json()?;
     } else {
-        report.print();
+        report.print()?;
     }
     if args.stay {
         progress.say(&format!(
             "\nEverything keeps running; the set is in {}. Ctrl-C ends it and removes it.",
-            folder.path().display()
-        ));
+            stage.dev.dir.display()
+        ))?;
         tokio::signal::ctrl_c().await?;
     }
     subscriber.stop().await;
-    stage.stop().await;
     Ok(())
 }

@@ -15,8 +15,9 @@ use anyhow::Result;
 use serde_json::{Value as Json, json};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
-use vernport_gateway::Config as GatewayConfig;
-use vernport_types::chain;
+use vernport_gateway::{Config as GatewayConfig, SystemClock};
+use vernport_status::output;
+use vernport_types::{Clock as _, Stamp, chain};
 
 /// How one check came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,7 +56,7 @@ pub struct Check {
     pub remedy: Option<String>,
 }
 
-/// Where the system keeps what is looked at; tests put folders of their own there.
+/// Where the system keeps what is looked at, and what it tells; tests put folders and words of their own there.
 #[derive(Debug, Clone)]
 pub struct System {
     /// `/sys`.
@@ -64,6 +65,23 @@ pub struct System {
     pub units: Vec<PathBuf>,
     /// A file that is there when systemd-timesyncd keeps the clock.
     pub time_synchronised: PathBuf,
+    /// What this machine's clock says.
+    pub clock: fn() -> Stamp,
+    /// What the disk of a folder has left; none where the system does not tell.
+    pub disk: fn(&Path) -> Option<Disk>,
+    /// What iproute2 tells of an interface (`ip -details -json link`); none where it is not there.
+    pub link: fn(&str) -> Option<Json>,
+}
+
+/// The disk that a folder lies on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Disk {
+    /// Bytes that are free for users other than root.
+    pub free_bytes: u64,
+    /// Inodes that are free for them; none where the file system makes them as it goes.
+    pub free_inodes: Option<u64>,
+    /// Its file system, by its number in statfs(2).
+    pub kind: u64,
 }
 
 impl Default for System {
@@ -74,6 +92,9 @@ impl Default for System {
             sysfs: "/sys".into(),
             units: units.map(PathBuf::from).into(),
             time_synchronised: "/run/systemd/timesync/synchronized".into(),
+            clock: || SystemClock.now(),
+            disk: disk::of,
+            link: bus::details,
         }
     }
 }
@@ -127,13 +148,13 @@ pub async fn run(args: &args::Doctor) -> Result<()> {
     let checks = look(args, &System::default()).await?;
     if args.json {
         let all: Vec<Json> = checks.all().iter().map(json_of).collect();
-        crate::status::write(&(json!({"v": 1, "checks": all}).to_string() + "\n"));
+        output::tell(&json!({"v": 1, "checks": all}).to_string())?;
     } else {
         let rows = checks.all().iter().map(|check| {
             let remedy = check.remedy.clone().unwrap_or_default();
             [check.outcome.word().to_owned(), check.what.clone(), check.found.clone(), remedy]
         });
-        crate::status::write(&show::table(&["", "check", "found", "what to do"], rows));
+        output::tell(&show::table(&["", "check", "found", "what to do"], rows))?;
     }
     match checks.count(Outcome::Fail) {
         0 => Ok(()),
@@ -173,7 +194,7 @@ pub async fn look(args: &args::Doctor, system: &System) -> Result<Checks> {
         of_gateway(&mut checks, config, system).await;
     }
     if let Some((_, config)) = &central {
-        central::look(&mut checks, config).await;
+        central::look(&mut checks, config, system).await;
         unit::look(&mut checks, "vernport-central", system);
     }
     Ok(checks)
@@ -181,15 +202,15 @@ pub async fn look(args: &args::Doctor, system: &System) -> Result<Checks> {
 
 async fn of_gateway(checks: &mut Checks, config: &GatewayConfig, system: &System) {
     files::rules(checks, config);
-    certificate::of_gateway(checks, config);
-    disk::folder(checks, &config.gateway.data_dir, config.spool.max_mib << 20);
+    certificate::of_gateway(checks, config, (system.clock)().wall);
+    disk::folder(checks, &config.gateway.data_dir, config.spool.max_mib << 20, system.disk);
     disk::spool(checks, config).await;
     for bus in &config.bus {
         bus::look(checks, bus, system).await;
     }
     let running = line::daemon(checks, config.status.as_ref()).await;
     line::station(checks, config);
-    line::central(checks, config).await;
+    line::central(checks, config, system.clock).await;
     line::brokers(checks, config).await;
     line::registry(checks, running.as_ref());
     unit::look(checks, "vernport-gateway", system);

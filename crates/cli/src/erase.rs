@@ -8,6 +8,7 @@ use vernport_api::{
     Certificate, ConfirmRequest, DeletionState, DeletionsRequest, ErasureAnswer, ErasureState, MAX_DELETIONS,
 };
 use vernport_registry::{Erasure, Event, Whom};
+use vernport_status::output;
 use vernport_types::{EntryHash, UtcMicros};
 use vernport_uplink::{Client, Config};
 
@@ -33,7 +34,7 @@ pub async fn run(args: args::Erase) -> Result<()> {
     let answer = registrar.say_together(vec![Event::ErasureOrdered(order)]).await?;
     let entry = *answer.effect.erasures.first().context("central carries out no erasure: update it")?;
     if !args.json {
-        print(&format!("erasure ordered: entry {entry}\n{}", effect::told(&answer.effect)));
+        output::tell(&format!("erasure ordered: entry {entry}\n{}", effect::told(&answer.effect)))?;
     }
     for _ in 0..ASK {
         let answer = registrar.erasure(entry).await?;
@@ -60,16 +61,16 @@ fn tell(dev: &Dev, entry: EntryHash, answer: &ErasureAnswer, json: bool) -> Resu
     let certificate = last.verify(&dev.head_key)?;
     ensure!(certificate.entry == entry, "central sent the certificate of another erasure");
     if json {
-        print(&serde_json::to_string_pretty(last)?);
+        output::print(&serde_json::to_string_pretty(last)?)?;
         return Ok(());
     }
-    print(&said(&certificate));
+    output::print(&(said(&certificate) + "\n"))?;
     if !answer.deletions.is_empty() {
         let rows = answer.deletions.iter().map(|order| {
             let state = how_far(order.state, order.confirmed_at, order.confirm_by);
             [order.recipient.to_string(), order.flow.to_string(), order.batches.to_string(), state]
         });
-        print(&show::table(&["recipient", "flow", "batches", "deletion"], rows));
+        output::print(&show::table(&["recipient", "flow", "batches", "deletion"], rows))?;
     }
     if !answer.notices.is_empty() {
         let rows = answer.notices.iter().map(|notice| {
@@ -77,7 +78,7 @@ fn tell(dev: &Dev, entry: EntryHash, answer: &ErasureAnswer, json: bool) -> Resu
             let told = notice.told_at.map_or_else(|| "not told yet".to_owned(), show::time);
             [notice.operator.to_string(), notice.flow.to_string(), told, state]
         });
-        print(&show::table(&["operator", "flow", "last told", "deletion"], rows));
+        output::print(&show::table(&["operator", "flow", "last told", "deletion"], rows))?;
     }
     Ok(())
 }
@@ -131,7 +132,7 @@ pub async fn deletions(args: args::Deletions) -> Result<()> {
                 confirmed +=
                     client.confirm_deletions(&ConfirmRequest { deletions: part.to_vec() }).await?.confirmed;
             }
-            print(&format!("{confirmed} of {} orders are confirmed", orders.len()));
+            output::tell(&format!("{confirmed} of {} orders are confirmed", orders.len()))?;
             ensure!(
                 confirmed == orders.len() as u64,
                 "the others are not ordered to this recipient: see `vernport deletions list`"
@@ -161,9 +162,9 @@ async fn list(client: &Client) -> Result<()> {
         }
     }
     if rows.is_empty() {
-        print("nothing has to be deleted");
+        output::print("nothing has to be deleted")?;
     } else {
-        print(&show::table(&["order", "purpose", "key epoch", "batches", "confirm"], rows));
+        output::print(&show::table(&["order", "purpose", "key epoch", "batches", "confirm"], rows))?;
     }
     Ok(())
 }
@@ -173,9 +174,4 @@ fn client(at: &args::RecipientAt) -> Result<Client> {
     let controller = dev.controller(&at.controller)?;
     let tls = dev.client_tls(controller, at.recipient.as_str()).client()?;
     Ok(Client::new(&Config::new(&dev.central_url), tls)?)
-}
-
-#[expect(clippy::print_stdout, reason = "the answer of the command")]
-fn print(text: &str) {
-    println!("{text}");
 }

@@ -19,6 +19,7 @@ use vernport_review::{
     ask::{self, Question, ask},
     trial::give_keys,
 };
+use vernport_status::output;
 use vernport_types::{AssetId, Clock as _, Identification, Identifier, Plate, UtcMicros};
 
 /// The JSON Schema of `--json`.
@@ -33,19 +34,13 @@ pub async fn run(args: &args::Explain) -> Result<()> {
         (Some(bundle), Some(world)) => by_world(args, bundle, world)?,
         _ => at_central(args).await?,
     };
-    match (args.audience, args.json) {
-        (ExplainAudience::Operator, true) => print(&(serde_json::to_string_pretty(&explanation)? + "\n")),
-        (ExplainAudience::Operator, false) => print(&text::for_operator(&explanation)),
-        (ExplainAudience::Recipient, json) => {
-            let told = explanation.for_recipient();
-            print(&if json {
-                serde_json::to_string_pretty(&told)? + "\n"
-            } else {
-                text::for_recipient(&told)
-            });
-        }
-    }
-    Ok(())
+    let text = match (args.audience, args.json) {
+        (ExplainAudience::Operator, true) => serde_json::to_string_pretty(&explanation)?,
+        (ExplainAudience::Operator, false) => text::for_operator(&explanation),
+        (ExplainAudience::Recipient, true) => serde_json::to_string_pretty(&explanation.for_recipient())?,
+        (ExplainAudience::Recipient, false) => text::for_recipient(&explanation.for_recipient()),
+    };
+    Ok(output::print(&text)?)
 }
 
 /// By the rules of a bundle and what a world file tells.
@@ -159,9 +154,4 @@ impl From<ReadFrom> for SourceClass {
             ReadFrom::Manual => Self::Manual,
         }
     }
-}
-
-#[expect(clippy::print_stdout, reason = "the answer of the command")]
-fn print(text: &str) {
-    print!("{text}");
 }

@@ -11,6 +11,7 @@ use std::fmt::Write as _;
 use vernport_api::{GatewayState, GatewaysAnswer, InvitationRequest};
 use vernport_crypto::{Zeroizing, random};
 use vernport_registry::{EnrolmentEnded, Event, GatewayRevoked};
+use vernport_status::output;
 use vernport_types::UtcMicros;
 
 /// Carries out one of them.
@@ -23,11 +24,11 @@ pub async fn run(args: args::Gateway) -> Result<()> {
         args::Gateway::List { registrar, json } => {
             let (_, registrar) = connect(&registrar)?;
             let gateways = registrar.gateways().await?;
-            print(&if json {
+            output::print(&if json {
                 serde_json::to_string(&gateways)?
             } else {
                 told_of(&gateways, registrar.now())
-            });
+            })?;
             Ok(())
         }
         args::Gateway::Revoke(args) => revoke(args).await,
@@ -54,17 +55,17 @@ async fn invite(args: args::GatewayInvite) -> Result<()> {
     match &args.token_file {
         Some(file) => {
             dev::write_private(file, &Zeroizing::new(format!("{}\n", *text)))?;
-            print(&format!(
+            output::tell(&format!(
                 "{}: the token; bring it to the box, where it works once, until {}",
                 file.display(),
                 time(invited.expires_at)
-            ));
-            print(&format!("there: {command} --token-file FILE"));
+            ))?;
+            output::tell(&format!("there: {command} --token-file FILE"))?;
         }
         None => {
-            print(&text);
-            eprint(&format!("this is told once; it works once, until {}", time(invited.expires_at)));
-            eprint(&format!("on the box, with the token on standard input: {command}"));
+            output::tell(&text)?;
+            output::remark(&format!("this is told once; it works once, until {}", time(invited.expires_at)));
+            output::remark(&format!("on the box, with the token on standard input: {command}"));
         }
     }
     Ok(())
@@ -88,7 +89,7 @@ async fn revoke(args: args::GatewayRevoke) -> Result<()> {
     let reference = args.reason.map_or(drawn.clone(), |reason| format!("{} ({drawn})", reason.as_str()));
     let entry = registrar.say_as(event, &reference).await?.results;
     let entry = entry.first().map(|result| result.entry.to_string()).unwrap_or_default();
-    print(&format!("{}\nentry {entry}", told(&registrar, &args.name, args.stolen).await));
+    output::tell(&format!("{}\nentry {entry}", told(&registrar, &args.name, args.stolen).await))?;
     Ok(())
 }
 
@@ -127,16 +128,6 @@ fn told_of(of: &GatewaysAnswer, now: UtcMicros) -> String {
         let _ = writeln!(text, "invited: {} until {}{replace}", of.gateway, time(of.expires_at));
     }
     text.trim_end().to_owned()
-}
-
-#[expect(clippy::print_stdout, reason = "the answer of the command")]
-fn print(line: &str) {
-    println!("{line}");
-}
-
-#[expect(clippy::print_stderr, reason = "what does not belong into a file that the answer is written to")]
-fn eprint(line: &str) {
-    eprintln!("{line}");
 }
 
 #[cfg(test)]

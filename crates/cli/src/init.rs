@@ -7,6 +7,7 @@ use crate::{
 };
 use anyhow::Result;
 use std::collections::BTreeMap;
+use vernport_status::output;
 
 /// Where central of a set that stays listens.
 const CENTRAL_PORT: u16 = 8443;
@@ -40,11 +41,6 @@ pub fn run(args: &args::Init) -> Result<()> {
         "fill a ledger:     vernport ledger record --dev {dir} --controller {first} --world world.toml\n\
          open an order:     vernport order open --dev {dir} --controller {first} --plate NO AB12345 --station bay-1 --reference 1017\n",
     );
-    print(&text);
+    output::tell(&text)?;
     Ok(())
-}
-
-#[expect(clippy::print_stdout, reason = "the answer of the command")]
-fn print(text: &str) {
-    print!("{text}");
 }

@@ -10,7 +10,6 @@ mod rotate;
 
 use crate::args;
 use anyhow::Result;
-use std::io::Write as _;
 
 /// Carries out a sub-command.
 ///
@@ -24,9 +23,4 @@ pub async fn run(args: args::Keys) -> Result<()> {
         args::Keys::Restore(args) => backup::restore(&args),
         args::Keys::Check(args) => check::run(&args),
     }
-}
-
-/// The answer of the command. Whoever reads it may stop early: a closed pipe is no fault.
-fn print(line: &str) {
-    let _closed = writeln!(std::io::stdout().lock(), "{line}");
 }

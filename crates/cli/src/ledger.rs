@@ -12,6 +12,7 @@ use anyhow::{Context as _, Result};
 use std::path::Path;
 use vernport_gateway::SystemClock;
 use vernport_registry::{Event, Voided, world::World};
+use vernport_status::output;
 use vernport_types::Clock as _;
 
 /// Records the world and activates the recipients' keys, or voids an entry.
@@ -24,7 +25,7 @@ pub async fn run(args: args::Ledger) -> Result<()> {
         args::Ledger::Void { registrar, entry, reason } => {
             let (_, counter) = connect(&registrar)?;
             let effect = counter.say_together(vec![Event::Voided(Voided { entry, reason })]).await?.effect;
-            print(&format!("entry {entry} is void\n{}", effect::told(&effect)));
+            output::tell(&format!("entry {entry} is void\n{}", effect::told(&effect)))?;
             Ok(())
         }
         args::Ledger::Import(args) => import::run(args).await,
@@ -43,15 +44,10 @@ async fn record(at: args::Registrar, world: &Path) -> Result<()> {
     let count = entries.len();
     registrar.activate_keys(&dev, controller).await?;
     registrar.record(entries).await?;
-    print(&format!(
+    output::tell(&format!(
         "{count} entries recorded for {}, {} keys active",
         controller.name,
         controller.recipient.len()
-    ));
+    ))?;
     Ok(())
-}
-
-#[expect(clippy::print_stdout, reason = "the answer of the command")]
-fn print(line: &str) {
-    println!("{line}");
 }

@@ -4,6 +4,7 @@ use clap::Parser as _;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 use vernport::args::Cli;
+use vernport_status::output::{self, OutputError};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -12,8 +13,10 @@ async fn main() -> ExitCode {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     match vernport::run(Cli::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
+        // Whoever read has seen enough.
+        Err(error) if matches!(error.downcast_ref(), Some(OutputError::Closed)) => ExitCode::SUCCESS,
         Err(error) => {
-            eprint(&format!("vernport: {error:#}"));
+            output::remark(&format!("vernport: {error:#}"));
             // What could not be read is told apart from what is wrong in it.
             let unread = error.is::<vernport::dbc::Unreadable>()
                 || error.is::<vernport::bundle::Invalid>()
@@ -24,9 +27,4 @@ async fn main() -> ExitCode {
             if unread { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }
-}
-
-#[expect(clippy::print_stderr, reason = "the person at the terminal reads it")]
-fn eprint(line: &str) {
-    eprintln!("{line}");
 }

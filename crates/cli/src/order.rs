@@ -6,6 +6,7 @@ use std::sync::Arc;
 use vernport_crypto::random;
 use vernport_gateway::SystemClock;
 use vernport_registry::{Event, OrderClosed, OrderOpened, StationRef};
+use vernport_status::output;
 use vernport_types::{AssetId, Clock as _, Identifier, OrderId};
 
 /// Opens or closes.
@@ -24,17 +25,20 @@ pub async fn run(args: args::Order) -> Result<()> {
             let mut opened = OrderOpened::new(order, asset, at, now);
             opened.expires_at = now.plus_seconds(i64::from(hours) * 3_600);
             let result = registrar.say_as(Event::OrderOpened(opened), &reference).await?;
-            print(&format!(
+            output::tell(&format!(
                 "order {order} is open for {hours} h; {} flows opened. Hand-back: vernport order close … {order}\n\
                  entry {}",
                 result.effect.opened.len(),
                 result.results.first().map(|result| result.entry.to_string()).unwrap_or_default()
-            ));
+            ))?;
         }
         args::Order::Close { registrar: at, order } => {
             let (_, registrar) = connect(&at)?;
             let result = registrar.say(Event::OrderClosed(OrderClosed { order })).await?;
-            print(&format!("order {order} is closed; {} flows ended with it", result.effect.stopped.len()));
+            output::tell(&format!(
+                "order {order} is closed; {} flows ended with it",
+                result.effect.stopped.len()
+            ))?;
         }
     }
     Ok(())
@@ -53,9 +57,4 @@ pub(crate) async fn asset(registrar: &Registrar, identifier: Identifier) -> Resu
         Some(asset) => Ok(asset),
         None => registrar.enter_asset(identifier).await.context("the vehicle could not be entered"),
     }
-}
-
-#[expect(clippy::print_stdout, reason = "the answer of the command")]
-fn print(line: &str) {
-    println!("{line}");
 }

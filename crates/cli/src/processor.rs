@@ -4,6 +4,7 @@
 use crate::{args, ledger::events::all, order::connect, show};
 use anyhow::Result;
 use vernport_registry::{Event, Facts, ProcessorAgreed, ProcessorEnded};
+use vernport_status::output;
 use vernport_types::EntryHash;
 
 /// Records or ends an agreement, or lists them.
@@ -25,12 +26,15 @@ pub async fn run(args: args::Processor) -> Result<()> {
             let (name, processor) = (agreed.name.clone(), agreed.processor.clone());
             let answer = registrar.say(Event::ProcessorAgreed(agreed)).await?;
             let entry = answer.results.first().map(|result| result.entry.to_string()).unwrap_or_default();
-            print(&format!("{name} ({processor}) may record until {}\nentry {entry}", show::time(until)));
+            output::tell(&format!(
+                "{name} ({processor}) may record until {}\nentry {entry}",
+                show::time(until)
+            ))?;
         }
         args::Processor::End { registrar, agreement } => {
             let (_, registrar) = connect(&registrar)?;
             registrar.say(Event::ProcessorEnded(ProcessorEnded { agreement })).await?;
-            print("the agreement has ended: nothing more is taken from this processor");
+            output::tell("the agreement has ended: nothing more is taken from this processor")?;
         }
         args::Processor::List { registrar } => {
             let (_, registrar) = connect(&registrar)?;
@@ -43,7 +47,7 @@ pub async fn run(args: args::Processor) -> Result<()> {
                 }
             }
             if agreed.is_empty() {
-                print("nobody records for this controller but itself");
+                output::print("nobody records for this controller but itself")?;
                 return Ok(());
             }
             let now = registrar.now();
@@ -61,13 +65,8 @@ pub async fn run(args: args::Processor) -> Result<()> {
                 ]
             };
             let head = ["name", "organisation", "state", "until", "kinds", "entry"];
-            print(show::table(&head, agreed.iter().map(row)).trim_end());
+            output::print(show::table(&head, agreed.iter().map(row)).trim_end())?;
         }
     }
     Ok(())
-}
-
-#[expect(clippy::print_stdout, reason = "the answer of the command")]
-fn print(line: &str) {
-    println!("{line}");
 }

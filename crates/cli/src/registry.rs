@@ -5,6 +5,7 @@ use anyhow::{Context as _, Result};
 use vernport_central::{Config, Restoring, restored};
 use vernport_crypto::{MasterKey, SigningKey};
 use vernport_gateway::{SystemClock, secrets::read_key};
+use vernport_status::output;
 use vernport_types::Clock as _;
 
 /// Replays the journals and begins a new era.
@@ -42,10 +43,10 @@ pub async fn run(args: args::Registry) -> Result<()> {
         now: SystemClock.now().wall,
     };
     let back = restored(asked).await?;
-    print(&format!(
+    output::tell(&format!(
         "{}: {} entries came back, {} keys were erased again, era {} begins; start central",
         args.controller, back.entries, back.fences, back.era
-    ));
+    ))?;
     Ok(())
 }
 
@@ -56,11 +57,6 @@ async fn clock(at: &args::Registrar) -> Result<()> {
         registrar.confirm_clock().await?,
         "the clocks of central and of this machine differ by more than ten minutes: set the wrong one"
     );
-    print("central's clock is confirmed: it erases and deletes again");
+    output::tell("central's clock is confirmed: it erases and deletes again")?;
     Ok(())
-}
-
-#[expect(clippy::print_stdout, reason = "the answer of the command")]
-fn print(line: &str) {
-    println!("{line}");
 }

@@ -16,6 +16,7 @@ use vernport_decode::{Decoded, Decoder, candump};
 use vernport_gateway::{Status, SystemClock};
 use vernport_registry::{Event, Method, NoticeServed, TextHash, world::World};
 use vernport_seal::Body;
+use vernport_status::output;
 use vernport_types::{BootMicros, Clock, Stamp, TimeQuality, UtcMicros, Vin};
 
 /// A clock of a log runs from so long before its first frame, for what was said before.
@@ -51,7 +52,7 @@ pub async fn run(args: &args::Replay) -> Result<()> {
     } else {
         report(&replayed, gateway)
     };
-    print(&text);
+    output::tell(&text)?;
     stage.stop().await;
     Ok(())
 }
@@ -241,9 +242,4 @@ fn report(replayed: &Replayed, gateway: &vernport_gateway::Running) -> String {
         return text + "  nothing at all\n";
     }
     text + &show::table(&["recipient", "purpose", "signal", "records", "values"], rows)
-}
-
-#[expect(clippy::print_stdout, reason = "the answer of the command")]
-fn print(text: &str) {
-    print!("{text}");
 }

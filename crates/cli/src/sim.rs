@@ -11,6 +11,7 @@ use vernport_canbus::{Bus, FrameSource, OpenOptions, SourceUrl, VirtualBuses, op
 use vernport_decode::Decoder;
 use vernport_gateway::SystemClock;
 use vernport_sim::{Model, NEVER, Sent, Simulated, Vehicle as _};
+use vernport_status::output;
 use vernport_types::{BootMicros, Clock as _};
 
 /// What a simulation came to.
@@ -38,7 +39,7 @@ impl Simulation {
 /// If the bus cannot be used, or a fault does not fit the vehicle.
 pub async fn run(args: &args::Sim) -> Result<()> {
     let model = vehicles::model(args)?;
-    print(&introduction(args, &model));
+    output::tell(&introduction(args, &model))?;
     let seconds = args.seconds;
     let stop = async move {
         match seconds {
@@ -50,7 +51,7 @@ pub async fn run(args: &args::Sim) -> Result<()> {
         }
     };
     let simulation = simulate(args, VirtualBuses::default(), stop).await?;
-    print(&report::text(&simulation));
+    output::tell(&report::text(&simulation))?;
     Ok(())
 }
 
@@ -176,9 +177,4 @@ fn introduction(args: &args::Sim, model: &Model) -> String {
         model.odometer_m(),
         args.seed
     )
-}
-
-#[expect(clippy::print_stdout, reason = "the answer of the command")]
-fn print(text: &str) {
-    print!("{text}");
 }

@@ -3,7 +3,7 @@
 
 use crate::{
     args, show,
-    status::{Unasked, ago, asked, write},
+    status::{Unasked, ago, asked},
 };
 use anyhow::Result;
 use serde_json::{Value as Json, json};
@@ -14,7 +14,7 @@ use std::{
 };
 use vernport_gateway::Config as GatewayConfig;
 use vernport_spool::{Destination, Inspect, Waiting};
-use vernport_status::{StageKind, State};
+use vernport_status::{StageKind, State, output};
 use vernport_types::{UtcMicros, chain};
 
 /// What is taken as the present, in seconds.
@@ -73,9 +73,9 @@ pub(crate) fn now() -> UtcMicros {
 pub async fn run(args: &args::SpoolStatus) -> Result<()> {
     let found = look(args).await?;
     if args.json {
-        write(&(found.json().to_string() + "\n"));
+        output::print(&found.json().to_string())?;
     } else {
-        write(&found.text());
+        output::print(&found.text())?;
     }
     Ok(())
 }

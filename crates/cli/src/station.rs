@@ -12,6 +12,7 @@ use tokio::{
     net::UnixStream,
 };
 use vernport_gateway::station::{Answered, Done, Said};
+use vernport_status::output;
 use vernport_types::{Identifier, Plate};
 
 /// How long the gateway may take: it writes to its disk before it answers.
@@ -26,7 +27,7 @@ const MAX_ANSWER_BYTES: u64 = 1 << 20;
 pub async fn run(args: Station) -> Result<()> {
     let answer = ask(&args.socket, &said(args.said)?).await?;
     match answer {
-        Answered::Done(done) => print(&tell(&done)?),
+        Answered::Done(done) => output::tell(&tell(&done)?)?,
         Answered::Refused { why } => bail!("{why}"),
     }
     Ok(())
@@ -106,9 +107,4 @@ fn tell(done: &Done) -> Result<String> {
         writeln!(text, "  {later}")?;
     }
     Ok(text)
-}
-
-#[expect(clippy::print_stdout, reason = "the answer of the command")]
-fn print(text: &str) {
-    print!("{text}");
 }

@@ -4,14 +4,15 @@
 use crate::{args, show, spool};
 use anyhow::Result;
 use std::{
-    io::Write as _,
     path::{Path, PathBuf},
     time::Duration,
 };
 use thiserror::Error;
 use vernport_gateway::Config as GatewayConfig;
 use vernport_spool::Inspect;
-use vernport_status::{Address, AskError, Cause, Daemon, PathStatus, Stage, StageKind, State, VERSION, ask};
+use vernport_status::{
+    Address, AskError, Cause, Daemon, PathStatus, Stage, StageKind, State, VERSION, ask, output,
+};
 use vernport_types::{UtcMicros, chain};
 
 /// How often `--watch` looks.
@@ -60,17 +61,15 @@ pub async fn run(args: &args::Status) -> Result<()> {
         let told = look(args).await;
         if !args.watch {
             let told = told?;
-            tell(&told, args.json)?;
+            output::tell(&text(&told, args.json)?)?;
             return well(&told);
         }
         match &told {
             Ok(told) => {
-                if !args.json {
-                    write(CLEAR);
-                }
-                tell(told, args.json)?;
+                let clear = if args.json { "" } else { CLEAR };
+                output::print(&(clear.to_owned() + &text(told, args.json)?))?;
             }
-            Err(error) => write(&format!("{error:#}\n")),
+            Err(error) => output::print(&format!("{error:#}"))?,
         }
         tokio::select! {
             _ = tokio::signal::ctrl_c() => return told.map(drop),
@@ -158,17 +157,18 @@ async fn from_spool(path: &Path, name: String, max_bytes: u64) -> Option<PathSta
     Some(PathStatus::of(Daemon::Gateway, name, "", now, vec![stage]))
 }
 
-fn tell(told: &[PathStatus], json: bool) -> Result<()> {
+fn text(told: &[PathStatus], json: bool) -> Result<String> {
+    let mut text = String::new();
     for status in told {
         if json {
-            write(&(serde_json::to_string(status)? + "\n"));
+            text += &(serde_json::to_string(status)? + "\n");
             continue;
         }
         let running = if status.software.is_empty() { "does not run" } else { status.state.code() };
-        write(&format!("{} {}: {running}\n", daemon(status.daemon), status.name));
-        write(&table(status));
+        text += &format!("{} {}: {running}\n", daemon(status.daemon), status.name);
+        text += &table(status);
     }
-    Ok(())
+    Ok(text)
 }
 
 const fn daemon(daemon: Daemon) -> &'static str {
@@ -217,11 +217,6 @@ pub(crate) fn ago(at: UtcMicros, now: UtcMicros) -> String {
         7_200..172_800 => format!("{} h ago", seconds / 3_600),
         _ => format!("{} d ago", seconds / 86_400),
     }
-}
-
-/// Whoever reads it may stop early: a closed pipe is no fault.
-pub(crate) fn write(text: &str) {
-    let _closed = std::io::stdout().lock().write_all(text.as_bytes());
 }
 
 #[cfg(test)]

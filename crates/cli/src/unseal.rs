@@ -7,6 +7,7 @@ use serde_json::json;
 use vernport_crypto::{OpeningKey, VerifyingKey};
 use vernport_mqtt::FleetValue;
 use vernport_seal::{Body, ReceivedEnvelope};
+use vernport_status::output;
 
 /// Opens the envelope.
 ///
@@ -23,7 +24,7 @@ pub fn run(args: &args::Unseal) -> Result<()> {
         envelope.verify(&signer)?;
     }
     let key = OpeningKey::from_bytes(*vernport_gateway::secrets::read_key(&args.key)?);
-    print(&serde_json::to_string_pretty(&to_json(&envelope.open(&key)?))?);
+    output::print(&serde_json::to_string_pretty(&to_json(&envelope.open(&key)?))?)?;
     Ok(())
 }
 
@@ -58,9 +59,4 @@ pub fn to_json(body: &Body) -> serde_json::Value {
         "software": context.software,
         "records": records,
     })
-}
-
-#[expect(clippy::print_stdout, reason = "the answer of the command")]
-fn print(text: &str) {
-    println!("{text}");
 }

@@ -21,6 +21,7 @@ use vernport_gateway::{
     rules,
     secrets::Secrets,
 };
+use vernport_status::output;
 use vernport_types::Clock as _;
 use vernport_uplink::{Certificate, TlsFiles};
 
@@ -135,9 +136,8 @@ async fn enrol(args: &Enrol) -> Result<()> {
         "next: vernport-gateway check-config --config {0}\n      vernport-gateway run --config {0}",
         args.config.display()
     );
-    #[expect(clippy::print_stdout, reason = "this is the answer that was asked for")]
     for line in told.iter().chain([&next]) {
-        println!("{line}");
+        output::tell(line)?;
     }
     Ok(())
 }
@@ -234,15 +234,8 @@ fn check(config: &Config) -> Result<()> {
     Secrets::load(&config.keys)?;
     certificate(config)?;
     let (flows, signals) = (rules.flows().len(), catalogue.len());
-    #[expect(clippy::print_stdout, reason = "this is the answer that was asked for")]
-    {
-        println!(
-            "ok: bundle {} with {flows} flows, {signals} signals, {} buses",
-            rules.name(),
-            config.bus.len()
-        );
-    }
-    Ok(())
+    let (name, buses) = (rules.name(), config.bus.len());
+    Ok(output::tell(&format!("ok: bundle {name} with {flows} flows, {signals} signals, {buses} buses"))?)
 }
 
 /// Whether the certificate for central fits its key and lasts; one that is not there yet is not wrong.
@@ -250,11 +243,8 @@ fn certificate(config: &Config) -> Result<()> {
     let central = &config.central;
     let (ca, certificate, key) = (central.ca.clone(), central.certificate.clone(), central.key.clone());
     if !certificate.exists() {
-        #[expect(clippy::print_stdout, reason = "this belongs to the answer that was asked for")]
-        {
-            println!("{}: is not there yet; see `vernport-gateway enrol`", certificate.display());
-        }
-        return Ok(());
+        let told = format!("{}: is not there yet; see `vernport-gateway enrol`", certificate.display());
+        return Ok(output::tell(&told)?);
     }
     let until = Certificate::read(&certificate)?.validity.not_after;
     anyhow::ensure!(

@@ -16,6 +16,7 @@ mod client;
 mod listen;
 mod log;
 mod metrics;
+pub mod output;
 mod path;
 mod process;
 

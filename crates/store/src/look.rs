@@ -88,6 +88,22 @@ impl Look {
         Self { view: View::Model(moment), controller }
     }
 
+    /// The number of the last migration of the database, and of the last that this program knows.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn schema(&mut self) -> Result<(i64, i64), StoreError> {
+        let reading = match &mut self.view {
+            View::Sql { reading, .. } => reading,
+            // It has no other form than that of this program.
+            #[cfg(feature = "model")]
+            View::Model(_) => return Ok((0, 0)),
+        };
+        let (found,): (i64,) =
+            sql("SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations").fetch_one(&mut *reading).await?;
+        Ok((found, open::newest_main(reading)))
+    }
+
     /// Name and size of the log; none where nothing was ever recorded.
     ///
     /// # Errors

@@ -1,6 +1,9 @@
 //! Opening a database by its URL and bringing it to the form that this program knows.
 
-use crate::{StoreError, sql::Pool};
+use crate::{
+    StoreError,
+    sql::{Pool, Transaction},
+};
 use sqlx::{
     ConnectOptions as _, Connection as _, PgConnection,
     migrate::{MigrateError, Migrator},
@@ -39,9 +42,9 @@ impl Opened {
         }
         let main = Database {
             name: "main",
-            sqlite: sqlx::migrate!("migrations/main"),
+            sqlite: main_of_sqlite(),
             sqlite_journal: SqliteJournalMode::Wal,
-            postgres: sqlx::migrate!("migrations/postgres/main"),
+            postgres: main_of_postgres(),
         };
         let erasure = Database {
             name: "erasure",
@@ -52,6 +55,23 @@ impl Opened {
         };
         Ok(Self { main: main.open(main_url).await?, erasure: erasure.open(erasure_url).await? })
     }
+}
+
+fn main_of_sqlite() -> Migrator {
+    sqlx::migrate!("migrations/main")
+}
+
+fn main_of_postgres() -> Migrator {
+    sqlx::migrate!("migrations/postgres/main")
+}
+
+/// The number of the last migration of the main database that this program knows.
+pub(crate) fn newest_main(of: &Transaction) -> i64 {
+    let known = match of {
+        Transaction::Sqlite(_) => main_of_sqlite(),
+        Transaction::Postgres(_) => main_of_postgres(),
+    };
+    known.iter().map(|migration| migration.version).max().unwrap_or(0)
 }
 
 /// One of central's databases, before it is opened.

@@ -11,9 +11,10 @@ use rustls::{
     server::WebPkiClientVerifier,
 };
 use std::sync::Arc;
+use vernport_api::RequestedKey;
 pub use vernport_central::Role;
 use vernport_central::authority::{Authority, Credential};
-use vernport_central::{Issued, Issuer, RequestedKey};
+use vernport_central::{Issued, Issuer};
 use vernport_types::{ControllerId, Slug, UtcMicros};
 
 /// A certificate with its private key.

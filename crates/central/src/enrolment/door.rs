@@ -6,7 +6,7 @@ use crate::{
     chain,
     controller::Controllers,
     counted::{Counted, count},
-    issuer::{Issuer, RequestedKey},
+    issuer::Issuer,
     refusal::{Refusal, json},
 };
 use axum::{
@@ -33,7 +33,9 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
-use vernport_api::{Code, EnrolmentAnswer, EnrolmentRequest, MAX_ENROLMENT_BYTES, PATH_ENROLMENTS};
+use vernport_api::{
+    Code, EnrolmentAnswer, EnrolmentRequest, MAX_ENROLMENT_BYTES, PATH_ENROLMENTS, RequestedKey,
+};
 
 /// Connections at a time; more wait to be accepted.
 const MAX_CONNECTIONS: usize = 32;

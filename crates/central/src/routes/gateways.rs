@@ -5,13 +5,13 @@ use super::{MAX_JSON_BYTES, Served, admit};
 use crate::{
     enrolment::SharedIssuer,
     in_force::Presented,
-    issuer::RequestedKey,
     refusal::{Refusal, json},
     tls::{Peer, Role},
 };
 use axum::{Extension, Json, body::Body, extract::State};
 use vernport_api::{
     CertificateAnswer, Code, GatewaysAnswer, InvitationAnswer, InvitationRequest, RenewalRequest,
+    RequestedKey,
 };
 
 /// Where nobody is enrolled, nobody is invited.

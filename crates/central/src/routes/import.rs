@@ -88,7 +88,7 @@ async fn run<'a>(
         let (chunk, broken, is_more) = import.read(lines).await;
         if began.elapsed() > BEGIN_WITHIN {
             let late = Refusal::new(Code::Busy, "the import takes too long; send it again from here on");
-            import.stop(chunk.first().map_or(lines.number, ReadLine::number), late);
+            import.stop(chunk.first().map_or(lines.number(), ReadLine::number), late);
         } else {
             if let Some(attempt) = attempt {
                 attempt.hold(desk.controller.clock.now().wall).await?;

@@ -33,11 +33,11 @@ const KILL_AFTER: usize = 60;
 const AFTERWARDS: usize = 5;
 
 /// A program; killed when it is dropped.
-struct Program(Child);
+pub(crate) struct Program(Child);
 
 impl Program {
     /// Starts one; returns when it serves, and where.
-    fn start(world: &Arc<World>, config: &Path) -> (Self, Central) {
+    pub(crate) fn start(world: &Arc<World>, config: &Path) -> (Self, Central) {
         let mut child = Command::new(env!("CARGO_BIN_EXE_vernport-central"))
             .args(["run", "--log-json", "--config"])
             .arg(config)
@@ -55,7 +55,7 @@ impl Program {
     }
 
     /// SIGKILL: no time for anything.
-    fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         assert!(self.0.try_wait().expect("our child").is_none(), "it has ended by itself");
         self.0.kill().expect("our child");
         self.0.wait().expect("our child");

@@ -13,6 +13,7 @@ mod explain;
 mod feed;
 mod idempotency;
 mod import;
+mod imports_at_once;
 mod killed;
 mod ledger;
 mod notices;

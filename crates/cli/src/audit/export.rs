@@ -4,12 +4,12 @@
 use super::{
     Unreadable,
     log::{Log, Stored, size_of},
-    print,
 };
 use crate::args::AuditExport;
 use anyhow::Result;
 use std::path::Path;
 use vernport_audit::{TileId, leaf_hash, tiles_of, write_bundle};
+use vernport_status::output;
 
 pub(super) async fn run(args: &AuditExport) -> Result<()> {
     let mut log = Log::open(&args.place).await?;
@@ -48,11 +48,11 @@ pub(super) async fn run(args: &AuditExport) -> Result<()> {
         }
     }
     log.close().await;
-    print(&format!(
+    output::tell(&format!(
         "{size} leaves and {} checkpoints are in {}; {left_out} tiles are not kept any more",
         notes.len(),
         args.into.display()
-    ));
+    ))?;
     Ok(())
 }
 

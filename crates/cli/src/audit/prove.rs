@@ -3,7 +3,7 @@
 use super::{
     Unreadable,
     log::{Log, Stored, size_of},
-    print, read,
+    read,
 };
 use crate::args::AuditProve;
 use anyhow::Result;
@@ -11,6 +11,7 @@ use serde_json::json;
 use vernport_audit::{Leaf, ProofFile, TILE_WIDTH, TileId, inclusion};
 use vernport_crypto::sha256;
 use vernport_seal::ReceivedEnvelope;
+use vernport_status::output;
 
 pub(super) async fn run(args: &AuditProve) -> Result<()> {
     let mut log = Log::open(&args.place).await?;
@@ -33,9 +34,9 @@ pub(super) async fn run(args: &AuditProve) -> Result<()> {
     if args.json {
         let kind = serde_json::to_value(file.leaf.kind())?;
         let told = json!({ "leaf": index, "kind": kind, "proof": args.out, "hashes": file.proof.0.len() });
-        print(&serde_json::to_string_pretty(&told)?);
+        output::tell(&serde_json::to_string_pretty(&told)?)?;
     } else {
-        print(&format!("leaf {index}: the proof is in {}", args.out.display()));
+        output::tell(&format!("leaf {index}: the proof is in {}", args.out.display()))?;
     }
     Ok(())
 }

@@ -1,9 +1,10 @@
 //! What was found in a log, where, and how to mend it; for people and as JSON.
 
-use super::{Broken, print};
+use super::Broken;
 use anyhow::Result;
 use serde::Serialize;
 use vernport_audit::Finding;
+use vernport_status::output;
 
 /// One thing that does not fit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -64,16 +65,16 @@ impl Report {
     /// Prints it, and says whether all is well.
     pub(crate) fn tell(&self, json: bool) -> Result<()> {
         if json {
-            print(&serde_json::to_string_pretty(self)?);
+            output::tell(&serde_json::to_string_pretty(self)?)?;
         } else {
             let kept = self.leaves - self.leaves_read.min(self.leaves);
             let older = if kept > 0 { format!(", {kept} older ones are not kept") } else { String::new() };
-            print(&format!(
+            output::tell(&format!(
                 "{} leaves{older}, {} checkpoints, {} things held against their leaves",
                 self.leaves, self.checkpoints, self.things
-            ));
+            ))?;
             for found in &self.findings {
-                print(&format!("{}: {}\n  {}", found.what, found.message, found.mend));
+                output::tell(&format!("{}: {}\n  {}", found.what, found.message, found.mend))?;
             }
         }
         if self.findings.is_empty() { Ok(()) } else { Err(Broken { count: self.findings.len() }.into()) }

@@ -3,13 +3,14 @@
 use super::{
     Broken,
     keys::Keys,
-    print, read,
+    read,
     report::{Found, Report},
 };
 use crate::args::AuditVerify;
 use anyhow::{Context as _, Result};
 use serde_json::json;
 use vernport_audit::{ProofFile, ProofFileError, SignedCheckpoint};
+use vernport_status::output;
 
 /// What a proof file begins with.
 const PROOF: &[u8] = b"c2sp.org/tlog-proof@";
@@ -27,16 +28,16 @@ pub(super) fn proof(args: &AuditVerify) -> Result<()> {
     match held {
         Ok(Some(told)) => {
             if args.json {
-                print(&serde_json::to_string_pretty(&told)?);
+                output::tell(&serde_json::to_string_pretty(&told)?)?;
             } else {
-                print(&format!(
+                output::tell(&format!(
                     "leaf {} ({}) stands in {}, at {} leaves{}",
                     told["index"],
                     told["kind"].as_str().unwrap_or_default(),
                     told["origin"].as_str().unwrap_or_default(),
                     told["size"],
                     if args.envelope.is_some() { "; it commits to this envelope" } else { "" }
-                ));
+                ))?;
             }
             Ok(())
         }
@@ -90,7 +91,7 @@ fn broken(args: &AuditVerify, what: &str, message: String) -> Result<()> {
         report.tell(true)
     } else {
         for found in &report.findings {
-            print(&format!("{}: {}\n  {}", found.what, found.message, found.mend));
+            output::tell(&format!("{}: {}\n  {}", found.what, found.message, found.mend))?;
         }
         Err(Broken { count: 1 }.into())
     }

@@ -13,10 +13,8 @@
 //! its flow names one, and stays closed until that is served.
 
 use super::{
-    eprint,
     files::{Usable, in_folder, or_invalid, replace, sync_folder},
     history::{self, Activation},
-    print,
 };
 use crate::{args, shipped};
 use anyhow::{Context as _, Result, bail, ensure};
@@ -28,6 +26,7 @@ use std::{
     path::{Path, PathBuf},
 };
 use vernport_policy::{Change, Diff, Rules, diff, verify_bundle};
+use vernport_status::output;
 use vernport_types::Slug;
 
 /// Activates a bundle; ends with 1 if people would have to be told first.
@@ -62,7 +61,7 @@ pub(super) fn run(args: &args::BundleActivate) -> Result<()> {
     {
         // The last activation may have been cut off before its last step.
         switch(into, last.sequence)?;
-        print(&format!("{}: active already, as number {}", new.file, last.sequence));
+        output::tell(&format!("{}: active already, as number {}", new.file, last.sequence))?;
         return Ok(());
     }
     let difference = match &old {
@@ -74,13 +73,13 @@ pub(super) fn run(args: &args::BundleActivate) -> Result<()> {
     append(into, &activation(sequence, head, &new, &difference))?;
     switch(into, sequence)?;
     drop(lock);
-    print(&format!(
+    output::tell(&format!(
         "{}: active as number {sequence}; SHA-256 {}, {} wider, {} narrower",
         new.file,
         hex::encode(new.rules.hash()),
         difference.permitted().count(),
         difference.denied().count()
-    ));
+    ))?;
     Ok(())
 }
 
@@ -102,7 +101,7 @@ fn compared(old: &Usable, new: &Usable) -> Result<Diff> {
     for Change { path, what, .. } in &untold {
         let place = new.rules.paths().iter().find(|rule| rule.path == *path);
         let at = place.map_or_else(|| new.file.clone(), |rule| format!("{}:{}", rule.file, rule.line));
-        eprint(&format!("{at}: {path} is wider ({what}), and no newer notice tells of it"));
+        output::remark(&format!("{at}: {path} is wider ({what}), and no newer notice tells of it"));
     }
     bail!(
         "{} things are newly permitted that no newer notice tells of: add a [[notice]] that does, and name it as \

@@ -1,7 +1,7 @@
 //! `vernport bundle check`: reads bundles as a gateway would, and holds them against the
 //! clauses of their notices.
 
-use super::{Invalid, eprint, files::in_folder, print};
+use super::{Invalid, files::in_folder};
 use crate::{args, shipped};
 use anyhow::{Context as _, Result, bail};
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
@@ -15,6 +15,7 @@ use vernport_review::{
     coverage::{Clauses, Test},
     lint::{Checked, Finding, Findings, Known, lint},
 };
+use vernport_status::output;
 use vernport_types::{Catalogue, UtcMicros};
 
 /// What was found in one bundle that can be used.
@@ -33,14 +34,14 @@ pub(super) fn run(args: &args::BundleCheck) -> Result<()> {
     let reports: Vec<(&PathBuf, Result<Report>)> =
         args.folders.iter().map(|folder| (folder, report(folder, &catalogue, now))).collect();
     for error in reports.iter().filter_map(|(_, report)| report.as_ref().err()) {
-        eprint(&format!("{error:#}"));
+        output::remark(&format!("{error:#}"));
     }
     if args.json {
         let bundles: Vec<Json> = reports.iter().map(|(folder, report)| as_json(folder, report)).collect();
-        print(&serde_json::to_string_pretty(&json!({ "format": 1, "bundles": bundles }))?);
+        output::tell(&serde_json::to_string_pretty(&json!({ "format": 1, "bundles": bundles }))?)?;
     } else {
         for report in reports.iter().filter_map(|(_, report)| report.as_ref().ok()) {
-            print(&as_text(report, &catalogue));
+            output::tell(&(as_text(report, &catalogue) + "\n"))?;
         }
     }
     let count = reports.iter().filter(|(_, report)| report.is_err()).count();

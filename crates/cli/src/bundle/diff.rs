@@ -1,13 +1,11 @@
 //! `vernport bundle diff`: what a new version permits that the old one did not.
 
-use super::{
-    files::{Usable, named, or_invalid},
-    print,
-};
+use super::files::{Usable, named, or_invalid};
 use crate::shipped;
 use anyhow::{Result, bail};
 use serde_json::json;
 use vernport_policy::diff;
+use vernport_status::output;
 
 /// Ends with 0 if nothing is newly permitted, 1 if something is.
 pub(super) fn run(old: &str, new: &str, as_json: bool) -> Result<()> {
@@ -26,9 +24,9 @@ pub(super) fn run(old: &str, new: &str, as_json: bool) -> Result<()> {
             "narrows": diff.narrows(),
             "changes": diff.changes(),
         });
-        print(&serde_json::to_string_pretty(&document)?);
+        output::print(&serde_json::to_string_pretty(&document)?)?;
     } else {
-        print(diff.to_string().trim_end());
+        output::print(diff.to_string().trim_end())?;
     }
     let permitted = diff.permitted().count();
     if permitted > 0 {

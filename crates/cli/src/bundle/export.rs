@@ -1,13 +1,10 @@
 //! `vernport bundle export`: a bundle for other systems.
 
-use super::{
-    eprint,
-    files::{named, or_invalid},
-    print,
-};
+use super::files::{named, or_invalid};
 use crate::{args::ExportFormat, shipped};
 use anyhow::Result;
 use vernport_review::export::{purpose_list, record_of_processing};
+use vernport_status::output;
 
 pub(super) fn run(bundle: &str, format: ExportFormat) -> Result<()> {
     let catalogue = shipped::catalogue();
@@ -17,11 +14,11 @@ pub(super) fn run(bundle: &str, format: ExportFormat) -> Result<()> {
         ExportFormat::Viss => {
             let list = purpose_list(&usable.rules, &catalogue);
             for left_out in &list.left_out {
-                eprint(&format!("left out: {left_out}"));
+                output::remark(&format!("left out: {left_out}"));
             }
             list.list
         }
     };
-    print(&serde_json::to_string_pretty(&document)?);
+    output::print(&serde_json::to_string_pretty(&document)?)?;
     Ok(())
 }

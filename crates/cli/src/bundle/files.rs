@@ -1,6 +1,6 @@
 //! Bundles in their folders: read with their bases, written whole or not at all.
 
-use super::{Invalid, eprint};
+use super::Invalid;
 use crate::shipped;
 use anyhow::{Context as _, Result};
 use std::{
@@ -9,6 +9,7 @@ use std::{
     path::Path,
 };
 use vernport_policy::Rules;
+use vernport_status::output;
 use vernport_types::{Catalogue, Slug};
 
 /// A bundle that can be used.
@@ -45,7 +46,7 @@ fn usable((file, text): (String, String), catalogue: &Catalogue) -> Result<Usabl
 /// Says why a bundle cannot be used, and ends the command with 2.
 pub(super) fn or_invalid<T>(read: Result<T>) -> Result<T> {
     read.map_err(|error| {
-        eprint(&format!("{error:#}"));
+        output::remark(&format!("{error:#}"));
         Invalid::ONE.into()
     })
 }

@@ -4,7 +4,6 @@
 //! so that no line can be changed, taken out or put in between without breaking the chain. Lines cut
 //! off at its end break nothing: whoever has to notice that keeps the hash that this command prints.
 
-use super::print;
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 use std::{
@@ -12,6 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 use vernport_crypto::sha256;
+use vernport_status::output;
 
 /// What the first line names as the one before it.
 pub(super) const BEGINNING: &str = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -92,17 +92,17 @@ pub(super) fn run(dir: &Path) -> Result<()> {
     ensure!(!activations.is_empty(), "{}: nothing was activated here", file(dir).display());
     for activation in &activations {
         let Activation { sequence, time, bundle, hash, notices, widened, narrowed, .. } = activation;
-        print(&format!(
+        output::print(&format!(
             "{sequence}  {time}  {bundle}  {hash}  notices {}; {} wider, {} narrower",
             notices.join(", "),
             widened.len(),
             narrowed.len()
-        ));
+        ))?;
         for path in widened {
-            print(&format!("     wider     {path}"));
+            output::print(&format!("     wider     {path}"))?;
         }
         for path in narrowed {
-            print(&format!("     narrower  {path}"));
+            output::print(&format!("     narrower  {path}"))?;
         }
     }
     let last = activations.last().expect("one at least");
@@ -114,7 +114,7 @@ pub(super) fn run(dir: &Path) -> Result<()> {
         dir.display(),
         last.sequence
     );
-    print(&format!("the chain holds; its last line has SHA-256 {head}"));
+    output::print(&format!("the chain holds; its last line has SHA-256 {head}"))?;
     Ok(())
 }
 

@@ -9,6 +9,7 @@ use std::{
 };
 use vernport_policy::Rules;
 use vernport_review::trial::{Failure, Trial};
+use vernport_status::output;
 use vernport_types::Catalogue;
 
 /// What came of the trials of one bundle.
@@ -43,9 +44,9 @@ pub(super) fn run(args: &args::BundleTest) -> Result<()> {
     let catalogue = shipped::catalogue();
     let tried: Vec<Tried> = args.folders.iter().map(|folder| tried(folder, &catalogue)).collect();
     if args.json {
-        super::print(&serde_json::to_string_pretty(&tried)?);
+        output::tell(&serde_json::to_string_pretty(&tried)?)?;
     } else {
-        tried.iter().for_each(show);
+        tried.iter().try_for_each(show)?;
     }
     let unreadable = tried.iter().map(|tried| tried.unreadable.len()).sum();
     let failures: usize = tried.iter().map(|tried| tried.failures.len()).sum();
@@ -126,20 +127,21 @@ impl Failed {
     }
 }
 
-fn show(tried: &Tried) {
+fn show(tried: &Tried) -> Result<()> {
     for error in &tried.unreadable {
-        super::eprint(error);
+        output::remark(error);
     }
     for failed in &tried.failures {
         let Failed { file, line, clause, says, expected, came } = failed;
-        super::print(&format!("{file}:{line}: {clause}: expected {expected}; came {came} ({says})"));
+        output::tell(&format!("{file}:{line}: {clause}: expected {expected}; came {came} ({says})"))?;
     }
-    super::print(&format!(
+    output::tell(&format!(
         "{}: {} trials, {} expectations, {} not met, {} files cannot be read",
         tried.bundle,
         tried.trials,
         tried.expectations,
         tried.failures.len(),
         tried.unreadable.len()
-    ));
+    ))?;
+    Ok(())
 }

@@ -14,6 +14,7 @@ use vernport_gateway::{Row, Tally};
 use vernport_mqtt::FleetMessage;
 use vernport_policy::{FlowIndex, Rules};
 use vernport_seal::{Body, ReceivedEnvelope};
+use vernport_status::output;
 use vernport_types::{Catalogue, Reason, SignalId};
 
 /// How long the last messages may take to the subscriber, in looks of 10 ms.
@@ -119,39 +120,43 @@ impl Report {
                 "topics": self.received.by_topic.keys().collect::<Vec<_>>(),
             },
         });
-        print(&(serde_json::to_string(&summary)? + "\n"));
+        output::print(&(serde_json::to_string(&summary)? + "\n"))?;
         Ok(())
     }
 
     /// The whole report in words.
-    pub(crate) fn print(&self) {
-        print("\n1. What each station released and withheld\n");
+    pub(crate) fn print(&self) -> Result<()> {
+        output::print("\n1. What each station released and withheld\n")?;
         for station in &self.stations {
-            print(&format!("\n{}\n", station.name));
-            print(&show::table(&ROWS_HEAD, station.rows.iter().cloned()));
+            output::print(&format!("\n{}\n", station.name))?;
+            output::print(&show::table(&ROWS_HEAD, station.rows.iter().cloned()))?;
         }
-        print("\n2. What the fleet operators received, each under an alias of its own\n\n");
+        output::print("\n2. What the fleet operators received, each under an alias of its own\n\n")?;
         let topics = self.received.by_topic.iter().map(|(topic, count)| {
             let sample = self.received.samples.get(topic).map(message).unwrap_or_default();
             [short(topic), count.to_string(), sample]
         });
-        print(&show::table(&["topic", "messages", "the first of them"], topics));
-        print(&format!(
+        output::print(&show::table(&["topic", "messages", "the first of them"], topics))?;
+        output::print(&format!(
             "\n3. What central keeps: {} sealed batches. It cannot read them; opened by whom they are for, they hold {} records\n\n",
             self.stored_batches,
             self.records()
-        ));
-        print(&show::table(&["controller", "recipient", "purpose", "batches", "records"], self.store()));
+        ))?;
+        output::print(&show::table(
+            &["controller", "recipient", "purpose", "batches", "records"],
+            self.store(),
+        ))?;
         if let Some(one) = self.opened.iter().max_by_key(|opened| opened.body.records.len()) {
-            print(&format!(
+            output::print(&format!(
                 "\n4. One of them, opened with the key of {} for {}\n\n",
                 one.recipient.recipient, one.recipient.purpose
-            ));
-            print(&body(&one.body));
+            ))?;
+            output::print(&body(&one.body))?;
         }
         if let Some(refused) = &self.refused {
-            print(&format!("\n5. The same batch and the key of another purpose: {refused}\n"));
+            output::print(&format!("\n5. The same batch and the key of another purpose: {refused}\n"))?;
         }
+        Ok(())
     }
 
     fn store(&self) -> Vec<[String; 5]> {
@@ -258,9 +263,4 @@ fn body(body: &Body) -> String {
     });
     text += &show::table(&["signal", "records", "the first of them", "minimised", "source"], rows);
     text
-}
-
-#[expect(clippy::print_stdout, reason = "this is what the demo shows")]
-fn print(text: &str) {
-    print!("{text}");
 }

@@ -102,7 +102,7 @@ impl OnBus {
 
 /// Runs the visit.
 pub(crate) async fn run(stage: &Stage, controller: &DevController, progress: &Progress) -> Result<()> {
-    progress.say(&format!("\n{} ({})", controller.name, controller.id));
+    progress.say(&format!("\n{} ({})", controller.name, controller.id))?;
     let registrar = stage.registrar(controller)?;
     let world = World::from_toml("the demo's world", WORLD)?;
     let asset = world.asset("truck").context("the demo's world has a truck")?;
@@ -112,7 +112,7 @@ pub(crate) async fn run(stage: &Stage, controller: &DevController, progress: &Pr
     let node = stage.buses.attach(&controller.name, clock)?;
     let mut bus = OnBus::attach(truck()?, node.sender())?;
     bus.drive(2, stage, controller).await?;
-    progress.say("  the truck stands at bay-1 and talks; nobody has opened an order: nothing may be read");
+    progress.say("  the truck stands at bay-1 and talks; nobody has opened an order: nothing may be read")?;
 
     let order = open_order(stage, controller, &registrar, asset).await?;
     bus.drive(1, stage, controller).await?;
@@ -120,19 +120,19 @@ pub(crate) async fn run(stage: &Stage, controller: &DevController, progress: &Pr
     bus.drive(6, stage, controller).await?;
     progress.say(
         "  order opened at the counter; the truck says its VIN, which is compared here and goes nowhere",
-    );
+    )?;
 
     let consents = consent(stage, controller, &registrar, &world).await?;
     bus.drive(3, stage, controller).await?;
     progress.say(&match consents.len() {
         0 => "  no form of this controller asks for consent to vehicle data".to_owned(),
         n => format!("  consent given on {n} form(s), with a receipt code"),
-    });
+    })?;
 
     tool(stage, controller).await?;
     // What its message released has gone before a withdrawal may stop it.
     stage.wait_for(controller, "everything sent", vernport_gateway::Status::is_settled).await?;
-    progress.say("  a workshop tool sends the distance to the next service over MQTT; it is answered when that is durable");
+    progress.say("  a workshop tool sends the distance to the next service over MQTT; it is answered when that is durable")?;
 
     for receipt in &consents {
         withdraw(stage, controller, &registrar, receipt).await?;
@@ -140,13 +140,13 @@ pub(crate) async fn run(stage: &Stage, controller: &DevController, progress: &Pr
     bus.drive(3, stage, controller).await?;
     if !consents.is_empty() {
         progress
-            .say("  consent withdrawn with the receipt code: those flows close at once, the others go on");
+            .say("  consent withdrawn with the receipt code: those flows close at once, the others go on")?;
     }
 
     stage.say(controller, &registrar, Event::OrderClosed(OrderClosed { order })).await?;
     stage.wait_for(controller, "vehicle handed back", |status| status.tally.visits_ended > 0).await?;
     bus.drive(2, stage, controller).await?;
-    progress.say("  handed back: the order is closed, and nothing passes any more");
+    progress.say("  handed back: the order is closed, and nothing passes any more")?;
     Ok(())
 }
 

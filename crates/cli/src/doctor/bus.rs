@@ -78,7 +78,7 @@ fn can(checks: &mut Checks, what: &str, interface: &CanInterface, bus: &Bus, sys
         let remedy = format!("ip link set {name} up type can bitrate 500000 (or what this bus has)");
         return checks.fail(what, format!("{name} is down"), &remedy);
     }
-    let details = details(&name);
+    let details = (system.link)(&name);
     let bitrate = details
         .as_ref()
         .and_then(|details| details.pointer("/linkinfo/info_data/bittiming/bitrate")?.as_u64());
@@ -97,7 +97,7 @@ fn can(checks: &mut Checks, what: &str, interface: &CanInterface, bus: &Bus, sys
 }
 
 /// What iproute2 tells of an interface; none where it is not there.
-fn details(name: &str) -> Option<Json> {
+pub(super) fn details(name: &str) -> Option<Json> {
     let output = Command::new("ip").args(["-details", "-json", "link", "show", "dev", name]).output().ok()?;
     let all: Json = serde_json::from_slice(&output.stdout).ok()?;
     all.get(0).cloned()

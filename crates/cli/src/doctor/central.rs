@@ -1,13 +1,13 @@
 //! Central: databases, journal, certificate, ports.
 
-use super::{Checks, certificate, existing, line, said};
+use super::{Checks, System, certificate, existing, line, said};
 use std::{net::TcpListener, os::unix::fs::MetadataExt as _, path::Path};
 use vernport_central::{Config, Deps};
 use vernport_status::PathStatus;
 use vernport_store::Look;
 use vernport_uplink::Certificate;
 
-pub(super) async fn look(checks: &mut Checks, config: &Config) {
+pub(super) async fn look(checks: &mut Checks, config: &Config, system: &System) {
     match Deps::load(config) {
         Ok(_) => checks.ok("files of central", "bundles, keys and catalogue fit together"),
         Err(error) => {
@@ -20,7 +20,7 @@ pub(super) async fn look(checks: &mut Checks, config: &Config) {
             checks.fail("certificate of central", said(&error), "give central a certificate as a PEM file");
         }
         Ok(found) => {
-            if certificate::time(checks, "certificate of central", &found) {
+            if certificate::time(checks, "certificate of central", &found, (system.clock)().wall) {
                 let until = crate::show::time(found.validity.not_after);
                 checks.ok("certificate of central", format!("for {}, until {until}", found.names.join(", ")));
             }
@@ -51,6 +51,13 @@ async fn databases(checks: &mut Checks, config: &Config) {
     }
     match Look::open(&config.store.main, controller.id.clone()).await {
         Ok(mut look) => {
+            if let Ok((found, known)) = look.schema().await
+                && found > known
+            {
+                let found = format!("was written by a newer central (schema {found}, this knows {known})");
+                checks.fail(what, found, "start the version that wrote it, or a newer one");
+                return look.close().await;
+            }
             match look.log().await {
                 Ok(Some((_, leaves))) => {
                     checks.ok(what, format!("answers; {leaves} leaves of evidence of {}", controller.id));

@@ -7,14 +7,15 @@ use rustls::{
     pki_types::{CertificateDer, UnixTime, pem::PemObject as _},
     server::WebPkiClientVerifier,
 };
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 use vernport_gateway::Config;
+use vernport_types::UtcMicros;
 use vernport_uplink::{Certificate, TlsFiles};
 
 pub(super) const NEW: &str = "get a certificate of this gateway from the authority that central trusts";
 const ENDS: &str = "get a new certificate before the old one ends";
 
-pub(super) fn of_gateway(checks: &mut Checks, config: &Config) {
+pub(super) fn of_gateway(checks: &mut Checks, config: &Config, now: UtcMicros) {
     let what = "certificate";
     let central = &config.central;
     let files = TlsFiles {
@@ -52,10 +53,10 @@ pub(super) fn of_gateway(checks: &mut Checks, config: &Config) {
         );
         checks.fail(what, found, NEW);
     }
-    if !time(checks, what, &certificate) {
+    if !time(checks, what, &certificate, now) {
         return;
     }
-    match chain(&central.ca, &central.certificate) {
+    match chain(&central.ca, &central.certificate, now) {
         Ok(()) => checks.ok(
             what,
             format!(
@@ -75,8 +76,7 @@ pub(super) fn of_gateway(checks: &mut Checks, config: &Config) {
 }
 
 /// Whether it holds now.
-pub(super) fn time(checks: &mut Checks, what: &str, certificate: &Certificate) -> bool {
-    let now = crate::spool::now();
+pub(super) fn time(checks: &mut Checks, what: &str, certificate: &Certificate, now: UtcMicros) -> bool {
     let (from, until) = (
         crate::show::time(certificate.validity.not_before),
         crate::show::time(certificate.validity.not_after),
@@ -100,7 +100,7 @@ pub(super) fn time(checks: &mut Checks, what: &str, certificate: &Certificate) -
 }
 
 /// Whether the authority of `ca` issued it for a client.
-fn chain(ca: &Path, certificate: &Path) -> Result<(), String> {
+fn chain(ca: &Path, certificate: &Path, now: UtcMicros) -> Result<(), String> {
     let read = |path: &Path| -> Result<Vec<CertificateDer<'static>>, String> {
         let certificates = CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
         certificates.map_err(|_| format!("{}: cannot be read", path.display()))
@@ -116,7 +116,8 @@ fn chain(ca: &Path, certificate: &Path) -> Result<(), String> {
     let Some((own, between)) = all.split_first() else {
         return Err("the file has no certificate".to_owned());
     };
-    let checked = verifier.verify_client_cert(own, between, UnixTime::now());
+    let now = UnixTime::since_unix_epoch(Duration::from_micros(u64::try_from(now.0).unwrap_or(0)));
+    let checked = verifier.verify_client_cert(own, between, now);
     checked
         .map(drop)
         .map_err(|error| format!("the authority in {} does not vouch for it: {error}", ca.display()))

@@ -2,8 +2,7 @@
 
 use super::{Checks, System};
 use std::process::Command;
-use vernport_gateway::SystemClock;
-use vernport_types::{Clock as _, TimeQuality, UtcMicros};
+use vernport_types::{TimeQuality, UtcMicros};
 
 const KEEP: &str = "let a time service keep the clock: systemd-timesyncd or chrony; until then it counts as bounded by \
      central's heads";
@@ -11,7 +10,7 @@ const KEEP: &str = "let a time service keep the clock: systemd-timesyncd or chro
 pub(super) const APART_SECONDS: i64 = 5;
 
 pub(super) fn here(checks: &mut Checks, system: &System) {
-    let now = SystemClock.now();
+    let now = (system.clock)();
     if now.quality == TimeQuality::Unset {
         let found = format!("it says {}", crate::show::time(now.wall));
         return checks.fail("clock", found, "set the clock: with one that was never set nothing is released");
@@ -38,13 +37,14 @@ fn ntp_synchronised() -> Option<bool> {
 }
 
 /// Holds this clock against what central said in its answer (RFC 9110, 6.6.1: whole seconds).
-pub(super) fn against(checks: &mut Checks, central: Option<UtcMicros>) {
+pub(super) fn against(checks: &mut Checks, central: Option<UtcMicros>, now: UtcMicros) {
     let Some(central) = central else { return checks.skip("clock of central", "its answer had no Date") };
-    let apart = crate::spool::now().0.saturating_sub(central.0) / 1_000_000;
+    let apart = now.0.saturating_sub(central.0) / 1_000_000;
     if apart.abs() <= APART_SECONDS {
         checks.ok("clock of central", format!("{apart} s apart"));
     } else {
-        let found = format!("this clock is {apart} s ahead of central's");
+        let side = if apart > 0 { "ahead of" } else { "behind" };
+        let found = format!("this clock is {} s {side} central's", apart.unsigned_abs());
         checks.fail("clock of central", found, "let a time service keep both clocks");
     }
 }

@@ -10,7 +10,7 @@ use tokio::{
 use vernport_gateway::{Config, config::Mqtt, endpoint};
 use vernport_mqtt::{Cause, probe};
 use vernport_status::{Listen, PathStatus};
-use vernport_types::UtcMicros;
+use vernport_types::{Stamp, UtcMicros};
 use vernport_uplink::TlsFiles;
 
 /// How long a name or a connection may take.
@@ -104,7 +104,7 @@ async fn reach(checks: &mut Checks, what: &str, host: &str, port: u16) -> bool {
 }
 
 /// Central: name, TCP, TLS, certificate, an answer, the clock.
-pub(super) async fn central(checks: &mut Checks, config: &Config) {
+pub(super) async fn central(checks: &mut Checks, config: &Config, here: fn() -> Stamp) {
     let what = "central";
     let url: reqwest::Url = match config.central.url.parse() {
         Ok(url) => url,
@@ -152,7 +152,7 @@ pub(super) async fn central(checks: &mut Checks, config: &Config) {
                 }
                 other => checks.fail(what, format!("answers {other}"), "see the log of central"),
             }
-            clock::against(checks, date);
+            clock::against(checks, date, here().wall);
         }
     }
 }

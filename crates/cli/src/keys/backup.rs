@@ -9,7 +9,7 @@
 //! | 20 | of `02`: rounds of PBKDF2-HMAC-SHA256 (4, high byte first), salt (16) |
 //! | n | postcard of names and contents: for `01` AES-256-GCM under the data key, counter 0; for `02` a row at rest (`crypto::AtRestKey`). Additional data: all before it |
 
-use super::{file, print};
+use super::file;
 use crate::args::{KeysBackup, KeysRestore};
 use anyhow::{Context as _, Result, bail, ensure};
 use std::{
@@ -21,6 +21,7 @@ use std::{
 };
 use vernport_crypto::{BackupKey, DataKey, OpeningKey, Wrap, WrappingKey, Zeroizing, random};
 use vernport_gateway::secrets::read_key;
+use vernport_status::output;
 use vernport_types::KeyId;
 
 const MAGIC: [u8; 5] = *b"VPKB\x01";
@@ -55,9 +56,9 @@ pub(super) fn run(args: &KeysBackup) -> Result<()> {
         (None, None) => bail!("--recovery-key or --passphrase-file: say who opens it"),
     };
     file::create_bytes(&args.to, &seal(&files, &to)?)?;
-    print(&format!("{}: {} files", args.to.display(), files.len()));
+    output::tell(&format!("{}: {} files", args.to.display(), files.len()))?;
     for name in files.keys() {
-        print(&format!("  {name}"));
+        output::tell(&format!("  {name}"))?;
     }
     Ok(())
 }
@@ -83,7 +84,7 @@ pub(super) fn restore(args: &KeysRestore) -> Result<()> {
     for (path, content) in paths.iter().zip(files.values()) {
         file::folder(path.parent().unwrap_or(&args.into))?;
         file::create_bytes(path, content)?;
-        print(&path.display().to_string());
+        output::tell(&path.display().to_string())?;
     }
     Ok(())
 }

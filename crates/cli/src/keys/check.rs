@@ -4,7 +4,7 @@
 mod certificates;
 mod fit;
 
-use super::{file::Secret, kind::Kind, print};
+use super::{file::Secret, kind::Kind};
 use crate::args::KeysCheck;
 use anyhow::{Result, bail};
 use serde_json::json;
@@ -15,6 +15,7 @@ use std::{
     time::SystemTime,
 };
 use vernport_gateway::{config::KeySource, secrets};
+use vernport_status::output;
 
 /// From which age on it is said that a key could be changed, in days.
 const OLD_DAYS: u64 = 2 * 365;
@@ -201,23 +202,25 @@ impl Seen {
                 json!({"file": one.file, "severity": severity, "problem": one.problem, "remedy": one.remedy})
             });
             let (keys, findings): (Vec<_>, Vec<_>) = (keys.collect(), findings.collect());
-            print(&json!({"keys": keys, "findings": findings, "not_in_a_file": self.elsewhere}).to_string());
+            output::tell(
+                &json!({"keys": keys, "findings": findings, "not_in_a_file": self.elsewhere}).to_string(),
+            )?;
         } else {
             for held in &self.held {
                 let age = held.age_days.map_or(String::new(), |days| format!("; {days} days"));
-                print(&format!(
+                output::tell(&format!(
                     "{}: {} {}{age}",
                     held.file.display(),
                     held.kind.name(),
                     held.kind.shown(*held.key)
-                ));
+                ))?;
             }
             for elsewhere in &self.elsewhere {
-                print(&format!("{elsewhere}: not looked at, it is not in a file"));
+                output::tell(&format!("{elsewhere}: not looked at, it is not in a file"))?;
             }
             for one in &self.findings {
                 let word = if one.note { "note" } else { "error" };
-                print(&format!("{word}: {}: {}; {}", one.file.display(), one.problem, one.remedy));
+                output::tell(&format!("{word}: {}: {}; {}", one.file.display(), one.problem, one.remedy))?;
             }
         }
         let wrong = self.findings.iter().filter(|one| !one.note).count();

@@ -3,13 +3,13 @@
 use super::{
     file::{self, Secret},
     kind::Kind,
-    print,
 };
 use crate::args::{KeysNew, KeysOf};
 use anyhow::{Result, bail};
 use std::path::{Path, PathBuf};
 use vernport_central::authority::Authority;
 use vernport_gateway::secrets::read_key;
+use vernport_status::output;
 
 /// An authority of clients: its certificate and its private key, both in PEM.
 fn authority(into: &Path) -> Result<()> {
@@ -20,8 +20,10 @@ fn authority(into: &Path) -> Result<()> {
     file::create_bytes(&key, drawn.key_pem().as_bytes())?;
     file::create_bytes(&certificate, drawn.certificate_pem().as_bytes())?;
     let (certificate, key) = (certificate.display(), key.display());
-    print(&format!("{key}: authority_key under [enrolment] at central; who has it lets anybody in"));
-    print(&format!("{certificate}: authority_certificate under [enrolment], client_authority under [tls]"));
+    output::tell(&format!("{key}: authority_key under [enrolment] at central; who has it lets anybody in"))?;
+    output::tell(&format!(
+        "{certificate}: authority_certificate under [enrolment], client_authority under [tls]"
+    ))?;
     Ok(())
 }
 
@@ -61,11 +63,11 @@ pub(super) fn run(args: &KeysNew) -> Result<()> {
     file::folder(&args.into)?;
     for (path, kind, key) in &keys {
         file::create(path, key)?;
-        print(&format!("{}: {}; {}", path.display(), kind.shown(**key), kind.belongs()));
+        output::tell(&format!("{}: {}; {}", path.display(), kind.shown(**key), kind.belongs()))?;
     }
     if args.of == KeysOf::Gateway && args.identity.is_none() {
         let path = args.into.join(Kind::Identity.file());
-        print(&format!("{}: not made; copy the controller's identity key there", path.display()));
+        output::tell(&format!("{}: not made; copy the controller's identity key there", path.display()))?;
     }
     Ok(())
 }

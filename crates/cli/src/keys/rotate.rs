@@ -5,10 +5,7 @@ mod central;
 mod gateway;
 mod recipient;
 
-use super::{
-    file::{self, next, take_place},
-    print,
-};
+use super::file::{self, next, take_place};
 use crate::{args::KeysRotate, shipped};
 use anyhow::{Context as _, Result, bail};
 use std::{
@@ -18,6 +15,7 @@ use std::{
 use vernport_crypto::SigningKey;
 use vernport_gateway::secrets::read_key;
 use vernport_policy::sign_bundle;
+use vernport_status::output;
 
 /// Why an identity key stays as it is.
 const IDENTITY: &str = "an identity key is not changed: the ledger names vehicles by hashes under it, its entries \
@@ -61,10 +59,10 @@ fn sign_anew(path: &Path, bundle: &Path, configs: &[PathBuf]) -> Result<()> {
         file::replace_in(config, &was, &now)?;
     }
     take_place(path, None)?;
-    print(&format!("{}: public {now}; {} is signed with it", path.display(), signature.display()));
-    print(
+    output::tell(&format!("{}: public {now}; {} is signed with it", path.display(), signature.display()))?;
+    output::tell(
         "next: bring bundle.sig and bundle_key to every gateway and to central together, and restart them; one \
          that has only one of the two does not start",
-    );
+    )?;
     Ok(())
 }

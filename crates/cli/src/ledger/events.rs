@@ -10,6 +10,7 @@ use anyhow::{Result, bail};
 use serde_json::json;
 use vernport_api::{Cursor, EventsRequest, FindEntryRequest, LedgerEvent, MAX_EVENTS, MAX_WAIT_MS};
 use vernport_registry::EntryState;
+use vernport_status::output;
 
 /// Prints what is recorded, a line each.
 ///
@@ -26,14 +27,14 @@ pub(super) async fn follow(args: LedgerEvents) -> Result<()> {
             _ = tokio::signal::ctrl_c() => break,
         };
         for event in &answer.events {
-            super::print(&serde_json::to_string(event)?);
+            output::print(&serde_json::to_string(event)?)?;
         }
         after = answer.next;
         if answer.events.is_empty() && !args.follow {
             break;
         }
     }
-    super::print(&json!({ "next": after }).to_string());
+    output::print(&json!({ "next": after }).to_string())?;
     Ok(())
 }
 
@@ -66,12 +67,12 @@ pub(super) async fn find(args: LedgerFind) -> Result<()> {
         EntryState::Voided => "voided: it was a mistake",
         EntryState::Superseded => "superseded: it was renewed",
     };
-    super::print(&format!(
+    output::print(&format!(
         "entry {}\n{} recorded at {}, position {}: {state}",
         found.entry,
         found.kind,
         show::time(found.recorded_at),
         found.position
-    ));
+    ))?;
     Ok(())
 }

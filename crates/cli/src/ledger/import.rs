@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 use std::path::PathBuf;
 use thiserror::Error;
 use vernport_api::{ImportAnswer, ImportQuery, ImportedLine, LineOutcome, MAX_IMPORT_BYTES, OnError};
+use vernport_status::output;
 
 /// The file of an import cannot be used.
 #[derive(Debug, Error)]
@@ -37,7 +38,7 @@ pub(super) async fn run(args: LedgerImport) -> Result<()> {
     let (_, registrar) = connect(&args.registrar)?;
     let answer = registrar.import(lines, query, args.key.as_ref()).await?;
     let shown = if args.json { serde_json::to_string(&answer)? + "\n" } else { told(&answer) };
-    super::print(shown.trim_end());
+    output::tell(shown.trim_end())?;
     match &answer.stopped {
         Some(stop) => bail!("stopped at line {}: {}: {}", stop.line, stop.code, stop.detail),
         None if answer.refused > 0 => bail!("{} lines were refused", answer.refused),

@@ -4,10 +4,7 @@
 use crate::{link::Unusable, show, unseal};
 use anyhow::Result;
 use serde_json::{Value as Json, json};
-use std::{
-    io::{self, Write as _},
-    path::PathBuf,
-};
+use std::path::PathBuf;
 use vernport_crypto::{OpeningKey, VerifyingKey};
 use vernport_gateway::secrets::read_key;
 use vernport_mqtt::{
@@ -15,6 +12,7 @@ use vernport_mqtt::{
     fleet_message::SealedMessage,
 };
 use vernport_seal::{Body, ReceivedEnvelope};
+use vernport_status::output::{self, OutputError};
 use vernport_types::{VehicleAlias, chain};
 
 /// Digits of an alias in a table: enough for a fleet.
@@ -82,7 +80,7 @@ impl Teller {
     ///
     /// # Errors
     /// If nobody reads what is printed: then it is not acknowledged either.
-    pub(super) fn heard(&mut self, heard: &[Heard]) -> io::Result<()> {
+    pub(super) fn heard(&mut self, heard: &[Heard]) -> Result<(), OutputError> {
         let mut out = String::new();
         for one in heard {
             let lines = match (one, self.json) {
@@ -97,16 +95,14 @@ impl Teller {
             }
             out += &lines;
         }
-        let mut stdout = io::stdout().lock();
-        stdout.write_all(out.as_bytes())?;
-        stdout.flush()
+        output::print(&out)
     }
 
     /// What came of each stream.
     ///
     /// # Errors
     /// If nobody reads what is printed.
-    pub(super) fn end(&self, subscription: &Subscription) -> io::Result<()> {
+    pub(super) fn end(&self, subscription: &Subscription) -> Result<(), OutputError> {
         let (total, foreign) = (subscription.streams().total(), subscription.foreign());
         let text = if self.json {
             json!({"kind": "end", "messages": total.messages, "repeated": total.repeated,
@@ -133,7 +129,7 @@ impl Teller {
             };
             format!("\n{table}{foreign}")
         };
-        io::stdout().lock().write_all(text.as_bytes())
+        output::print(&text)
     }
 
     fn objects(&self, delivery: &Delivery) -> Vec<Json> {
@@ -268,7 +264,6 @@ fn short(vehicle: VehicleAlias) -> String {
 }
 
 /// Beside what was asked for: not among the values.
-#[expect(clippy::print_stderr, reason = "the person at the terminal reads it")]
 fn aside(text: &str) {
-    eprintln!("{text}");
+    output::remark(text);
 }

@@ -14,6 +14,7 @@ mod explain;
 mod ledger;
 mod others;
 mod people;
+mod pipes;
 mod program;
 mod running;
 mod sim;

@@ -2,6 +2,8 @@
 //! real daemons, over their files, and over what somebody broke.
 
 mod doctor;
+mod machine;
+mod restored;
 
 use crate::program::{done, refused, shipped, stderr, stdout, vernport};
 use serde_json::Value as Json;

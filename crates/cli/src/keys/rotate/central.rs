@@ -1,14 +1,12 @@
 //! A new master key of central: everything under the old one is sealed anew.
 
-use crate::keys::{
-    file::{next, take_place, with},
-    print,
-};
+use crate::keys::file::{next, take_place, with};
 use anyhow::{Context as _, Result, ensure};
 use std::path::{Path, PathBuf};
 use vernport_central::{Config, rewrap_master};
 use vernport_crypto::MasterKey;
 use vernport_gateway::secrets::{BEFORE, read_key};
+use vernport_status::output;
 
 pub(super) async fn master(config: &Path, others: &[PathBuf]) -> Result<()> {
     let config = Config::read(config)?;
@@ -30,15 +28,15 @@ pub(super) async fn master(config: &Path, others: &[PathBuf]) -> Result<()> {
     })?;
     let (rows, journaled) = done;
     take_place(path, Some(&kept))?;
-    print(&format!(
+    output::tell(&format!(
         "{}: new; {} ledger entries, {} erasure keys and {journaled} rows of the journal were sealed anew",
         path.display(),
         rows.entries,
         rows.erasure_keys
-    ));
-    print(&format!(
+    ))?;
+    output::tell(&format!(
         "{}: opens backups that were made before. Destroy it with the last of them; after a theft, destroy them now",
         kept.display()
-    ));
+    ))?;
     Ok(())
 }

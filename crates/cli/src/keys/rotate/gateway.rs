@@ -1,9 +1,6 @@
 //! New keys of a gateway: the one that signs, the one that seals what waits for topics.
 
-use crate::keys::{
-    file::{self, next, replace_in, take_place},
-    print,
-};
+use crate::keys::file::{self, next, replace_in, take_place};
 use anyhow::{Context as _, Result, bail, ensure};
 use std::path::{Path, PathBuf};
 use vernport_crypto::SigningKey;
@@ -15,6 +12,7 @@ use vernport_gateway::{
 };
 use vernport_registry::DEVICE_KEY_OVERLAP_DAYS;
 use vernport_spool::{Config as SpoolConfig, Spool};
+use vernport_status::output;
 use vernport_types::Clock as _;
 
 /// A new device key; central's configuration enrols the gateway with it.
@@ -34,22 +32,22 @@ pub(super) fn device(config: &Path, central: Option<&Path>) -> Result<()> {
         );
     }
     take_place(&path, None)?;
-    print(&format!("{}: public {now}", path.display()));
+    output::tell(&format!("{}: public {now}", path.display()))?;
     match central {
-        Some(central) => print(&format!(
+        Some(central) => output::tell(&format!(
             "{}: names it. Next: restart central, which enrols the gateway with it, then the gateway",
             central.display()
-        )),
-        None => print(&format!(
+        ))?,
+        None => output::tell(&format!(
             "next: device_key = \"{now}\" for {} in central's configuration (or record gateway-enrolled), restart \
              central, then the gateway",
             config.gateway.name
-        )),
+        ))?,
     }
-    print(&format!(
+    output::tell(&format!(
         "what the old key signed and still waits is taken for {DEVICE_KEY_OVERLAP_DAYS} days; after a theft record \
          enrolment-ended first: then it is not taken at all"
-    ));
+    ))?;
     Ok(())
 }
 
@@ -57,7 +55,7 @@ pub(super) fn device(config: &Path, central: Option<&Path>) -> Result<()> {
 pub(super) fn storage(config: &Path) -> Result<()> {
     let config = Config::load(config)?;
     if config.keys.storage == KeySource::Memory {
-        print("memory: a new storage key is drawn at every start; there is nothing to change");
+        output::tell("memory: a new storage key is drawn at every start; there is nothing to change")?;
         return Ok(());
     }
     let path = file_of(&config.keys.storage, "storage")?;
@@ -71,11 +69,11 @@ pub(super) fn storage(config: &Path) -> Result<()> {
     read_key(&path)?;
     next(&path)?;
     take_place(&path, Some(&kept))?;
-    print(&format!("{}: new; the one before stays as {}", path.display(), kept.display()));
-    print(
+    output::tell(&format!("{}: new; the one before stays as {}", path.display(), kept.display()))?;
+    output::tell(
         "next: restart the gateway. It seals under the new one and still sends what waits under the one before",
-    );
-    print("then, with the gateway stopped: the same command with --finish takes the old one away");
+    )?;
+    output::tell("then, with the gateway stopped: the same command with --finish takes the old one away")?;
     Ok(())
 }
 
@@ -101,7 +99,7 @@ pub(super) async fn finish_storage(config: &Path) -> Result<()> {
         found.before
     );
     file::remove(&kept)?;
-    print(&format!("{}: taken away; no message waits under it", kept.display()));
+    output::tell(&format!("{}: taken away; no message waits under it", kept.display()))?;
     Ok(())
 }
 

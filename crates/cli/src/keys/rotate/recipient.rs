@@ -3,10 +3,7 @@
 use crate::{
     args::RotateRecipient,
     dev::Dev,
-    keys::{
-        file::{next, take_place},
-        print,
-    },
+    keys::file::{next, take_place},
     registrar::Registrar,
 };
 use anyhow::{Result, ensure};
@@ -14,6 +11,7 @@ use std::sync::Arc;
 use vernport_crypto::OpeningKey;
 use vernport_gateway::{SystemClock, secrets::read_key};
 use vernport_registry::{Event, RecipientKeyActivated, RecipientKeyRevoked};
+use vernport_status::output;
 
 pub(super) async fn run(args: &RotateRecipient) -> Result<()> {
     let path = &args.key;
@@ -37,17 +35,20 @@ pub(super) async fn run(args: &RotateRecipient) -> Result<()> {
         dev.set_recipient_key(&controller.name, old, new.key_id())?;
     }
     take_place(path, Some(&kept))?;
-    print(&format!("{}: public {new}, key id {}", path.display(), new.key_id()));
-    print(&format!("{}: the old key, which opens what was sealed to it; keep it as long", kept.display()));
+    output::tell(&format!("{}: public {new}, key id {}", path.display(), new.key_id()))?;
+    output::tell(&format!(
+        "{}: the old key, which opens what was sealed to it; keep it as long",
+        kept.display()
+    ))?;
     let how = if args.dev.is_some() { "recorded" } else { "record at central" };
     for event in told {
-        print(&format!("{how}: {event}"));
+        output::tell(&format!("{how}: {event}"))?;
     }
     if !args.revoke {
-        print(&format!(
+        output::tell(&format!(
             "what is sealed from now on opens with either; revoke {old} when nothing is needed that only it opens: \
              central gives nothing out to a revoked key"
-        ));
+        ))?;
     }
     Ok(())
 }

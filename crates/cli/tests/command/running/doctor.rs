@@ -15,13 +15,13 @@ use vernport::{
 };
 
 /// A set of two controllers that never ran.
-struct Set {
+pub(super) struct Set {
     folder: tempfile::TempDir,
-    dev: Dev,
+    pub(super) dev: Dev,
 }
 
 impl Set {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let bundles = ["westrum", "example-fleet"];
         let options = dev::Options {
@@ -40,16 +40,17 @@ impl Set {
         set
     }
 
-    fn home(&self) -> PathBuf {
+    pub(super) fn home(&self) -> PathBuf {
         self.dev.folder(&self.dev.controller[0])
     }
 
-    fn system(&self) -> System {
+    pub(super) fn system(&self) -> System {
         let root = self.folder.path();
         System {
             sysfs: root.join("sys"),
             units: vec![root.join("units")],
             time_synchronised: root.join("synchronised"),
+            ..System::default()
         }
     }
 
@@ -60,17 +61,23 @@ impl Set {
         fs::write(at.join("flags"), flags).expect("written");
     }
 
-    fn change(&self, file: &Path, from: &str, to: &str) {
+    pub(super) fn change(&self, file: &Path, from: &str, to: &str) {
         let before = fs::read_to_string(file).expect("a file");
         assert!(before.contains(from), "{from} in {}", file.display());
         fs::write(file, before.replace(from, to)).expect("written");
     }
 
+    pub(super) fn config(&self) -> PathBuf {
+        self.dev.gateway_config(&self.dev.controller[0])
+    }
+
     async fn gateway(&self) -> Checks {
-        let gateway = Some(self.dev.gateway_config(&self.dev.controller[0]));
-        look(&args::Doctor { gateway, central: None, json: false }, &self.system())
-            .await
-            .expect("a configuration")
+        self.gateway_on(&self.system()).await
+    }
+
+    pub(super) async fn gateway_on(&self, system: &System) -> Checks {
+        let gateway = Some(self.config());
+        look(&args::Doctor { gateway, central: None, json: false }, system).await.expect("a configuration")
     }
 
     async fn central(&self) -> Checks {
@@ -81,8 +88,14 @@ impl Set {
     }
 }
 
+/// Whether a check found this.
+pub(super) fn found(checks: &Checks, what: &str, part: &str) {
+    let fits = |check: &Check| check.what == what && check.found.contains(part);
+    assert!(checks.all().iter().any(fits), "{what}: `{part}` in {:#?}", checks.all());
+}
+
 /// That a check came out so, and says to do this.
-fn says(checks: &Checks, what: &str, outcome: Outcome, remedy: &str) {
+pub(super) fn says(checks: &Checks, what: &str, outcome: Outcome, remedy: &str) {
     let fits = |check: &&Check| {
         check.what == what
             && check.outcome == outcome
@@ -252,6 +265,49 @@ async fn a_unit_whose_credentials_are_not_there_is_named() {
     let here = shipped.replace("/etc/vernport/credentials", text(&credentials));
     fs::write(units.join("vernport-gateway.service"), here).expect("written");
     says(&set.gateway().await, "unit vernport-gateway", Outcome::Ok, "");
+}
+
+#[tokio::test]
+async fn dbc_files_that_are_away_or_wrong_are_told_for_their_bus() {
+    let set = Set::new();
+    let car = set.home().join("car.dbc");
+    set.change(&set.config(), "[[bus]]", "[[bus]]\ndbc = [\"car.dbc\"]");
+    let checks = set.gateway().await;
+    says(&checks, "dbc", Outcome::Fail, "vernport dbc check");
+    found(&checks, "dbc", "can:can7: ");
+    found(&checks, "dbc", "car.dbc: cannot be read");
+    fs::write(&car, "\x7FELF").expect("written");
+    let checks = set.gateway().await;
+    says(&checks, "dbc", Outcome::Fail, "vernport dbc check");
+    found(&checks, "dbc", "car.dbc: is no DBC file");
+    // Read as far as it can be: a signal that does not fit into its message.
+    let odometer =
+        "VERSION \"\"\nBU_: A\n\nBO_ 1072 Cluster: 8 A\n SG_ Odometer : 15|24@0+ (1,0) [0|0] \"km\" A\n";
+    fs::write(&car, odometer.to_owned() + " SG_ Beyond : 63|24@0+ (1,0) [0|0] \"km\" A\n").expect("written");
+    let checks = set.gateway().await;
+    says(&checks, "dbc", Outcome::Warn, "vernport dbc check");
+    found(&checks, "dbc", "can:can7: 1 findings");
+    fs::write(&car, odometer).expect("written");
+    says(&set.gateway().await, "dbc", Outcome::Ok, "");
+}
+
+#[tokio::test]
+async fn a_station_whose_socket_cannot_be_made_is_named_with_the_path() {
+    let set = Set::new();
+    set.change(&set.config(), "[[bus]]", "[station]\nsocket = \"run/station.sock\"\n\n[[bus]]");
+    let checks = set.gateway().await;
+    says(&checks, "station", Outcome::Fail, "make the folder, for the service's user");
+    found(&checks, "station", "run/station.sock: its folder is not there");
+    let folder = set.home().join("run");
+    fs::create_dir(&folder).expect("a folder");
+    says(&set.gateway().await, "station", Outcome::Ok, "");
+    fs::write(folder.join("station.sock"), "").expect("written");
+    let checks = set.gateway().await;
+    says(&checks, "station", Outcome::Fail, "choose another path for [station] socket");
+    found(&checks, "station", "run/station.sock: is no socket");
+    fs::remove_file(folder.join("station.sock")).expect("removed");
+    let _listening = std::os::unix::net::UnixListener::bind(folder.join("station.sock")).expect("binds");
+    found(&set.gateway().await, "station", "is there");
 }
 
 #[tokio::test]
