@@ -7,6 +7,7 @@
 //! and buses by the simulated vehicles, worlds from `worlds/`.
 
 mod asking;
+mod asleep;
 mod captures;
 mod chaos;
 #[allow(dead_code, reason = "the suite durability uses the rest")]
