@@ -10,6 +10,7 @@ mod certificates;
 mod foreign;
 mod installation;
 mod operators;
+mod passwords;
 mod refused;
 mod revoked;
 mod whole_path;
