@@ -23,7 +23,7 @@ pub use gateway::{Gateway, GatewayInvite, GatewayRevoke};
 pub use keys::{Keys, KeysBackup, KeysCheck, KeysNew, KeysOf, KeysRestore, KeysRotate, RotateRecipient};
 pub use mqtt::{AclFormat, KnownBy, Mqtt, MqttAcl, MqttCrl, RulesFor};
 pub use people::{AtBroker, MqttVersion, Publish, Subscribe};
-pub use running::{Doctor, Spool, SpoolStatus, Status};
+pub use running::{Doctor, Spool, SpoolAt, SpoolRefused, SpoolStatus, Status};
 pub use station::{MaybeVehicle, Station, StationOrder, StationSaid, Switch};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};

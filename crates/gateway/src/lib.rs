@@ -57,6 +57,7 @@ pub use renew::{CertificateHealth, CertificateSeen};
 pub use running::{Deps, Running, StartError, run, run_with};
 pub use status::{Asking, BusStatus, Delivering, OperatorStatus, Status};
 pub use tally::{Heard, Row, Tally};
+pub use tools::refused_digest;
 pub use witness::{LogAlarms, LogSeen};
 
 use vernport_types::chain;

@@ -148,8 +148,8 @@ impl Tools {
         tracing::warn!(%tool, code = refused.code.as_str(), "a tool's message was refused");
         self.shared.refused();
         let (of, code) = (tool.tool.clone(), refused.code.as_str().to_owned());
-        let last_at = self.clock.now().wall;
-        let message = RefusedToolMessage { tool: of, digest, code, count: 1, last_at };
+        let now = self.clock.now().wall;
+        let message = RefusedToolMessage { tool: of, digest, code, count: 1, first_at: now, last_at: now };
         if self.inputs.send(Input::Refused(message)).await.is_ok() {
             self.answer(tool, &refused.result(), ack);
         }
@@ -169,15 +169,21 @@ impl Tools {
 
     /// A tool might put a plate into its id, so only a keyed hash of it is kept.
     fn key_of(&self, tool: &Slug, id: &MessageKey) -> [u8; 16] {
-        self.keyed(format!("{tool}/{}", id.as_str()).as_bytes())
+        keyed(&self.identity, format!("{tool}/{}", id.as_str()).as_bytes())
     }
 
-    /// What stands for a refused payload. No id begins as this does.
     fn digest(&self, payload: &[u8]) -> [u8; 16] {
-        self.keyed(&[b"\0refused\0", payload].concat())
+        refused_digest(&self.identity, payload)
     }
+}
 
-    fn keyed(&self, bytes: &[u8]) -> [u8; 16] {
-        *self.identity.message(bytes).first_chunk().expect("32 bytes begin with 16")
-    }
+/// What a gateway with this identity key keeps of a payload that it refuses: enough to know it again, and for
+/// nobody without the key enough to guess it.
+pub fn refused_digest(identity: &IdentityKey, payload: &[u8]) -> [u8; 16] {
+    // No id of a message begins as this does.
+    keyed(identity, &[b"\0refused\0", payload].concat())
+}
+
+fn keyed(identity: &IdentityKey, bytes: &[u8]) -> [u8; 16] {
+    *identity.message(bytes).first_chunk().expect("32 bytes begin with 16")
 }

@@ -15,5 +15,6 @@ mod ledger;
 mod others;
 mod people;
 mod program;
+mod refused;
 mod running;
 mod sim;
