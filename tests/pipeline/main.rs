@@ -23,6 +23,7 @@ mod moved;
 mod opened;
 mod rights;
 mod room;
+mod senders;
 mod simulator;
 mod stand;
 mod station;

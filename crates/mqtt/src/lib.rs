@@ -49,7 +49,7 @@ pub use fleet_message::{FleetContext, FleetMessage, sealed_message, value_messag
 pub use fleet_value::FleetValue;
 pub use inbox::{AckHandle, Inbox, InboxConfig, Message};
 pub use limits::{ToolLimits, ToolRate};
-pub use mapping::{Mapping, MappingError, PassedOver};
+pub use mapping::{Mapping, MappingError, PassedOver, Step, Trouble};
 pub use operator::{Delivery, Interest, Subscription, SubscriptionConfig};
 pub use outbox::{Outcome, Receipt};
 pub use probe::probe;
