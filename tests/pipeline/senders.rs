@@ -1,13 +1,32 @@
-//! Foreign senders whose messages have to be told apart: several vehicles in one.
+//! Foreign senders whose messages have to be told apart: by their arrival alone, or several vehicles in one.
 
 use crate::{fleet, stand::Stand};
 use anyhow::{Context as _, Result, ensure};
-use std::{fs, time::Duration};
+use std::{
+    fs,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 use tokio::time::timeout;
-use vernport_broker::{Broker, fault::Hook};
+use vernport_broker::{
+    Broker,
+    fault::{Fate, Hook, Packet},
+};
 use vernport_mqtt::{LinkState, Outcome, ResultCode, ToolAddress, ToolClient, acl::Principal};
 
 const PATIENCE: Duration = Duration::from_secs(20);
+/// It says neither when it read something nor which message it is.
+const BARE: &str = r#"
+format = 1
+id = "payload"
+vehicle = { vin = "vin" }
+time = "arrival"
+[[readings]]
+signal = [{ at = "km", unit = "km", path = "Vehicle.TraveledDistance" }]
+"#;
 const FLEET: &str = r#"
 format = 1
 id = { at = ["$.batch", "@index"] }
@@ -63,6 +82,28 @@ impl Bay {
         let decided = |status: &vernport_gateway::Status| status.tally.tool_messages >= at_least;
         Ok(self.stand.until("messages decided on", decided).await?.tally.tool_messages)
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_the_broker_brings_twice_counts_once_and_the_same_words_anew_count_anew() -> Result<()>
+{
+    let cuts = Arc::new(AtomicBool::new(true));
+    let once = Arc::clone(&cuts);
+    // The gateway's first acknowledgement is lost with its connection: what it decided on comes again.
+    let hook: Hook = Arc::new(move |client, packet| {
+        let lost = client.starts_with("vernport-") && packet == Packet::PubAckIn;
+        if lost && once.swap(false, Ordering::SeqCst) { Fate::Cut } else { Fate::Pass }
+    });
+    let mut bay = Bay::open(BARE, Some(hook)).await?;
+    let payload = format!(r#"{{"vin":"{}","km":158910.6}}"#, crate::truck::VIN);
+    bay.send(&payload).await?;
+    assert_eq!(bay.answer().await?, ResultCode::Accepted);
+    assert_eq!(bay.answer().await?, ResultCode::Duplicate, "brought again");
+    ensure!(!cuts.load(Ordering::SeqCst), "the connection was cut");
+    bay.send(&payload).await?;
+    assert_eq!(bay.answer().await?, ResultCode::Accepted, "said again");
+    assert_eq!(bay.decided(2).await?, 2);
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,6 +12,7 @@
 //! [`run`] starts the parts and joins them; each part is a file. The parts
 //! share the table of rules and grants, the spool and the counts, nothing else.
 
+mod arrivals;
 mod broker;
 mod bus;
 mod clock;

@@ -3,6 +3,7 @@
 //! holds messages of several vehicles is decided on one by one and answered once.
 
 use crate::{
+    arrivals::Arrivals,
     chain,
     driver::{Input, ToolOutcome},
     status::Shared,
@@ -55,6 +56,7 @@ struct Asked {
 struct UnderWay {
     outcomes: JoinSet<(Asked, Option<ToolOutcome>)>,
     keys: BTreeSet<(Slug, [u8; 16])>,
+    arrivals: Arrivals,
 }
 
 impl UnderWay {
@@ -108,9 +110,10 @@ impl Tools {
 
     /// Answers a payload, or hands its messages on: in the order in which they came.
     async fn take(&self, message: Inbound, under_way: &mut UnderWay) {
-        let Inbound { tool, form, payload, ack } = message;
+        let Inbound { tool, form, payload, packet, repeated, ack } = message;
         let digest = self.digest(&payload);
-        let arrived = self.clock.now().wall;
+        let now = self.clock.now().wall;
+        let arrived = under_way.arrivals.of(packet, repeated, digest, now);
         let (id, messages) = match self.read(&tool.tool, form, &payload, arrived) {
             Err(refused) => return self.refuse(&tool, refused, digest, ack).await,
             Ok(Said { id, messages, passed_over }) => {
