@@ -17,4 +17,5 @@ mod people;
 mod program;
 mod refused;
 mod running;
+mod senders;
 mod sim;
