@@ -31,7 +31,7 @@ fn said(mapping: &str, payload: &str) -> Vec<(String, String, f64)> {
         let seconds = reading.at.0 as f64 / 1e6;
         (path, value, seconds)
     };
-    mapped.message.readings.iter().map(reading).collect()
+    mapped.messages[0].readings.iter().map(reading).collect()
 }
 
 /// How often a path is said, and with which values, each once.
@@ -70,7 +70,7 @@ fn every_kind_of_message_of_openxc_is_taken_and_what_is_no_measurement_passed_ov
     assert_eq!(examples.len(), 33);
     for example in examples {
         let mapped = read(OPENXC, &example.to_string()).expect("taken");
-        assert_eq!((mapped.message.readings.len(), mapped.passed_over.unlisted), (0, 1), "{example}");
+        assert_eq!((mapped.messages[0].readings.len(), mapped.passed_over.unlisted), (0, 1), "{example}");
     }
 }
 

@@ -11,6 +11,7 @@ mod deletion;
 mod foreign;
 mod installation;
 mod operators;
+mod passwords;
 mod refused;
 mod revoked;
 mod whole_path;

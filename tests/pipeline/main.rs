@@ -7,6 +7,7 @@
 //! and buses by the simulated vehicles, worlds from `worlds/`.
 
 mod asking;
+mod asleep;
 mod captures;
 mod chaos;
 #[allow(dead_code, reason = "the suite durability uses the rest")]
@@ -22,6 +23,7 @@ mod moved;
 mod opened;
 mod rights;
 mod room;
+mod senders;
 mod simulator;
 mod stand;
 mod station;

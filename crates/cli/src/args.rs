@@ -21,9 +21,9 @@ pub use erase::{Deletions, Erase, Erased, Erasure, RecipientAt, Registry, Restor
 pub use explain::{Explain, ExplainAudience, ReadFrom, Recognised};
 pub use gateway::{Gateway, GatewayInvite, GatewayRevoke};
 pub use keys::{Keys, KeysBackup, KeysCheck, KeysNew, KeysOf, KeysRestore, KeysRotate, RotateRecipient};
-pub use mqtt::{AclFormat, KnownBy, Mqtt, MqttAcl, MqttCrl, RulesFor};
+pub use mqtt::{AclFormat, KnownBy, Mqtt, MqttAcl, MqttCrl, MqttTry, RulesFor, TryFormat};
 pub use people::{AtBroker, Deleted, MqttVersion, Publish, Subscribe};
-pub use running::{Doctor, Spool, SpoolStatus, Status};
+pub use running::{Doctor, Spool, SpoolAt, SpoolRefused, SpoolStatus, Status};
 pub use station::{MaybeVehicle, Station, StationOrder, StationSaid, Switch};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -74,7 +74,7 @@ pub enum Command {
     /// Invite gateways, list them, end their enrolment
     #[command(subcommand)]
     Gateway(Gateway),
-    /// Write what a broker of another maker lets whom do
+    /// Write what a broker of another maker lets whom do; try what comes of a tool's payloads
     #[command(subcommand)]
     Mqtt(Mqtt),
     /// Give, withdraw or look up a consent at the counter

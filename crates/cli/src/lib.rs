@@ -73,5 +73,6 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Status(args) => status::run(&args).await,
         Command::Doctor(args) => doctor::run(&args).await,
         Command::Spool(args::Spool::Status(args)) => spool::run(&args).await,
+        Command::Spool(args::Spool::Refused(args)) => spool::refused::run(&args).await,
     }
 }

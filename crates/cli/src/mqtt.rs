@@ -1,5 +1,7 @@
-//! `vernport mqtt acl|crl`: rules and revoked certificates for a broker of another maker.
+//! `vernport mqtt acl|crl|try`: rules and revoked certificates for a broker of another maker, and what
+//! comes of the payloads of a tool.
 
+mod attempt;
 mod clients;
 mod crl;
 mod inventory;
@@ -17,7 +19,8 @@ use vernport_mqtt::acl;
 /// Carries out one of them.
 ///
 /// # Errors
-/// [`Unusable`]; if clients cannot be told apart; and if the file to check does not fit.
+/// [`Unusable`]; if clients cannot be told apart; if the file to check does not fit; and if a payload would be
+/// refused.
 pub async fn run(args: args::Mqtt) -> Result<()> {
     match args {
         args::Mqtt::Acl(args) => {
@@ -39,6 +42,7 @@ pub async fn run(args: args::Mqtt) -> Result<()> {
             }
             Ok(())
         }
+        args::Mqtt::Try(args) => attempt::run(&args),
         args::Mqtt::Crl(args) => {
             let (pem, count) = crl::list(&args)?;
             replace(&args.out, pem.as_bytes())?;

@@ -4,7 +4,7 @@
 //! A message that is not answered is sent again under its id until the time is
 //! over: it is counted once. No error repeats anything of the message.
 
-mod check;
+pub(crate) mod check;
 
 use crate::{
     args,
@@ -108,7 +108,11 @@ async fn refused(tool: &ToolClient) -> String {
 
 /// The message as it will be sent.
 fn payload(args: &args::Publish) -> Result<Vec<u8>, Unusable> {
-    let Some(file) = &args.file else { return Ok(composed(args)) };
+    args.file.as_deref().map_or_else(|| Ok(composed(args)), read)
+}
+
+/// A payload out of a file, or standard input: one byte more than may be sent, so that a longer one is told.
+pub(crate) fn read(file: &Path) -> Result<Vec<u8>, Unusable> {
     let bounded = tool_message::MAX_PAYLOAD_BYTES as u64 + 1;
     let read = |from: &mut dyn std::io::Read| {
         let mut payload = Vec::new();
@@ -147,7 +151,8 @@ fn composed(args: &args::Publish) -> Vec<u8> {
     message.to_string().into_bytes()
 }
 
-fn catalogue(folder: Option<&Path>) -> Result<Catalogue, Unusable> {
+/// The catalogue of a folder, or the shipped one.
+pub(crate) fn catalogue(folder: Option<&Path>) -> Result<Catalogue, Unusable> {
     match folder {
         None => Ok(crate::shipped::catalogue()),
         Some(folder) => {

@@ -1,6 +1,8 @@
 //! `vernport spool status`: what waits, and how long there is room. Reads only, also beside a
 //! running gateway.
 
+pub mod refused;
+
 use crate::{
     args, show,
     status::{Unasked, ago, asked},
@@ -81,17 +83,8 @@ pub async fn run(args: &args::SpoolStatus) -> Result<()> {
 }
 
 async fn look(args: &args::SpoolStatus) -> Result<Found> {
-    let config = match &args.gateway {
-        Some(path) => Some(
-            GatewayConfig::load(path).map_err(|error| Unasked::Configuration(chain(&error).to_string()))?,
-        ),
-        None => None,
-    };
-    let file = match (&config, &args.file) {
-        (Some(config), _) => config.gateway.data_dir.join("spool.db"),
-        (None, Some(file)) => file.clone(),
-        (None, None) => anyhow::bail!("name a spool, or a gateway's configuration with --gateway"),
-    };
+    let config = configuration(args.at.gateway.as_deref())?;
+    let file = place(config.as_ref(), &args.at)?;
     let unread = |source| crate::audit::Unreadable::Spool { path: file.clone(), source };
     let now = now();
     let mut inside = Inspect::open(&file).await.map_err(|error| unread(error.into()))?;
@@ -122,6 +115,21 @@ async fn look(args: &args::SpoolStatus) -> Result<Found> {
         file,
         now,
     })
+}
+
+fn configuration(path: Option<&Path>) -> Result<Option<GatewayConfig>, Unasked> {
+    let load =
+        |path| GatewayConfig::load(path).map_err(|error| Unasked::Configuration(chain(&error).to_string()));
+    path.map(load).transpose()
+}
+
+/// The file of the spool that was meant.
+fn place(config: Option<&GatewayConfig>, at: &args::SpoolAt) -> Result<PathBuf> {
+    match (config, &at.file) {
+        (Some(config), _) => Ok(config.gateway.data_dir.join("spool.db")),
+        (None, Some(file)) => Ok(file.clone()),
+        (None, None) => anyhow::bail!("name a spool, or a gateway's configuration with --gateway"),
+    }
 }
 
 pub(crate) fn reserve(file: &Path) -> PathBuf {

@@ -178,7 +178,8 @@ impl Driver {
     fn refused(&mut self, message: RefusedToolMessage) {
         let known = (message.tool.clone(), message.digest);
         if let Some(before) = self.refused.get_mut(&known) {
-            *before = RefusedToolMessage { count: before.count + 1, ..message };
+            let (count, first_at) = (before.count + 1, before.first_at);
+            *before = RefusedToolMessage { count, first_at, ..message };
         } else if self.refused.len() < MAX_REFUSED {
             self.refused.insert(known, message);
         }

@@ -31,16 +31,23 @@ impl Feed {
     pub(crate) async fn run(mut self, shutdown: CancellationToken) {
         let mut backoff = Backoff::new(BACKOFF.0, BACKOFF.1);
         let mut known = None;
+        // The first question after a silence is answered at once, whether or not there is news: what was parked
+        // for want of a fresh head waits for that one.
+        let mut wait = WAIT;
         loop {
-            let question = self.uplink.feed(&mut self.guard, random(), known, WAIT);
+            let question = self.uplink.feed(&mut self.guard, random(), known, wait);
             let answer = tokio::select! {
                 biased;
                 () = shutdown.cancelled() => return,
-                () = self.shared.resumed.notified() => continue,
+                () = self.shared.resumed.notified() => {
+                    wait = Duration::ZERO;
+                    continue;
+                }
                 answer = question => answer,
             };
             match answer {
                 Ok(feed) => {
+                    wait = WAIT;
                     if backoff.failures() > 0 {
                         self.shared.central_back.notify_waiters();
                     }
@@ -53,6 +60,7 @@ impl Feed {
                     }
                 }
                 Err(error) => {
+                    wait = Duration::ZERO;
                     // A state that is not believed is asked for anew, whole.
                     if let FeedError::State(error) = &error {
                         known = None;

@@ -12,6 +12,7 @@
 //! [`run`] starts the parts and joins them; each part is a file. The parts
 //! share the table of rules and grants, the spool and the counts, nothing else.
 
+mod arrivals;
 mod broker;
 mod bus;
 mod clock;
@@ -57,6 +58,7 @@ pub use renew::{CertificateHealth, CertificateSeen};
 pub use running::{Deps, Running, StartError, run, run_with};
 pub use status::{Asking, BusStatus, Delivering, OperatorStatus, Status};
 pub use tally::{Heard, Row, Tally};
+pub use tools::refused_digest;
 pub use witness::{LogAlarms, LogSeen};
 
 use vernport_types::chain;

@@ -2,7 +2,7 @@
 //! zone its clock stands, where its times do not say.
 
 use crate::{
-    Mapping, PassedOver, ToolMessage, tool_postcard,
+    Mapping, MessageKey, PassedOver, ToolMessage, tool_postcard,
     tool_result::{Refused, ResultCode},
     topic::PayloadForm,
 };
@@ -27,8 +27,11 @@ pub struct Dialect {
 /// What a tool said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Said {
-    /// The message. One that was read by a mapping may hold no reading: the sender speaks of other things, too.
-    pub message: ToolMessage,
+    /// What it is answered by: the id of its one message, or one of the whole where it said several.
+    pub id: MessageKey,
+    /// The messages: one, or as many as a mapping finds. One that was read by a mapping may hold no reading: the
+    /// sender speaks of other things, too.
+    pub messages: Vec<ToolMessage>,
     /// What of it became no reading.
     pub passed_over: PassedOver,
 }
@@ -62,7 +65,11 @@ impl Dialect {
         key: &IdentityKey,
     ) -> Result<Said, Refused> {
         let zone = self.zone.as_ref();
-        let own = |message| Said { message, passed_over: PassedOver::default() };
+        let own = |message: ToolMessage| Said {
+            id: message.id.clone(),
+            messages: vec![message],
+            passed_over: PassedOver::default(),
+        };
         match (form, &self.mapping) {
             (PayloadForm::Text, Some(mapping)) => mapping.read(payload, now, zone, key),
             (PayloadForm::Text, None) => ToolMessage::from_json_of(payload, catalogue, now, zone).map(own),
@@ -88,7 +95,7 @@ mod tests {
             br#"{"id":"1","readings":[{"path":"Vehicle.X","value":true,"time":"2026-11-20T10:00:00"}]}"#;
         let read = |dialect: &Dialect| {
             let said = dialect.read(PayloadForm::Text, payload, &catalogue, now, &key);
-            said.map(|said| said.message.readings[0].at).map_err(|refused| refused.code)
+            said.map(|said| said.messages[0].readings[0].at).map_err(|refused| refused.code)
         };
         assert_eq!(read(&Dialect::own()), Err(ResultCode::TimeWithoutZone));
         assert_eq!(read(&Dialect::new(None, Some("Europe/Oslo")).expect("a zone")), Ok(now));

@@ -72,6 +72,8 @@ pub struct Message {
     pub payload: Bytes,
     /// Whether the broker had kept it from before we subscribed.
     pub retained: bool,
+    /// Its packet identifier, the same in each repetition; 0 for what is not acknowledged.
+    pub packet: u16,
     /// Whether the broker says that it has sent it before.
     pub repeated: bool,
     /// To be called when the message is dealt with for good.
@@ -317,6 +319,7 @@ fn message(arrived: Arrived, done: &mpsc::Sender<u16>, renew: &Arc<Notify>) -> M
         topic: arrived.topic,
         payload: arrived.payload,
         retained: arrived.retain,
+        packet: arrived.pkid,
         repeated: arrived.dup,
         ack: AckHandle((arrived.pkid != 0).then_some(answer)),
     }

@@ -52,7 +52,7 @@ pub use fleet_message::{FleetContext, FleetMessage, sealed_message, value_messag
 pub use fleet_value::FleetValue;
 pub use inbox::{AckHandle, Inbox, InboxConfig, Message};
 pub use limits::{ToolLimits, ToolRate};
-pub use mapping::{Mapping, MappingError, PassedOver};
+pub use mapping::{Mapping, MappingError, PassedOver, Step, Trouble};
 pub use notices::{Answer, Confirmer, NoticeLink};
 pub use operator::{Delivery, Heard, Interest, Subscription, SubscriptionConfig, ToDelete};
 pub use outbox::{Outcome, Receipt};

@@ -8,18 +8,23 @@
 //!
 //! Promises: no payload panics; depth, work and readings are bounded; a message
 //! is taken whole or refused with one code; what is passed over is counted and
-//! never shown; no vehicle is guessed: a message of two vehicles is nobody's.
+//! never shown; no vehicle is guessed: a message of two vehicles is nobody's,
+//! unless the file says where the messages of each stand.
 
 mod build;
 mod clock;
 mod document;
 mod dtc;
 mod file;
+mod identify;
 mod input;
 mod path;
 mod read;
 mod rules;
+mod trouble;
 mod value;
+
+pub use trouble::{Step, Trouble};
 
 use crate::{dialect::Said, tool_result::Refused};
 use jiff::tz::TimeZone;
@@ -113,6 +118,20 @@ impl Mapping {
         zone: Option<&TimeZone>,
         key: &IdentityKey,
     ) -> Result<Said, Refused> {
+        self.read_closely(payload, now, zone, key).map_err(|trouble| trouble.refused)
+    }
+
+    /// The same for who writes a mapping: a refusal with its place in file and payload.
+    ///
+    /// # Errors
+    /// [`Trouble`]. It may hold names of the payload: for the one whose payload it is, and for no log.
+    pub fn read_closely(
+        &self,
+        payload: &[u8],
+        now: UtcMicros,
+        zone: Option<&TimeZone>,
+        key: &IdentityKey,
+    ) -> Result<Said, Trouble> {
         read::read(&self.0, payload, now, zone, key)
     }
 }

@@ -4,7 +4,7 @@
 use crate::{
     backoff::Backoff,
     endpoint::Endpoint,
-    inbox::{AckHandle, Inbox, InboxConfig},
+    inbox::{AckHandle, Inbox, InboxConfig, Message},
     limits::{Gauge, ToolLimits},
     outbox::{Outbox, OutboxConfig, Outcome, Outgoing},
     status::{LinkState, LinkStatus},
@@ -26,6 +26,10 @@ pub struct Inbound {
     pub form: PayloadForm,
     /// What it sent: for [`crate::Dialect::read`].
     pub payload: Bytes,
+    /// Its packet identifier: until it is acknowledged it comes again under the same one, and no other does.
+    pub packet: u16,
+    /// Whether the broker says that it has sent it before.
+    pub repeated: bool,
     /// To be called when the decision is durable. Dropped unused, the message comes again.
     pub ack: AckHandle,
 }
@@ -72,7 +76,8 @@ impl ToolInbox {
                 message.ack.done();
                 continue;
             }
-            return Some(Inbound { tool, form, payload: message.payload, ack: message.ack });
+            let Message { payload, packet, repeated, ack, .. } = message;
+            return Some(Inbound { tool, form, payload, packet, repeated, ack });
         }
     }
 

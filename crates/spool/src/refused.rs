@@ -1,7 +1,11 @@
 //! What tools sent and were refused: which message, why, how often. Never what it
 //! said: a message is known by its keyed hash.
 
-use crate::{change::fixed, read::number};
+use crate::{
+    change::fixed,
+    inspect::{Inspect, Result as Inspected},
+    read::number,
+};
 use sqlx::{Row as _, SqliteConnection, sqlite::SqliteRow};
 use vernport_types::{Slug, UtcMicros};
 
@@ -19,6 +23,8 @@ pub struct RefusedToolMessage {
     pub code: String,
     /// How often it came.
     pub count: u64,
+    /// When it came first.
+    pub first_at: UtcMicros,
     /// When it came last.
     pub last_at: UtcMicros,
 }
@@ -30,7 +36,7 @@ pub(crate) async fn add(
     for message in refused {
         sqlx::query(
             "INSERT INTO refused_tool_message (tool, digest, code, count, first_at, last_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?5)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)
              ON CONFLICT (tool, digest) DO UPDATE SET
                 code = excluded.code, count = count + excluded.count, last_at = excluded.last_at",
         )
@@ -38,6 +44,7 @@ pub(crate) async fn add(
         .bind(&message.digest[..])
         .bind(message.code.as_str())
         .bind(i64::try_from(message.count).unwrap_or(i64::MAX))
+        .bind(message.first_at.0)
         .bind(message.last_at.0)
         .execute(&mut *connection)
         .await?;
@@ -61,7 +68,7 @@ pub(crate) async fn list(
     limit: u32,
 ) -> sqlx::Result<Vec<RefusedToolMessage>> {
     let rows = sqlx::query(
-        "SELECT tool, digest, code, count, last_at FROM refused_tool_message
+        "SELECT tool, digest, code, count, first_at, last_at FROM refused_tool_message
          ORDER BY last_at DESC, tool, digest LIMIT ?",
     )
     .bind(i64::from(limit))
@@ -77,8 +84,19 @@ pub(crate) async fn list(
             digest: fixed(row, "digest")?,
             code: row.try_get("code")?,
             count: number(row, "count")?,
+            first_at: UtcMicros(row.try_get("first_at")?),
             last_at: UtcMicros(row.try_get("last_at")?),
         })
     };
     rows.iter().map(message).collect()
+}
+
+impl Inspect {
+    /// Messages of tools that were refused, the newest first.
+    ///
+    /// # Errors
+    /// [`InspectError`](crate::InspectError).
+    pub async fn refused_tool_messages(&mut self, limit: u32) -> Inspected<Vec<RefusedToolMessage>> {
+        Ok(list(&mut self.connection, limit).await?)
+    }
 }

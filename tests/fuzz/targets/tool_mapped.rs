@@ -25,6 +25,7 @@ fuzz_target!(|bytes: &[u8]| {
     let Some((which, payload)) = bytes.split_first() else { return };
     let mapping = &MAPPINGS[usize::from(*which) % MAPPINGS.len()];
     if let Ok(mapped) = mapping.read(payload, NOW, None, &KEY) {
-        assert!(mapped.message.readings.len() <= 512 && is_of_the_catalogue(&mapped.message));
+        let readings: usize = mapped.messages.iter().map(|message| message.readings.len()).sum();
+        assert!(readings <= 512 && mapped.messages.iter().all(is_of_the_catalogue));
     }
 });

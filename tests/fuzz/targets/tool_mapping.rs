@@ -22,6 +22,7 @@ fuzz_target!(|bytes: &[u8]| {
     };
     let Some(payload) = parts.next() else { return };
     if let Ok(mapped) = mapping.read(payload, NOW, None, &KEY) {
-        assert!(mapped.message.readings.len() <= 4096 && is_of_the_catalogue(&mapped.message));
+        let readings: usize = mapped.messages.iter().map(|message| message.readings.len()).sum();
+        assert!(readings <= 4096 && mapped.messages.iter().all(is_of_the_catalogue));
     }
 });

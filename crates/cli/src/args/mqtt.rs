@@ -1,6 +1,7 @@
 //! What can be typed after `vernport mqtt`.
 
 use clap::{Args, Subcommand, ValueEnum};
+use jiff::Timestamp;
 use std::path::PathBuf;
 use vernport_types::Slug;
 
@@ -12,6 +13,10 @@ pub enum Mqtt {
     Acl(MqttAcl),
     /// Write the list of revoked certificates of an authority (CRL), for a broker that refuses them at the door
     Crl(MqttCrl),
+    /// Try a mapping, or our own contract, on payloads of your own: prints the readings that would come of them,
+    /// in the clear, and sends nothing. Ends with 0 if all would be taken, with 1 if one would be refused, with 2
+    /// if something cannot be read
+    Try(MqttTry),
 }
 
 /// `vernport mqtt acl`.
@@ -100,4 +105,42 @@ pub struct MqttCrl {
     /// Put the list into this file, whole or not at all
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
+}
+
+/// `vernport mqtt try`.
+#[derive(Debug, Args)]
+pub struct MqttTry {
+    /// Payloads as the tool publishes them, one a file, or - for standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// The mapping (config/tools/README.md)
+    #[arg(long, value_name = "FILE", required_unless_present = "contract", conflicts_with = "contract")]
+    pub mapping: Option<PathBuf>,
+    /// Our own contract instead: JSON, or postcard where the topic says so
+    #[arg(long)]
+    pub contract: bool,
+    /// Where the tool publishes: vernport/v1/tool/SITE/STATION/TOOL/reading, or …/reading.postcard
+    #[arg(long)]
+    pub topic: Option<String>,
+    /// Where the tool's clock stands, as time_zone in the gateway's configuration
+    #[arg(long, value_name = "ZONE")]
+    pub time_zone: Option<String>,
+    /// When the payloads arrive (RFC 3339); now without it
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<Timestamp>,
+    /// Folder of the signal catalogue; the shipped one without it
+    #[arg(long, value_name = "DIR")]
+    pub signals: Option<PathBuf>,
+    /// How it is printed
+    #[arg(long, value_enum, default_value_t = TryFormat::Table)]
+    pub format: TryFormat,
+}
+
+/// How `vernport mqtt try` prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TryFormat {
+    /// For people
+    Table,
+    /// One line of JSON for each payload
+    Json,
 }

@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 use vernport_status::Address;
+use vernport_types::Slug;
 
 /// `vernport status`.
 #[derive(Debug, Args)]
@@ -43,17 +44,44 @@ pub struct Doctor {
 pub enum Spool {
     /// Say what waits, and for how many hours more there is room at the present rate
     Status(SpoolStatus),
+    /// List the messages of tools that were refused: which, why, how often, when; never what they said
+    Refused(SpoolRefused),
+}
+
+/// Which spool.
+#[derive(Debug, Args)]
+pub struct SpoolAt {
+    /// The file of a spool
+    #[arg(value_name = "FILE", required_unless_present = "gateway", conflicts_with = "gateway")]
+    pub file: Option<PathBuf>,
+    /// The gateway's configuration; tells the bound of the queue, too, and where a running gateway is asked
+    #[arg(long, value_name = "FILE")]
+    pub gateway: Option<PathBuf>,
 }
 
 /// `vernport spool status`.
 #[derive(Debug, Args)]
 pub struct SpoolStatus {
-    /// The file of a spool
-    #[arg(value_name = "FILE", required_unless_present = "gateway", conflicts_with = "gateway")]
-    pub file: Option<PathBuf>,
-    /// The gateway's configuration: tells the bound, and where a running gateway is asked for its rate
-    #[arg(long, value_name = "FILE")]
-    pub gateway: Option<PathBuf>,
+    /// Which spool
+    #[command(flatten)]
+    pub at: SpoolAt,
+    /// Print JSON alone on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `vernport spool refused`.
+#[derive(Debug, Args)]
+pub struct SpoolRefused {
+    /// Which spool
+    #[command(flatten)]
+    pub at: SpoolAt,
+    /// Of this tool only
+    #[arg(long, value_name = "NAME")]
+    pub tool: Option<Slug>,
+    /// Only the one that this message is, as the tool sent it; needs the gateway's identity key
+    #[arg(long, value_name = "FILE", requires = "gateway")]
+    pub message: Option<PathBuf>,
     /// Print JSON alone on standard output
     #[arg(long)]
     pub json: bool,

@@ -15,7 +15,7 @@ use vernport_mqtt::{
 use vernport_types::{Catalogue, UtcMicros};
 
 /// The id of a message that the station will be able to read; else where it will not, and what to write.
-pub(super) fn check(payload: &[u8], catalogue: &Catalogue, now: UtcMicros) -> Result<String, String> {
+pub(crate) fn check(payload: &[u8], catalogue: &Catalogue, now: UtcMicros) -> Result<String, String> {
     if payload.len() > MAX_PAYLOAD_BYTES {
         return Err(format!("more than {MAX_PAYLOAD_BYTES} bytes; send its readings in several messages"));
     }

@@ -16,5 +16,7 @@ mod others;
 mod people;
 mod pipes;
 mod program;
+mod refused;
 mod running;
+mod senders;
 mod sim;

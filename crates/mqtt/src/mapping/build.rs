@@ -7,7 +7,7 @@ use super::{
     clock::{Clock, Form},
     file::{self, File, OneOrMany, Otherwise},
     path::Path,
-    rules::{Chosen, Condition, Country, Group, IdRule, Rules, VehicleRule},
+    rules::{Chosen, Condition, Country, Group, IdRule, Lined, Rules, VehicleRule},
 };
 use crate::units;
 use jiff::{Timestamp, fmt::strtime, tz::TimeZone};
@@ -72,10 +72,19 @@ fn rules(file: File, text: &str, catalogue: &Catalogue) -> Checked<Rules> {
     if let Some(max) = file.max_readings.filter(|max| !(1..=MAX_READINGS).contains(max.get_ref())) {
         return wrong(&max.span(), format!("max_readings: choose 1 to {MAX_READINGS}"));
     }
-    let id = at(&file.id.span(), id(file.id.into_inner()))?;
+    let lined = |place: &Range<usize>| line(text, place.start);
+    let id = Lined { line: lined(&file.id.span()), of: at(&file.id.span(), id(file.id.into_inner()))? };
     let vehicle = match file.vehicle {
-        None => vec![VehicleRule::Visit],
-        Some(vehicle) => at(&vehicle.span(), vehicles(vehicle.into_inner()))?,
+        None => Lined { line: 1, of: vec![VehicleRule::Visit] },
+        Some(vehicle) => {
+            Lined { line: lined(&vehicle.span()), of: at(&vehicle.span(), vehicles(vehicle.into_inner()))? }
+        }
+    };
+    let messages = match file.messages {
+        None => None,
+        Some(path) => {
+            Some(Lined { line: lined(&path.span()), of: at(&path.span(), Path::to_many(path.get_ref()))? })
+        }
     };
     let clocks = match file.time {
         None => Vec::new(),
@@ -83,11 +92,11 @@ fn rules(file: File, text: &str, catalogue: &Catalogue) -> Checked<Rules> {
     };
     let mut embedded = Vec::new();
     for one in file.embedded {
-        embedded.push(at(&one.span(), Path::to_many(one.get_ref()))?);
+        embedded.push(Lined { line: lined(&one.span()), of: at(&one.span(), Path::to_many(one.get_ref()))? });
     }
     let mut require = Vec::new();
     for one in file.require {
-        require.push(at(&one.span(), condition(one.into_inner()))?);
+        require.push(Lined { line: lined(&one.span()), of: at(&one.span(), condition(one.into_inner()))? });
     }
     let mut known = BTreeMap::new();
     for (theirs, ours) in file.units {
@@ -114,7 +123,7 @@ fn rules(file: File, text: &str, catalogue: &Catalogue) -> Checked<Rules> {
         groups.push(group(&place, one.into_inner(), (text, catalogue), !clocks.is_empty())?);
     }
     let input = file.input;
-    Ok(Rules { input, max_readings, id, vehicle, clocks, embedded, require, units: known, groups })
+    Ok(Rules { input, max_readings, id, vehicle, clocks, messages, embedded, require, units: known, groups })
 }
 
 fn id(id: file::Id) -> Result<IdRule, String> {
@@ -128,7 +137,7 @@ fn id(id: file::Id) -> Result<IdRule, String> {
             if paths.is_empty() {
                 return Err("id: name at least one field in `at`".into());
             }
-            paths.iter().map(|path| Path::to_many(path)).collect::<Result<_, _>>().map(IdRule::Fields)
+            paths.iter().map(|path| Path::to_words(path)).collect::<Result<_, _>>().map(IdRule::Fields)
         }
     }
 }
@@ -272,6 +281,7 @@ fn group(
         );
     }
     let mut built = Group {
+        line: line(text, place.start),
         each,
         when,
         name,
@@ -288,7 +298,8 @@ fn group(
     let mut lines: HashMap<Box<str>, usize> = HashMap::new();
     for one in group.signal {
         let span = one.span();
-        let signal::Built { rule, chosen } = signal::build(&span, one.into_inner(), &built, catalogue)?;
+        let here = line(text, span.start);
+        let signal::Built { rule, chosen } = signal::build(&span, here, one.into_inner(), &built, catalogue)?;
         if !has_clock && rule.clocks.is_none() {
             return wrong(&span, "nobody says when: add time to the file, to its [[readings]] or here");
         }
@@ -302,7 +313,6 @@ fn group(
             built.fixed.push(place);
         }
         for (name, half) in chosen {
-            let here = line(text, span.start);
             if let Some(first) = lines.insert(name.clone(), here) {
                 return wrong(
                     &span,

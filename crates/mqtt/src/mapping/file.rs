@@ -21,6 +21,7 @@ pub(super) struct File {
     pub(super) input: Input,
     pub(super) max_readings: Option<Spanned<usize>>,
     pub(super) id: Spanned<Id>,
+    pub(super) messages: Option<Spanned<String>>,
     pub(super) vehicle: Option<Spanned<OneOrMany<Vehicle>>>,
     pub(super) time: Option<Spanned<OneOrMany<Time>>>,
     #[serde(default)]

@@ -12,7 +12,7 @@
 //! | `@key`, `@index` | the name or number under which the row was found; `^@key` of the one around it |
 
 use super::document::Node;
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt::Write as _};
 
 /// Longest path, in steps.
 const MAX_STEPS: usize = 16;
@@ -64,7 +64,12 @@ pub(super) struct Row<'a>(Vec<Level<'a>>);
 impl<'a> Row<'a> {
     /// The document as its only row.
     pub(super) fn document(node: &'a Node) -> Self {
-        Self(vec![Level { node, key: None, index: 0 }])
+        Self::numbered(node, 0)
+    }
+
+    /// The same of one of several documents.
+    pub(super) fn numbered(node: &'a Node, index: usize) -> Self {
+        Self(vec![Level { node, key: None, index }])
     }
 
     fn within(&self, node: &'a Node, key: Option<&'a str>, index: usize) -> Self {
@@ -102,10 +107,21 @@ impl Path {
     /// Reads a path to many places.
     pub(super) fn to_many(text: &str) -> Result<Self, String> {
         let path = parse(text)?;
-        if path.found != Found::Node || path.start == Start::Row(1) {
+        if path.found != Found::Node || matches!(path.start, Start::Row(1..)) {
             return Err(format!("'{text}': begin `each` at the document, with a name or '$'"));
         }
         Ok(path)
+    }
+
+    /// Reads a path to one place or many, or to what the row itself was found under.
+    pub(super) fn to_words(text: &str) -> Result<Self, String> {
+        let path = parse(text)?;
+        if path.found != Found::Node && path.start == Start::Row(0) { Ok(path) } else { Self::to_many(text) }
+    }
+
+    /// Whether it leads to what the row was found under: a name or a number, and never more than one.
+    pub(super) fn is_mark(&self) -> bool {
+        self.found != Found::Node
     }
 
     /// What stands there, seen from a row.
@@ -140,8 +156,9 @@ impl Path {
     pub(super) fn places(&self, document: &Row<'_>) -> usize {
         let last = self.steps.iter().rposition(|step| matches!(step, Step::Each | Step::Every));
         let Some(last) = last else { return 1 };
-        let (Some(root), mut count) = (document.0.first(), 0) else { return 0 };
-        walk(root.node, &self.steps[..=last], document, &mut |each| {
+        let (root, mut count) = (self.root(document), 0);
+        let Some(level) = root.0.last() else { return 0 };
+        walk(level.node, &self.steps[..=last], &root, &mut |each| {
             count += usize::from(matches!(each, Each::Row(_)));
             true
         });
@@ -155,8 +172,40 @@ impl Path {
 
     /// All rows there; `take` says whether to go on.
     pub(super) fn each<'a>(&self, document: &Row<'a>, take: &mut dyn FnMut(Each<'a>) -> bool) -> bool {
-        let Some(root) = document.0.first() else { return true };
-        walk(root.node, &self.steps, document, take)
+        let root = self.root(document);
+        let Some(level) = root.0.last() else { return true };
+        walk(level.node, &self.steps, &root, take)
+    }
+
+    /// The row that its steps begin at.
+    fn root<'a>(&self, row: &Row<'a>) -> Row<'a> {
+        match self.start {
+            Start::Document => Row(row.0.first().copied().into_iter().collect()),
+            Start::Row(_) => row.clone(),
+        }
+    }
+
+    /// Where a row stands that [`each`](Self::each) found: with numbers and names in place of the '*'.
+    pub(super) fn shown(&self, row: &Row<'_>) -> String {
+        let stars = self.steps.iter().filter(|step| matches!(step, Step::Each | Step::Every)).count();
+        let behind = self.steps.iter().rposition(|step| matches!(step, Step::Each | Step::Every));
+        let tail = usize::from(behind.map_or(0, |place| place + 1) < self.steps.len());
+        let mut levels = row.0.iter().skip(row.0.len().saturating_sub(stars + tail));
+        let mut text = String::new();
+        for step in &self.steps {
+            let level = if matches!(step, Step::Each | Step::Every) { levels.next() } else { None };
+            let told = match (step, level) {
+                (Step::Member(name), _) => write!(text, ".{name}"),
+                (Step::Item(index), _) => write!(text, "[{index}]"),
+                (Step::Last, _) => write!(text, "[-1]"),
+                (Step::Alongside, _) => write!(text, "[@]"),
+                (_, Some(Level { key: Some(key), .. })) => write!(text, ".{key}"),
+                (_, Some(Level { index, .. })) => write!(text, "[{index}]"),
+                (_, None) => write!(text, "[]"),
+            };
+            told.expect("a text takes text");
+        }
+        text.trim_start_matches('.').to_owned()
     }
 }
 
@@ -359,12 +408,60 @@ mod tests {
     }
 
     #[test]
+    fn a_row_is_shown_by_the_numbers_and_names_that_it_was_found_under() {
+        let document = document();
+        for (each, shown) in [
+            ("cars[*]", &["cars[0]", "cars[1]", "cars[2]"][..]),
+            ("cars[*].list[*]", &["cars[0].list[0]", "cars[0].list[1]", "cars[1].list[0]"]),
+            ("cars[*].who", &["cars[0].who", "cars[1].who", "cars[2].who"]),
+            ("$.cars[0].list[*]", &["cars[0].list[0]", "cars[0].list[1]"]),
+            ("\"v.b\".*", &["v.b.soc"]),
+            (".", &[""]),
+        ] {
+            let path = Path::to_many(each).expect("a path");
+            let mut found = Vec::new();
+            path.each(&Row::document(&document), &mut |each| {
+                let (Each::Row(row) | Each::Empty(row)) = each;
+                found.push(path.shown(&row));
+                true
+            });
+            assert_eq!(found, shown, "{each}");
+        }
+    }
+
+    #[test]
+    fn a_row_is_looked_into_from_itself_and_from_the_document() {
+        let document = document();
+        let (cars, list) =
+            (Path::to_many("cars[*]").expect("a path"), Path::to_many("list[*]").expect("a path"));
+        let names = Path::to_many("$.names[*]").expect("a path");
+        let word = |path: &str, row: &Row<'_>| {
+            Path::to_one(path).expect("a path").find(row).and_then(|node| node.word().map(Cow::into_owned))
+        };
+        let mut found = Vec::new();
+        cars.each(&Row::document(&document), &mut |each| {
+            let Each::Row(car) = each else { return true };
+            list.each(&car, &mut |each| {
+                let Each::Row(row) = each else { return true };
+                found.extend([word("[0]", &row), word("^.who", &row), word("$.id", &row)]);
+                true
+            });
+            found.push(Some(names.places(&car).to_string()));
+            true
+        });
+        let word = |text: &str| Some(text.to_owned());
+        let lists = ["1", "a", "7", "3", "a", "7"].map(word);
+        assert_eq!(found, [&lists[..], &[word("2"), word("2"), word("2")]].concat());
+    }
+
+    #[test]
     fn what_is_no_path_is_refused_with_what_to_mend() {
         for bad in ["a..b", "a[", "a[x]", "'a", "a[0]b", "a.*b", "$b.\"", "^a", "[0].", "a.b*"] {
             assert!(parse(bad).is_err(), "{bad}");
         }
         assert!(Path::to_one("a[*]").expect_err("many").contains("each"));
-        assert!(Path::to_many("^.a").is_err());
+        assert!(Path::to_many("^.a").is_err() && Path::to_many("^^.a").is_err());
+        assert!(Path::to_words("@index").is_ok() && Path::to_words("^@index").is_err());
         assert!(parse(&vec!["a"; 17].join(".")).is_err());
     }
 }

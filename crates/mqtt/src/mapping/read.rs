@@ -5,21 +5,24 @@ use super::{
     clock::{When, when},
     document::Node,
     file::Otherwise,
+    identify::{Part, Payload, parts},
     input::documents,
     path::{Each, Path, Row},
-    rules::{Chosen, Country, Group, IdRule, Rule, Rules, VehicleRule, What},
+    rules::{Chosen, Group, Rule, Rules, What},
+    trouble::{Step, Trouble},
     value::{Degrees, Waiting, position},
 };
 use crate::{
-    MessageKey, Said, ToolMessage, ToolReading, VehicleRef,
+    Said, ToolMessage, ToolReading,
     tool_message::{MAX_AHEAD_SECONDS, MAX_PAYLOAD_BYTES},
-    tool_result::{Refused, ResultCode},
+    tool_result::ResultCode,
 };
 use jiff::tz::TimeZone;
+use std::collections::HashSet;
 use vernport_crypto::IdentityKey;
-use vernport_types::{Identifier, Plate, UtcMicros, Value};
+use vernport_types::{UtcMicros, Value};
 
-/// Most rows and fields that are looked at in one message.
+/// Most rows and fields that are looked at in one payload.
 const MAX_WORK: usize = 200_000;
 
 /// Reads a payload.
@@ -29,45 +32,61 @@ pub(super) fn read(
     now: UtcMicros,
     zone: Option<&TimeZone>,
     key: &IdentityKey,
-) -> Result<Said, Refused> {
-    let refused = |id: Option<&MessageKey>, code| Refused { id: id.cloned(), code };
+) -> Result<Said, Trouble> {
     if payload.len() > MAX_PAYLOAD_BYTES {
-        return Err(refused(None, ResultCode::TooLarge));
+        return Err(Trouble::new(ResultCode::TooLarge, Step::Payload));
     }
-    let documents = documents(rules.input, payload).and_then(|documents| opened(rules, documents));
-    let documents = documents.ok_or_else(|| refused(None, ResultCode::Malformed))?;
-    let said = said_id(&rules.id, &documents, payload, key).map_err(|code| refused(None, code))?;
-    let with_id = |code| refused(said.as_ref(), code);
-    if !documents.iter().all(|node| rules.require.iter().all(|c| c.holds(&Row::document(node)))) {
-        return Err(with_id(ResultCode::Malformed));
-    }
-    let vehicle = vehicle(&rules.vehicle, &documents).ok_or_else(|| with_id(ResultCode::Vehicle))?;
-    let mut reading = Reading {
-        rules,
-        now,
-        zone,
-        readings: Vec::new(),
-        passed_over: PassedOver::default(),
-        waiting: Waiting::default(),
-        on_arrival: false,
-        work: MAX_WORK,
+    let documents = documents(rules.input, payload);
+    let documents = documents.ok_or_else(|| Trouble::new(ResultCode::Malformed, Step::Payload))?;
+    let documents = opened(rules, documents)?;
+    let whole = Payload { bytes: payload, key };
+    let parts = parts(rules, &documents)?;
+    let said: Vec<_> = parts.iter().map(|part| part.said_id(&rules.id, whole)).collect::<Result<_, _>>()?;
+    // What stands in one message is answered by its id, what stands in several by one of the whole.
+    let id = match (&rules.messages, said.first()) {
+        (None, Some(said)) => said.clone(),
+        _ => Some(whole.derived(None, None)),
     };
-    for document in &documents {
-        reading.document(&Row::document(document)).map_err(with_id)?;
+    let with_id = |trouble: Trouble| trouble.of(id.as_ref());
+    required(rules, &documents).map_err(with_id)?;
+    let mut reading = Reading::new(rules, now, zone);
+    let (mut messages, mut ids) = (Vec::new(), HashSet::new());
+    for (part, said) in parts.iter().zip(said) {
+        let within = |trouble: Trouble| with_id(trouble.within(part.shown(rules)));
+        let vehicle = part.vehicle(&rules.vehicle).map_err(within)?;
+        let (readings, on_arrival) = reading.part(part).map_err(within)?;
+        // The same words at another time are another message, where the time is not among the words.
+        let id = said.unwrap_or_else(|| whole.derived(part.number, on_arrival.then_some(now)));
+        if !ids.insert(id.clone()) {
+            let twice = Trouble::new(ResultCode::Malformed, Step::Id).in_line(rules.id.line);
+            return Err(within(twice));
+        }
+        messages.push(ToolMessage { id, vehicle, readings });
     }
-    reading.passed_over.halves = reading.waiting.len();
-    let Reading { readings, passed_over, on_arrival, .. } = reading;
-    // The same words at another time are another message, where the time is not among the words.
-    let id = said.unwrap_or_else(|| derived(key, payload, on_arrival.then_some(now)));
-    Ok(Said { message: ToolMessage { id, vehicle, readings }, passed_over })
+    let id = match (id, &messages[..]) {
+        (None, [message]) => message.id.clone(),
+        (id, _) => id.unwrap_or_else(|| whole.derived(None, None)),
+    };
+    Ok(Said { id, messages, passed_over: reading.passed_over })
+}
+
+/// Whether every document is what it has to be.
+fn required(rules: &Rules, documents: &[Node]) -> Result<(), Trouble> {
+    for node in documents {
+        let row = Row::document(node);
+        if let Some(failed) = rules.require.iter().find(|condition| !condition.of.holds(&row)) {
+            return Err(Trouble::new(ResultCode::Malformed, Step::Require).in_line(failed.line));
+        }
+    }
+    Ok(())
 }
 
 /// The documents with those in place that stand as texts within them.
-fn opened(rules: &Rules, mut documents: Vec<Node>) -> Option<Vec<Node>> {
-    let mut whole = true;
-    for document in &mut documents {
-        for path in &rules.embedded {
-            path.change(document, &mut |node| {
+fn opened(rules: &Rules, mut documents: Vec<Node>) -> Result<Vec<Node>, Trouble> {
+    for path in &rules.embedded {
+        let mut whole = true;
+        for document in &mut documents {
+            path.of.change(document, &mut |node| {
                 if let Node::Text(text) = node {
                     match Node::from_json(text.as_bytes()) {
                         Some(inner) => *node = inner,
@@ -76,123 +95,58 @@ fn opened(rules: &Rules, mut documents: Vec<Node>) -> Option<Vec<Node>> {
                 }
             });
         }
-    }
-    whole.then_some(documents)
-}
-
-/// An id out of the bytes. Keyed, since a short payload could be guessed from its hash.
-fn derived(key: &IdentityKey, payload: &[u8], arrived: Option<UtcMicros>) -> MessageKey {
-    // No id of a tool begins so: in it a slug stands before a '/'.
-    let mut bytes = b"\0payload\0".to_vec();
-    bytes.extend(arrived.map_or(0, |at| at.0).to_le_bytes());
-    bytes.extend_from_slice(payload);
-    let hash = key.message(&bytes);
-    let hex: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    MessageKey::new(&hex).expect("hexadecimal digits")
-}
-
-/// The id that the sender gave; none where it is to be derived. One that is no
-/// key of ours stands for itself as a hash; documents with several share one of the whole.
-fn said_id(
-    rule: &IdRule,
-    documents: &[Node],
-    payload: &[u8],
-    key: &IdentityKey,
-) -> Result<Option<MessageKey>, ResultCode> {
-    let IdRule::Fields(paths) = rule else { return Ok(None) };
-    let mut said = Vec::new();
-    for path in paths {
-        let words = all_words(path, documents).ok_or(ResultCode::Malformed)?;
-        if words.iter().any(|word| *word != words[0]) {
-            return Ok(Some(derived(key, payload, None)));
-        }
-        said.push(words[0].clone());
-    }
-    let said = said.join(":");
-    Ok(Some(MessageKey::new(&said).unwrap_or_else(|| derived(key, said.as_bytes(), None))))
-}
-
-/// The words at a path in all documents, at least one; `None` where a document has none.
-fn all_words(path: &Path, documents: &[Node]) -> Option<Vec<String>> {
-    let mut words = Vec::new();
-    for document in documents {
-        let before = words.len();
-        let whole = path.each(&Row::document(document), &mut |each| {
-            let Each::Row(row) = each else { return true };
-            let found = Path::row().find(&row);
-            let word = found.as_deref().and_then(|node| node.word().map(|word| word.trim().to_owned()));
-            let has = word.as_ref().is_some_and(|word| !word.is_empty());
-            words.extend(word);
-            has
-        });
-        let found = words.len() - before;
-        if !whole || found == 0 || found != path.places(&Row::document(document)) {
-            return None;
+        if !whole {
+            return Err(Trouble::new(ResultCode::Malformed, Step::Embedded).in_line(path.line));
         }
     }
-    Some(words)
+    Ok(documents)
 }
 
-/// The first rule that finds something in every document, where all of it is the same.
-fn vehicle(rules: &[VehicleRule], documents: &[Node]) -> Option<VehicleRef> {
-    let the_same = |path: &Path| {
-        let words = all_words(path, documents)?;
-        let same = words.iter().all(|word| *word == words[0]);
-        Some(same.then(|| words[0].clone()))
-    };
-    let is_said = |path: &Path| {
-        documents.iter().any(|document| {
-            let mut found = false;
-            path.each(&Row::document(document), &mut |each| {
-                let Each::Row(row) = each else { return true };
-                let node = Path::row().find(&row);
-                found |= node.as_deref().is_some_and(|node| {
-                    !matches!(node, Node::Null) && node.word().is_none_or(|word| !word.trim().is_empty())
-                });
-                true
-            });
-            found
-        })
-    };
-    for rule in rules {
-        let path = match rule {
-            VehicleRule::Visit => return Some(VehicleRef::Visit),
-            VehicleRule::Vin(path) | VehicleRule::Order(path) | VehicleRule::Plate(path, _) => path,
-        };
-        if !is_said(path) {
-            continue;
-        }
-        // Said in part, or of two vehicles: that is nobody's.
-        let word = the_same(path)??;
-        return match rule {
-            VehicleRule::Visit => Some(VehicleRef::Visit),
-            VehicleRule::Vin(_) => Some(VehicleRef::Identifier(Identifier::Vin(word.parse().ok()?))),
-            VehicleRule::Order(_) => Some(VehicleRef::Order(word.parse().ok()?)),
-            VehicleRule::Plate(_, country) => {
-                let country = match country {
-                    Country::Fixed(country) => country.to_string(),
-                    Country::At(path) => the_same(path)??,
-                };
-                Some(VehicleRef::Identifier(Identifier::Plate(Plate::new(&country, &word).ok()?)))
-            }
-        };
-    }
-    None
-}
-
-/// One message on its way.
+/// One payload on its way, message by message.
 struct Reading<'r> {
     rules: &'r Rules,
     now: UtcMicros,
     zone: Option<&'r TimeZone>,
+    /// How many readings more the payload may have.
+    room: usize,
     readings: Vec<ToolReading>,
     passed_over: PassedOver,
     waiting: Waiting,
     on_arrival: bool,
     work: usize,
+    /// Where it went wrong.
+    stopped: Option<Trouble>,
 }
 
-impl Reading<'_> {
+impl<'r> Reading<'r> {
+    fn new(rules: &'r Rules, now: UtcMicros, zone: Option<&'r TimeZone>) -> Self {
+        Self {
+            rules,
+            now,
+            zone,
+            room: rules.max_readings,
+            readings: Vec::new(),
+            passed_over: PassedOver::default(),
+            waiting: Waiting::default(),
+            on_arrival: false,
+            work: MAX_WORK,
+            stopped: None,
+        }
+    }
+
+    /// The readings of one message, and whether one of them has only its arrival for a time.
+    fn part(&mut self, part: &Part<'_>) -> Result<(Vec<ToolReading>, bool), Trouble> {
+        (self.on_arrival, self.waiting) = (false, Waiting::default());
+        for row in &part.rows {
+            self.document(row).map_err(|code| {
+                let place = self.stopped.take();
+                place.unwrap_or_else(|| Trouble::new(code, Step::Reading))
+            })?;
+        }
+        self.passed_over.halves += self.waiting.len();
+        Ok((std::mem::take(&mut self.readings), self.on_arrival))
+    }
+
     fn document(&mut self, document: &Row<'_>) -> Result<(), ResultCode> {
         let rules = self.rules;
         for group in &rules.groups {
@@ -213,6 +167,15 @@ impl Reading<'_> {
         Ok(())
     }
 
+    /// Keeps where it went wrong, for who asks.
+    fn stop(&mut self, code: ResultCode, group: &Group, rule: Option<&Rule>, row: &Row<'_>) -> ResultCode {
+        let trouble = Trouble::new(code, Step::Reading).in_row(group.each.as_ref(), row);
+        let trouble = trouble.in_line(rule.map_or(group.line, |rule| rule.line));
+        let signal = rule.map(|rule| rule.entry.path.clone());
+        self.stopped = Some(Trouble { signal, ..trouble });
+        code
+    }
+
     fn works(&mut self) -> Result<(), ResultCode> {
         self.work = self.work.checked_sub(1).ok_or(ResultCode::TooLarge)?;
         Ok(())
@@ -227,20 +190,25 @@ impl Reading<'_> {
             self.works()?;
             let rule = &group.rules[*place];
             let node = rule.at.as_ref().and_then(|at| at.find(row));
-            self.taken(group, |this| this.whole(group, rule, node.as_deref(), row))?;
+            self.taken(group, rule, row, |this| this.whole(group, rule, node.as_deref(), row))?;
         }
         let Some(name) = &group.name else { return Ok(()) };
         let node = name.find(row);
         let chosen = node.as_deref().and_then(Node::word).and_then(|word| group.by_name.get(&*word).copied());
         let Some(chosen) = chosen else {
             self.passed_over.unlisted += 1;
-            return if group.unlisted == Otherwise::Refuse { Err(ResultCode::UnknownSignal) } else { Ok(()) };
+            if group.unlisted == Otherwise::Skip {
+                return Ok(());
+            }
+            return Err(self.stop(ResultCode::UnknownSignal, group, None, row));
         };
         let value = group.value.find(row);
-        self.taken(group, |this| match chosen {
-            Chosen::Whole(place) => this.whole(group, &group.rules[place], value.as_deref(), row),
-            Chosen::Latitude(place) => this.half(group, &group.rules[place], true, value.as_deref(), row),
-            Chosen::Longitude(place) => this.half(group, &group.rules[place], false, value.as_deref(), row),
+        let (Chosen::Whole(place) | Chosen::Latitude(place) | Chosen::Longitude(place)) = chosen;
+        let rule = &group.rules[place];
+        self.taken(group, rule, row, |this| match chosen {
+            Chosen::Whole(_) => this.whole(group, rule, value.as_deref(), row),
+            Chosen::Latitude(_) => this.half(group, rule, true, value.as_deref(), row),
+            Chosen::Longitude(_) => this.half(group, rule, false, value.as_deref(), row),
         })
     }
 
@@ -248,18 +216,21 @@ impl Reading<'_> {
     fn taken(
         &mut self,
         group: &Group,
+        rule: &Rule,
+        row: &Row<'_>,
         run: impl FnOnce(&mut Self) -> Result<(), ResultCode>,
     ) -> Result<(), ResultCode> {
-        let before = self.readings.len();
+        let (before, room) = (self.readings.len(), self.room);
         match run(self) {
             Err(ResultCode::Value | ResultCode::Unit | ResultCode::Time)
                 if group.bad_values == Otherwise::Skip =>
             {
                 self.readings.truncate(before);
+                self.room = room;
                 self.passed_over.bad += 1;
                 Ok(())
             }
-            outcome => outcome,
+            outcome => outcome.map_err(|code| self.stop(code, group, Some(rule), row)),
         }
     }
 
@@ -273,7 +244,7 @@ impl Reading<'_> {
             if let What::Codes(codes) = &rule.what
                 && codes.none_if_empty
             {
-                self.taken(group, |this| {
+                self.taken(group, rule, row, |this| {
                     let at = this.at(group, rule, row)?;
                     this.push(rule, Value::Nothing, at)
                 })?;
@@ -358,9 +329,7 @@ impl Reading<'_> {
     }
 
     fn push(&mut self, rule: &Rule, value: Value, at: UtcMicros) -> Result<(), ResultCode> {
-        if self.readings.len() >= self.rules.max_readings {
-            return Err(ResultCode::TooLarge);
-        }
+        self.room = self.room.checked_sub(1).ok_or(ResultCode::TooLarge)?;
         self.readings.push(ToolReading { signal: rule.signal, value, at });
         Ok(())
     }

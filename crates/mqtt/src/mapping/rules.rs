@@ -59,6 +59,8 @@ pub(super) enum What {
 
 /// One signal of a group.
 pub(super) struct Rule {
+    /// Its line in the file, from 1.
+    pub(super) line: usize,
     pub(super) signal: SignalId,
     pub(super) entry: Signal,
     /// Where its value stands; none for what the row's name chooses, and for what has fields of its own.
@@ -81,6 +83,8 @@ pub(super) enum Chosen {
 
 /// One `[[readings]]`.
 pub(super) struct Group {
+    /// Its line in the file, from 1.
+    pub(super) line: usize,
     pub(super) each: Option<Path>,
     pub(super) when: Vec<Condition>,
     pub(super) name: Option<Path>,
@@ -95,16 +99,24 @@ pub(super) struct Group {
     pub(super) by_name: HashMap<Box<str>, Chosen>,
 }
 
+/// Something of the file, and its line there, from 1.
+pub(super) struct Lined<T> {
+    pub(super) line: usize,
+    pub(super) of: T,
+}
+
 /// A whole mapping.
 pub(super) struct Rules {
     pub(super) input: Input,
     pub(super) max_readings: usize,
-    pub(super) id: IdRule,
-    pub(super) vehicle: Vec<VehicleRule>,
+    pub(super) id: Lined<IdRule>,
+    pub(super) vehicle: Lined<Vec<VehicleRule>>,
     pub(super) clocks: Vec<Clock>,
+    /// Where messages stand, each of a vehicle of its own; none where the whole is one message.
+    pub(super) messages: Option<Lined<Path>>,
     /// Texts that are JSON documents themselves.
-    pub(super) embedded: Vec<Path>,
-    pub(super) require: Vec<Condition>,
+    pub(super) embedded: Vec<Lined<Path>>,
+    pub(super) require: Vec<Lined<Condition>>,
     pub(super) units: BTreeMap<Box<str>, Box<str>>,
     pub(super) groups: Vec<Group>,
 }

@@ -164,14 +164,14 @@ fn an_unlisted_name_is_passed_over_or_refuses_the_message() {
     let payload = r#"[{"n":"odo","v":1},{"n":"rpm","v":800},{"v":3},{"n":"odo","v":null},{"n":"odo"}]"#;
     let read_with = |more: &str, payload: &str| read(&with(&lines(more)), payload);
     let mapped = read_with("", payload).expect("listed ones are taken");
-    assert_eq!(mapped.message.readings.len(), 1);
+    assert_eq!(mapped.messages[0].readings.len(), 1);
     assert_eq!(mapped.passed_over, PassedOver { unlisted: 2, unavailable: 1, ..PassedOver::default() });
     assert_eq!(read_with("unlisted = \"refuse\"", payload).map(|_| ()), Err(ResultCode::UnknownSignal));
     let bad = r#"[{"n":"odo","v":1},{"n":"odo","v":"far"},{"n":"odo","v":-2}]"#;
     assert_eq!(read_with("", bad).map(|_| ()), Err(ResultCode::Value));
     let skipped = read_with("bad_values = \"skip\"", bad).expect("the good one is taken");
-    assert_eq!((skipped.message.readings.len(), skipped.passed_over.bad), (1, 2));
-    assert_eq!(read_with("", "[]").map(|mapped| mapped.message.readings), Ok(vec![]));
+    assert_eq!((skipped.messages[0].readings.len(), skipped.passed_over.bad), (1, 2));
+    assert_eq!(read_with("", "[]").map(|mapped| mapped.messages[0].readings.clone()), Ok(vec![]));
     assert_eq!(read_with("", "[").map(|_| ()), Err(ResultCode::Malformed));
 }
 
@@ -182,7 +182,7 @@ fn the_id_is_the_senders_or_made_of_the_bytes() {
     let mapping = |id: &str, time: &str| load(&format!("format = 1\nid = {id}\ntime = {time}\n{body}"));
     let id = |mapping: &Mapping, payload: &str, now: UtcMicros| {
         let mapped = mapping.read(payload.as_bytes(), now, None, &key());
-        mapped.map(|m| m.message.id.as_str().to_owned()).map_err(|refused| refused.code)
+        mapped.map(|m| m.messages[0].id.as_str().to_owned()).map_err(|refused| refused.code)
     };
     let said = mapping("{ at = [\"dev\", \"seq\"] }", "\"arrival\"").expect("a mapping");
     assert_eq!(id(&said, r#"{"dev":"a1","seq":7,"odo":1}"#, NOW), Ok("a1:7".to_owned()));
@@ -196,7 +196,7 @@ fn the_id_is_the_senders_or_made_of_the_bytes() {
     assert_eq!(id(&timed, one, NOW.plus_seconds(9)).as_ref(), Ok(&first));
     assert_ne!(id(&timed, r#"{"t":1795165200,"odo":2}"#, NOW).as_ref(), Ok(&first));
     let other = timed.read(one.as_bytes(), NOW, None, &IdentityKey::generate()).expect("taken");
-    assert_ne!(other.message.id.as_str(), first);
+    assert_ne!(other.messages[0].id.as_str(), first);
     // The same odometer an hour later is another reading, where only the arrival tells them apart.
     let untimed = mapping("\"payload\"", "\"arrival\"").expect("a mapping");
     let at = |seconds| id(&untimed, r#"{"odo":1}"#, NOW.plus_seconds(seconds)).expect("taken");
@@ -209,7 +209,7 @@ fn a_message_of_two_vehicles_is_nobodys() {
     let ways = "[{ vin = \"[*].vin\" }, { plate = \"[*].plate\", country = \"NO\" }, \"visit\"]";
     let vehicle = |ways: &str, payload: &str| {
         let mapping = load(&format!("{HEAD}vehicle = {ways}\n{lines}")).expect("a mapping");
-        read(&mapping, payload).map(|mapped| mapped.message.vehicle)
+        read(&mapping, payload).map(|mapped| mapped.messages[0].vehicle.clone())
     };
     let vin = "WDB9634031L738001".parse().expect("a VIN");
     let plate = Plate::new("NO", "AB12345").expect("a plate");
@@ -235,7 +235,7 @@ fn what_a_message_must_have_is_required() {
         "{HEAD}require = [{{ at = \"type\", is = [\"status\", 2] }}, {{ at = \"error\", present = false }}]\n[[readings]]\nwhen = [{{ at = \"fix\", is_not = 0 }}]\nsignal = [{{ at = \"odo\", unit = \"m\", path = \"Vehicle.TraveledDistance\" }}]"
     );
     let mapping = load(&text).expect("a mapping");
-    let count = |payload: &str| read(&mapping, payload).map(|mapped| mapped.message.readings.len());
+    let count = |payload: &str| read(&mapping, payload).map(|mapped| mapped.messages[0].readings.len());
     assert_eq!(count(r#"{"type":"status","fix":3,"odo":1}"#), Ok(1));
     assert_eq!(count(r#"{"type":2,"odo":1,"error":null}"#), Ok(1));
     assert_eq!(count(r#"{"type":2,"fix":0,"odo":1}"#), Ok(0));
@@ -250,7 +250,7 @@ fn size_readings_and_work_are_bounded() {
         "each = \"[*]\"\nsignal = [{ at = \".\", unit = \"m\", path = \"Vehicle.TraveledDistance\" }]";
     let mapping = with(lines);
     let list = |n: usize| format!("[{}]", vec!["1"; n].join(","));
-    assert_eq!(read(&mapping, &list(512)).map(|mapped| mapped.message.readings.len()), Ok(512));
+    assert_eq!(read(&mapping, &list(512)).map(|mapped| mapped.messages[0].readings.len()), Ok(512));
     assert_eq!(read(&mapping, &list(513)).map(|_| ()), Err(ResultCode::TooLarge));
     assert_eq!(read(&mapping, &" ".repeat(MAX_PAYLOAD_BYTES + 1)).map(|_| ()), Err(ResultCode::TooLarge));
     let mut many = String::from("each = \"[*]\"\nsignal = [");
@@ -266,7 +266,7 @@ fn a_clock_ahead_is_refused_and_one_that_is_asked_for_nothing_is_not_looked_at()
         "[[readings]]\nsignal = [{ at = \"odo\", unit = \"m\", path = \"Vehicle.TraveledDistance\" }]\n";
     let text = format!("format = 1\nid = \"payload\"\ntime = {{ at = \"t\", unit = \"s\" }}\n{body}");
     let mapping = load(&text).expect("a mapping");
-    let count = |payload: &str| read(&mapping, payload).map(|mapped| mapped.message.readings.len());
+    let count = |payload: &str| read(&mapping, payload).map(|mapped| mapped.messages[0].readings.len());
     assert_eq!(count(r#"{"t":1795165500,"odo":1}"#), Ok(1));
     assert_eq!(count(r#"{"t":1795165501,"odo":1}"#), Err(ResultCode::Time));
     assert_eq!(count(r#"{"odo":1}"#), Err(ResultCode::Time));
@@ -278,7 +278,8 @@ fn a_value_of_another_kind_of_a_label_or_flag_keeps_its_words() {
     let mapping = with(
         "signal = [{ at = \"brake\", values = { \"1\" = true, \"0\" = false }, missing = [3], path = \"Vehicle.Chassis.ParkingBrake.IsEngaged\" }]",
     );
-    let value = |payload: &str| read(&mapping, payload).map(|m| m.message.readings.first().map(|r| r.value));
+    let value =
+        |payload: &str| read(&mapping, payload).map(|m| m.messages[0].readings.first().map(|r| r.value));
     assert_eq!(value(r#"{"brake":1}"#), Ok(Some(Value::Flag(true))));
     assert_eq!(value(r#"{"brake":"0"}"#), Ok(Some(Value::Flag(false))));
     assert_eq!(value(r#"{"brake":3}"#), Ok(None));
@@ -312,7 +313,7 @@ proptest! {
         let mapping = Mapping::from_toml(name, text, &catalogue()).expect(name);
         for payload in [payload.as_bytes(), &bytes] {
             let Ok(mapped) = mapping.read(payload, NOW, None, &key()) else { continue };
-            for reading in &mapped.message.readings {
+            for reading in &mapped.messages[0].readings {
                 let (catalogue, at) = (catalogue(), reading.at);
                 let entry = catalogue.signal(reading.signal);
                 let number = reading.value.as_f64();

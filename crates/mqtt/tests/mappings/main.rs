@@ -1,11 +1,13 @@
 //! Foreign senders read by a mapping file alone: the shipped ones, and shapes
 //! that nobody shipped a mapping for.
 
+mod places;
+mod several;
 mod shapes;
 mod shipped;
 
 use vernport_crypto::IdentityKey;
-use vernport_mqtt::{FleetValue, Mapping, ResultCode, ToolMessage};
+use vernport_mqtt::{FleetValue, Mapping, ResultCode, Said, ToolMessage, Trouble};
 use vernport_types::{Catalogue, UtcMicros};
 
 /// 2026-11-20T09:00:00Z.
@@ -16,13 +18,19 @@ pub(crate) fn catalogue() -> Catalogue {
     Catalogue::from_toml([("vehicle.toml", text)]).expect("the shipped catalogue")
 }
 
-/// What a payload says through a mapping.
-pub(crate) fn read(mapping: &str, payload: &str) -> Result<ToolMessage, ResultCode> {
+/// All that a payload says through a mapping, or where it says nothing that can be read.
+pub(crate) fn read_closely(mapping: &str, payload: &str) -> Result<Said, Trouble> {
     let mapping =
         Mapping::from_toml("sender.toml", mapping, &catalogue()).unwrap_or_else(|error| panic!("{error}"));
-    let key = IdentityKey::from_bytes([7; 32]);
-    let mapped = mapping.read(payload.as_bytes(), NOW, None, &key);
-    mapped.map(|mapped| mapped.message).map_err(|refused| refused.code)
+    mapping.read_closely(payload.as_bytes(), NOW, None, &IdentityKey::from_bytes([7; 32]))
+}
+
+/// The one message of a payload.
+pub(crate) fn read(mapping: &str, payload: &str) -> Result<ToolMessage, ResultCode> {
+    let said = read_closely(mapping, payload).map_err(|trouble| trouble.refused.code)?;
+    let [message] = <[ToolMessage; 1]>::try_from(said.messages).expect("one message");
+    assert!(message.id == said.id, "it is answered by its id");
+    Ok(message)
 }
 
 /// The same as lines: path without `Vehicle.`, value as an operator would see it, time.

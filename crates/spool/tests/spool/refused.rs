@@ -1,11 +1,12 @@
 //! Refused messages of tools: remembered by hash, counted, bounded, and there after a restart.
 
 use crate::support::{NOW, Place, id, slug};
-use vernport_spool::{MAX_REFUSED_TOOL_MESSAGES, RefusedToolMessage, Unit};
+use vernport_spool::{Inspect, MAX_REFUSED_TOOL_MESSAGES, RefusedToolMessage, Unit};
 
 fn refused(number: u32, code: &str, seconds: i64) -> RefusedToolMessage {
     let (tool, last_at) = (slug("scanner"), NOW.plus_seconds(seconds));
-    RefusedToolMessage { tool, digest: id(number), code: code.to_owned(), count: 1, last_at }
+    let (code, first_at) = (code.to_owned(), last_at);
+    RefusedToolMessage { tool, digest: id(number), code, count: 1, first_at, last_at }
 }
 
 fn unit(refused: Vec<RefusedToolMessage>) -> Unit {
@@ -21,8 +22,12 @@ async fn the_same_message_is_one_row_that_counts_and_stays() {
     spool.close().await;
     let spool = place.open().await;
     let found = spool.refused_tool_messages(10).await.expect("reads");
-    let again = RefusedToolMessage { count: 2, ..refused(1, "vehicle", 2) };
+    let again = RefusedToolMessage { count: 2, first_at: NOW, ..refused(1, "vehicle", 2) };
     assert_eq!(found, [again, refused(2, "malformed", 1)]);
+    // Whoever looks from outside, beside the running gateway, sees the same.
+    let mut outside = Inspect::open(&place.path()).await.expect("opens");
+    assert_eq!(outside.refused_tool_messages(1).await.expect("reads"), found[..1]);
+    outside.close().await;
     assert_eq!(spool.status().await.expect("reads").refused_tool_messages, 2);
 }
 

@@ -30,6 +30,7 @@ pub(super) struct Built {
 
 pub(super) fn build(
     place: &Range<usize>,
+    line: usize,
     signal: Signal,
     group: &Group,
     catalogue: &Catalogue,
@@ -39,13 +40,13 @@ pub(super) fn build(
         return Err(Wrong(signal.path.span(), what));
     };
     let entry = catalogue.signal(id).clone();
-    at(place, checked(id, entry, signal, group))
+    at(place, checked(id, entry, (line, signal), group))
 }
 
 fn checked(
     id: vernport_types::SignalId,
     entry: Entry,
-    signal: Signal,
+    (line, signal): (usize, Signal),
     group: &Group,
 ) -> Result<Built, String> {
     let fits = Fits { kind: entry.kind };
@@ -74,7 +75,7 @@ fn checked(
     let scalar = scalar(&entry, &signal, group)?;
     let unit_at = signal.unit_at.as_deref().map(Path::to_one).transpose()?;
     let clocks = signal.time.map(clocks).transpose()?;
-    let rule = Rule { signal: id, entry, at, what, unit_at, scalar, clocks };
+    let rule = Rule { line, signal: id, entry, at, what, unit_at, scalar, clocks };
     Ok(Built { rule, chosen })
 }
 
