@@ -22,9 +22,9 @@ use std::{
     path::{Path, PathBuf},
 };
 use thiserror::Error;
-use vernport_api::{CertificateAnswer, EnrolmentAnswer, EnrolmentRequest, Token};
+use vernport_api::{CertificateAnswer, Code, EnrolmentAnswer, EnrolmentRequest, Token};
 use vernport_crypto::{SigningKey, Zeroizing};
-use vernport_uplink::{Config as UplinkConfig, EnrolError};
+use vernport_uplink::{CallError, Config as UplinkConfig, EnrolError};
 
 /// Why a gateway is not enrolled. What was there works as before.
 #[derive(Debug, Error)]
@@ -59,9 +59,12 @@ pub enum EnrolmentError {
     /// A file cannot be changed.
     #[error(transparent)]
     File(#[from] FileError),
-    /// Central did not enrol it.
+    /// Central did not enrol it, or its answer was lost.
     #[error("not enrolled; what was asked is kept, and the same command asks again")]
-    Central(#[from] EnrolError),
+    Central(#[source] EnrolError),
+    /// Central does not take the token: asking again does not help.
+    #[error("not enrolled; with the token of a new invitation the same command begins anew")]
+    Refused(#[source] EnrolError),
 }
 
 /// How to enrol.
@@ -141,10 +144,19 @@ async fn enrol_with(
         Some(request) => request,
         None => prepare(config, &places, token.ok_or(EnrolmentError::NoToken)?, replace, gate)?,
     };
-    let answer = ask(&request).await?;
+    let answer = ask(&request).await.map_err(not_enrolled)?;
     files::accept(gate, &places, ENROLLING, &pem(&answer.certificate))?;
     files::finish(gate, &places, ENROLLING)?;
     Ok(Enrolled::Now(Box::new(answer)))
+}
+
+fn not_enrolled(error: EnrolError) -> EnrolmentError {
+    match &error {
+        EnrolError::Call(CallError::Refused(problem)) if problem.code == Code::EnrolmentRefused => {
+            EnrolmentError::Refused(error)
+        }
+        _ => EnrolmentError::Central(error),
+    }
 }
 
 /// What an earlier run asked, if it was not answered.

@@ -10,4 +10,4 @@ pub mod logs;
 pub mod pki;
 pub mod postgres;
 
-pub use cargo::cargo;
+pub use cargo::{built, cargo};

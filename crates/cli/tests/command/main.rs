@@ -9,6 +9,7 @@ mod counter_day;
 mod dbc;
 mod decode;
 mod demo;
+mod enrol;
 mod erase;
 mod explain;
 mod ledger;

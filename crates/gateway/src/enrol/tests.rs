@@ -233,7 +233,7 @@ async fn a_refusal_leaves_everything_and_another_token_begins_anew() {
     let ask = async |request: &EnrolmentRequest| central.answer(request);
     let wrong = Some(Token::generate());
     let refused = enrol_with(&of.config, wrong, true, &|| power.step(), ask).await.expect_err("refused");
-    assert!(matches!(refused, EnrolmentError::Central(_)));
+    assert!(matches!(refused, EnrolmentError::Refused(_)));
     assert_eq!(of.works(), old);
     // Without a token the same is asked again, and refused again.
     let ask = async |request: &EnrolmentRequest| central.answer(request);
