@@ -51,7 +51,7 @@ pub(crate) async fn measure(times: u64) -> Result<()> {
         let [head, heard, recognised, read] = watched?;
         back.push([waiting? - begun, head, heard, recognised, read]);
         // Until it is at rest again: everything from the sleep has gone.
-        place.until_stored(stored + 40).await?;
+        place.until_stored(stored + 20).await?;
     }
     driving.stop()?;
     println!("  back after {ASLEEP:.0?} asleep, connections silent, since it goes on:");

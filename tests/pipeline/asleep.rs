@@ -35,19 +35,19 @@ impl Clock for Suspended {
 
 /// A central that never answers: it tells what it was asked in the feed, and when it was left.
 #[derive(Debug)]
-struct Silent(mpsc::UnboundedSender<Option<FeedRequest>>);
+struct Silent(mpsc::Sender<Option<FeedRequest>>);
 
 impl Transport for Silent {
     fn carry(&self, call: Call) -> Carrying<'_> {
         if let Some((_, body)) = call.body.filter(|_| call.path == PATH_FEED) {
             let asked: FeedRequest = serde_json::from_slice(&body).expect("a question");
-            let _ = self.0.send(Some(asked));
+            let _ = self.0.try_send(Some(asked));
         }
         Box::pin(future::pending())
     }
 
     fn reconnect(&self) -> Result<(), SetupError> {
-        let _ = self.0.send(None);
+        let _ = self.0.try_send(None);
         Ok(())
     }
 }
@@ -64,7 +64,7 @@ async fn after_a_sleep_central_is_asked_anew_over_a_new_connection_and_answers_a
     };
     let set = dev::make(&folder.path().join("set"), &options)?;
     let config = Config::load(&set.gateway_config(&set.controller[0]))?;
-    let (told, mut asked) = mpsc::unbounded_channel();
+    let (told, mut asked) = mpsc::channel(64);
     let uplink = Uplink::over(Arc::new(Silent(told)), config.gateway.name.clone());
     let given = Given { uplink, certificate: None, ..Given::load(&config).await? };
     let clock = Arc::new(Suspended::default());

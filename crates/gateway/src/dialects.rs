@@ -55,7 +55,11 @@ pub fn load(tools: &[Tool], catalogue: &Catalogue) -> Result<BTreeMap<Slug, Dial
     Ok(dialects)
 }
 
-fn mapping(path: &Path, catalogue: &Catalogue) -> Result<Mapping, DialectError> {
+/// One mapping, held against the catalogue.
+///
+/// # Errors
+/// [`DialectError`], with the file.
+pub fn mapping(path: &Path, catalogue: &Catalogue) -> Result<Mapping, DialectError> {
     let unread = |source| DialectError::Read { path: path.into(), source };
     let mut text = String::new();
     // One byte more than is read, so that a longer file is told from one that fits.

@@ -20,7 +20,7 @@ impl Desk {
         let payload = first.split('`').nth(1).expect("a payload in the text");
         let mapping = first.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next());
         desk.put("reading.json", payload);
-        desk.put("miles.json", &payload.replace("158910.6", "98741 mi"));
+        desk.put("miles.json", payload.replace("158910.6", "98741 mi"));
         desk.put("obd-reader.toml", mapping.expect("a mapping"));
         desk
     }

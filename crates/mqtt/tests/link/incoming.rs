@@ -75,6 +75,7 @@ async fn an_acknowledgement_does_not_reach_a_later_connection() {
         broker.cut("box-1-in");
         up(inbox.status(), 2).await;
         let again = next(&mut inbox).await;
+        assert_eq!((again.packet, again.repeated), (first.packet, true), "so it is known again");
         // The packet id is the same: sent on this connection, it would be believed.
         first.ack.done();
         assert_eq!(soon(tool.send(b"two".to_vec())).await, Outcome::Acknowledged);
