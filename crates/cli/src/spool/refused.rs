@@ -6,7 +6,7 @@ use crate::{
     args,
     audit::Unreadable,
     show,
-    status::{Unasked, ago, write},
+    status::{Unasked, ago},
 };
 use anyhow::Result;
 use serde_json::{Value as Json, json};
@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use vernport_gateway::{refused_digest, secrets::Secrets};
 use vernport_mqtt::tool_message::MAX_PAYLOAD_BYTES;
 use vernport_spool::{Inspect, MAX_REFUSED_TOOL_MESSAGES, RefusedToolMessage};
+use vernport_status::output;
 use vernport_types::{UtcMicros, chain};
 
 /// All that is told.
@@ -29,7 +30,7 @@ struct Found {
 /// [`Unasked`] for a configuration or its keys, [`Unreadable`] for a spool or message that cannot be read.
 pub async fn run(args: &args::SpoolRefused) -> Result<()> {
     let found = look(args).await?;
-    write(&if args.json { found.json().to_string() + "\n" } else { found.text() });
+    output::print(&if args.json { found.json().to_string() } else { found.text() })?;
     Ok(())
 }
 

@@ -7,6 +7,8 @@ use vernport::doctor::{Disk, Outcome, System};
 use vernport_gateway::SystemClock;
 use vernport_types::{BootMicros, Clock as _, Stamp, TimeQuality, UtcMicros};
 
+type DiskOf = fn(&Path) -> Option<Disk>;
+
 /// A terabyte on ext4, and inodes for it.
 const ROOMY: Disk = Disk { free_bytes: 1 << 40, free_inodes: Some(1_000_000), kind: 0xEF53 };
 
@@ -43,12 +45,11 @@ async fn a_disk_with_no_room_and_one_that_tells_nothing_are_told_apart() {
 #[tokio::test]
 async fn a_file_system_that_forgets_is_called_by_its_name() {
     let set = Set::new();
-    let kinds: [(&str, fn(&Path) -> Option<Disk>); 4] = [
-        ("memory (tmpfs)", |_| Some(Disk { kind: 0x0102_1994, ..ROOMY })),
-        ("NFS", |_| Some(Disk { kind: 0x6969, ..ROOMY })),
-        ("SMB", |_| Some(Disk { kind: 0xFF53_4D42, ..ROOMY })),
-        ("FAT", |_| Some(Disk { kind: 0x4D44, ..ROOMY })),
-    ];
+    let memory: DiskOf = |_| Some(Disk { kind: 0x0102_1994, ..ROOMY });
+    let nfs: DiskOf = |_| Some(Disk { kind: 0x6969, ..ROOMY });
+    let smb: DiskOf = |_| Some(Disk { kind: 0xFF53_4D42, ..ROOMY });
+    let fat: DiskOf = |_| Some(Disk { kind: 0x4D44, ..ROOMY });
+    let kinds = [("memory (tmpfs)", memory), ("NFS", nfs), ("SMB", smb), ("FAT", fat)];
     for (name, disk) in kinds {
         let checks = set.gateway_on(&System { disk, ..set.system() }).await;
         says(&checks, "file system", Outcome::Warn, "move [gateway] data_dir to a local disk with ext4");
