@@ -12,8 +12,11 @@ use vernport_crypto::{SigningKey, sha256};
 static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::from_seed([7; 32]));
 
 /// How SubjectPublicKeyInfo begins, and how long it is: Ed25519, P-256, P-384.
-const FORMS: [(&[u8], usize); 3] =
-    [(b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03", 44), (b"\x30\x59\x30\x13\x06\x07", 91), (b"\x30\x76\x30\x10\x06\x07", 120)];
+const FORMS: [(&[u8], usize); 3] = [
+    (b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03", 44),
+    (b"\x30\x59\x30\x13\x06\x07", 91),
+    (b"\x30\x76\x30\x10\x06\x07", 120),
+];
 
 fn der(tag: u8, content: &[u8]) -> Vec<u8> {
     let length = u16::try_from(content.len()).expect("a short input");
@@ -33,7 +36,9 @@ fn look(csr: &[u8]) {
     assert_eq!(said, RequestedKey::of(csr));
     let Ok(key) = said else { return };
     assert!(csr.len() <= MAX_CSR_BYTES);
-    assert!(FORMS.iter().any(|(begins, length)| key.info().starts_with(begins) && key.info().len() == *length));
+    assert!(
+        FORMS.iter().any(|(begins, length)| key.info().starts_with(begins) && key.info().len() == *length)
+    );
     assert!(csr.windows(key.info().len()).any(|part| part == key.info()));
     assert_eq!(key.hash, sha256(key.info()));
     let behind = RequestedKey::of(&[csr, b"\0"].concat());

@@ -68,7 +68,9 @@ fn understand(line: &[u8]) {
             match error {
                 LineError::Empty => assert!(line.is_empty()),
                 LineError::Text { byte } => {
-                    assert!(std::str::from_utf8(&line[..byte - 1]).is_ok() && std::str::from_utf8(line).is_err());
+                    assert!(
+                        std::str::from_utf8(&line[..byte - 1]).is_ok() && std::str::from_utf8(line).is_err()
+                    );
                 }
                 LineError::Entry { column } => assert!(column <= line.len()),
             }
