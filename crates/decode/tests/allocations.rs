@@ -1,6 +1,4 @@
 //! Frames through the decoder, in long messages too, and through the plan of a DBC file allocate nothing.
-//!
-//! One test only: the counter is of the whole process.
 
 #[path = "../../testkit/src/counted.rs"]
 mod counted;

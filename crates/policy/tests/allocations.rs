@@ -1,6 +1,4 @@
 //! Deciding and minimising allocate nothing, sampling included.
-//!
-//! One test only: the counter is of the whole process.
 
 #[path = "../../testkit/src/counted.rs"]
 mod counted;

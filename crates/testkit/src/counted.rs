@@ -1,24 +1,31 @@
 //! An allocator that counts: what a test says of allocations, it can show.
 //!
 //! Not a module of this crate: a test includes the file by its path, so that a crate of a low floor need not
-//! build what this one needs. The count is of the whole process, so such a file has one test.
+//! build what this one needs. The count is of the thread that asks: the harness of the tests allocates beside it.
 
 #![expect(unsafe_code, reason = "an allocator that counts can only be written with it")]
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
-    sync::atomic::{AtomicUsize, Ordering},
+    cell::Cell,
 };
 
 struct Counted;
 
-static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+thread_local! {
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+}
 
-// SAFETY: every call is handed on to the system allocator unchanged; the counter is an atomic
-// and allocates nothing itself.
+fn count() {
+    // A thread that ends has none any more, and nobody asks it.
+    let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
+}
+
+// SAFETY: every call is handed on to the system allocator unchanged; the counter has no destructor and is
+// made at compile time, so it allocates nothing itself.
 unsafe impl GlobalAlloc for Counted {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        count();
         // SAFETY: the caller keeps the contract of `GlobalAlloc::alloc`.
         unsafe { System.alloc(layout) }
     }
@@ -29,7 +36,7 @@ unsafe impl GlobalAlloc for Counted {
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        count();
         // SAFETY: the caller keeps the contract of `GlobalAlloc::realloc`.
         unsafe { System.realloc(pointer, layout, size) }
     }
@@ -38,7 +45,7 @@ unsafe impl GlobalAlloc for Counted {
 #[global_allocator]
 static ALLOCATOR: Counted = Counted;
 
-/// How many allocations there were since the process began.
+/// How many allocations this thread has made.
 pub(crate) fn allocations() -> usize {
-    ALLOCATIONS.load(Ordering::Relaxed)
+    ALLOCATIONS.get()
 }
