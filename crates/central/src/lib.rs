@@ -8,6 +8,7 @@
 //! POST /v1/audit/witness → each side's evidence log against what the other saw of it
 //! POST /v1/reads   → log entry → envelopes with their wraps
 //! POST /v1/enrolments (a listener of its own) → invitation → ledger, certificate
+//! an order to erase → journal, keys, batches → certificate; notices → operators' broker → their answers
 //! ```
 //!
 //! Promises:
