@@ -17,16 +17,18 @@ use std::{
 use vernport_central::{OpenJournal, restored_over};
 use vernport_crypto::MasterKey;
 use vernport_store::{
-    Store, StoreError, Things,
+    Revision, RowKind, Store, StoreError, Things,
     model::{Backup, Call, Model, Outcome, Tape, When},
 };
-use vernport_types::{BatchId, Clock as _, ControllerId};
+use vernport_types::{BatchId, Clock as _, ControllerId, EntryHash};
 
 #[derive(Debug)]
 pub(crate) struct Books {
     controller: ControllerId,
     model: Mutex<Model>,
     tapes: Mutex<[Tape; 2]>,
+    /// The same, which sabotage does not reach: what each central has written.
+    written: [Tape; 2],
     backups: Mutex<Vec<Backup>>,
     /// While somebody mends them, nothing else breaks.
     is_mended: AtomicBool,
@@ -43,10 +45,12 @@ pub(crate) struct Recorded {
 
 impl Books {
     pub(crate) fn new(controller: &ControllerId) -> Self {
+        let written = <[Tape; 2]>::default();
         Self {
             controller: controller.clone(),
             model: Mutex::default(),
-            tapes: Mutex::default(),
+            tapes: Mutex::new(written.clone()),
+            written,
             backups: Mutex::default(),
             is_mended: AtomicBool::new(false),
         }
@@ -126,6 +130,22 @@ impl Books {
         Ok(())
     }
 
+    /// How many entries a central has written into its journal that the ledger does not know now. What another
+    /// central wrote is in that one's, and `vernport registry restored` alone reads both.
+    async fn forgotten(&self, play: &Arc<Play>, place: usize) -> Result<usize> {
+        self.is_mended.store(true, Relaxed);
+        let store = self.open(play.site.master_key()).await?;
+        let known = store.load(&self.controller, Revision::NONE).await?.entries;
+        store.close().await;
+        self.is_mended.store(false, Relaxed);
+        let known: BTreeSet<EntryHash> = known.iter().map(|entry| entry.entry).collect();
+        let mut forgotten = 0;
+        self.written[place].read(|row| {
+            forgotten += usize::from(row.kind == RowKind::Entry && !known.contains(&row.entry));
+        })?;
+        Ok(forgotten)
+    }
+
     /// What stands in the main database now, looked at past all that breaks.
     pub(crate) async fn recorded(&self) -> Result<Recorded> {
         let mut look = self.model().look(self.controller.clone());
@@ -183,7 +203,6 @@ fn weather(play: Weak<Play>) -> impl Fn(Call) -> Outcome + Send + Sync + 'static
 
 /// Set back, and started as if nothing had been: that has to be refused wherever something was lost.
 pub(crate) async fn set_back_and_restore(play: &Arc<Play>) -> Result<()> {
-    let before = play.books.recorded().await?.entries;
     for place in 0..2 {
         play.kill_central(place).await;
     }
@@ -191,28 +210,30 @@ pub(crate) async fn set_back_and_restore(play: &Arc<Play>) -> Result<()> {
         return play.start_central(0).await;
     }
     play.set_back.store(true, Relaxed);
-    let now = play.books.recorded().await?.entries;
-    play.history.tell(format!("the database is set back: {now} entries of {before}"));
-    if now < before {
+    let forgotten = play.books.forgotten(play, 0).await?;
+    play.history.tell(format!("the database is set back: {forgotten} entries of central 0 are lost"));
+    if forgotten > 0 {
         let began = play.try_central(0).await;
         if began.is_ok() {
-            play.history.broke(Rule::ServedWhatWasLost, format!("{now} entries of {before} in the ledger"));
+            play.history.broke(Rule::ServedWhatWasLost, format!("{forgotten} entries of its journal"));
             play.kill_central(0).await;
         }
     }
     if play.dice.percent(40) {
-        serve_without_journal(play).await?;
+        let long = Duration::from_millis(play.dice.between(500, 20_000));
+        serve_without_journal(play, long).await?;
     }
     play.books.restore(play).await?;
     play.start_central(0).await
 }
 
-/// Somebody takes the journal out of the configuration and starts what was set back: gateways notice.
-pub(crate) async fn serve_without_journal(play: &Arc<Play>) -> Result<()> {
+/// Somebody takes the journal out of the configuration and starts what was set back, for so long: gateways
+/// notice.
+pub(crate) async fn serve_without_journal(play: &Arc<Play>, long: Duration) -> Result<()> {
     play.history.tell("central serves what was set back, without a journal");
     play.without_journal.store(true, Relaxed);
     play.start_central(0).await?;
-    tokio::time::sleep(Duration::from_millis(play.dice.between(500, 20_000))).await;
+    tokio::time::sleep(long).await;
     play.kill_central(0).await;
     play.without_journal.store(false, Relaxed);
     play.ran_without_journal.store(true, Relaxed);

@@ -55,7 +55,8 @@ fn an_alarm_where_nothing_is_said_to_have_been_set_back_is_found() -> Result<()>
         scene.counter.withdraw().await?;
         play.kill_central(0).await;
         ensure!(play.books.set_back(play, true), "there is a backup");
-        books::serve_without_journal(play).await?;
+        // Long enough for both sides to have looked at each other's logs.
+        books::serve_without_journal(play, Duration::from_secs(300)).await?;
         play.books.restore(play).await?;
         play.start_central(0).await?;
         scene.settle().await
