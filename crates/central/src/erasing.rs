@@ -12,7 +12,7 @@ use crate::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 use vernport_api::{Certificate, Kept as KeptRow, KeptBy, NotReached, ReadBefore};
-use vernport_policy::{Due, Kept, Opened, Opening, due};
+use vernport_policy::{Due, Kept, Opened, Opening, Rules, due};
 use vernport_registry::{Facts, Whom};
 use vernport_store::{CertificateRow, DeletionRow, Fence, StoreError};
 use vernport_types::{EntryHash, EpochId, GrantId, Slug, UtcMicros};
@@ -49,6 +49,11 @@ pub(crate) struct Covered {
 impl Covered {
     pub(crate) fn opened(&self) -> Opened<'_> {
         Opened { opening: &self.opening, since: Some(self.opened_at) }
+    }
+
+    /// Whether it goes to an operator's topic.
+    pub(crate) fn is_published(&self, rules: &Rules) -> bool {
+        rules.find(&self.opening.flow).is_some_and(|flow| flow.deliver.topic.is_some())
     }
 
     /// The earliest that something of it can have been read.
@@ -104,8 +109,7 @@ impl Controller {
         let mut outcome = Outcome::default();
         let all = self.covered(entry).await?;
         for covered in &all {
-            let flow = self.rules.find(&covered.opening.flow);
-            outcome.is_published |= flow.is_some_and(|flow| flow.deliver.topic.is_some());
+            outcome.is_published |= covered.is_published(&self.rules);
             let epochs = self.store.live_epochs(&self.id, covered.id).await?;
             for part in epochs.chunks(EPOCHS_A_STEP.into()) {
                 self.fence_some(entry, covered, part, &mut outcome).await?;

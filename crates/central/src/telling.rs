@@ -58,12 +58,13 @@ impl Controller {
         covered: &[Covered],
         outcome: &mut Outcome,
     ) -> Result<(), Refusal> {
-        let is_published = |covered: &&Covered| {
-            self.rules.find(&covered.opening.flow).is_some_and(|flow| flow.deliver.topic.is_some())
-        };
+        let published = covered.iter().filter(|covered| covered.is_published(&self.rules));
+        let mut published: Vec<&Covered> = published.collect();
+        if published.is_empty() {
+            return Ok(());
+        }
         let known = self.store.notices_of(&self.id, &entry).await?;
-        let is_new = |covered: &&Covered| known.iter().all(|notice| notice.grant != covered.id);
-        let published: Vec<&Covered> = covered.iter().filter(is_published).filter(is_new).collect();
+        published.retain(|covered| known.iter().all(|notice| notice.grant != covered.id));
         if published.is_empty() {
             return Ok(());
         }
