@@ -256,6 +256,13 @@ mod tests {
         }
     }
 
+    fn changed(mut document: Value, changes: Vec<(prop::sample::Index, Change)>) -> Value {
+        for (place, change) in changes {
+            apply(&mut document, place, change);
+        }
+        document
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2000))]
 
@@ -264,10 +271,7 @@ mod tests {
             start in any::<prop::sample::Index>(),
             changes in prop::collection::vec(change(), 0..3),
         ) {
-            let mut document = start.get(&tool_messages()).clone();
-            for (place, change) in changes {
-                apply(&mut document, place, change);
-            }
+            let document = changed(start.get(&tool_messages()).clone(), changes);
             prop_assert_eq!(tool_parser_takes(&document), TOOL.is_valid(&document), "{}", document);
         }
 
@@ -278,10 +282,7 @@ mod tests {
         ) {
             // A length beside a pattern is drawn over now and then.
             prop_assert_eq!(tool_parser_takes(&drawn), TOOL.is_valid(&drawn), "{}", drawn);
-            let mut near = drawn;
-            for (place, change) in changes {
-                apply(&mut near, place, change);
-            }
+            let near = changed(drawn, changes);
             prop_assert_eq!(tool_parser_takes(&near), TOOL.is_valid(&near), "{}", near);
         }
 
@@ -290,10 +291,7 @@ mod tests {
             start in any::<prop::sample::Index>(),
             changes in prop::collection::vec(change(), 0..3),
         ) {
-            let mut document = start.get(&fleet_messages()).clone();
-            for (place, change) in changes {
-                apply(&mut document, place, change);
-            }
+            let document = changed(start.get(&fleet_messages()).clone(), changes);
             // That the resolution is the one in the index, only the parser can tell.
             prop_assume!(!document["value"]["h3"].is_string() || document["value"]["resolution"] == 6);
             prop_assert_eq!(fleet_parser_takes(&document), FLEET.is_valid(&document), "{}", document);
@@ -349,10 +347,7 @@ mod tests {
             start in any::<prop::sample::Index>(),
             changes in prop::collection::vec(change(), 0..3),
         ) {
-            let mut document = start.get(&deletions()).clone();
-            for (place, change) in changes {
-                apply(&mut document, place, change);
-            }
+            let document = changed(start.get(&deletions()).clone(), changes);
             let bytes = serde_json::to_vec(&document).expect("encodes");
             let (notice, answer) = (DeletionNotice::from_json(&bytes), DeletionConfirmed::from_json(&bytes));
             prop_assert_eq!(notice.is_ok(), NOTICE.is_valid(&document), "{}", document);
