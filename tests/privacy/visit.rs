@@ -267,6 +267,8 @@ async fn at_station(
     stage.wait_for(controller, "vehicle recognised", |status| status.tally.visits > 0).await?;
     bus.drive(6, stage, controller).await?;
     tool(stage, controller, answers).await?;
+    // What is about to be withdrawn has been used: whoever got a message has a batch of its kind, too.
+    stage.wait_for(controller, "sent so far", Status::is_settled).await?;
     if let Some([role, ..]) = consent(controller.name.as_str()) {
         let subject =
             known.world.subject(&format!("{role} of {}", controller.name)).context("who consented")?;
