@@ -102,6 +102,18 @@ impl Storm {
         Ok(Self { stand, truck, broker, operator, known: None, heard, dice, blowing, seed })
     }
 
+    /// The operator hears the stream begin: one that met it later could not tell what was before.
+    async fn first_message(&mut self) -> Result<()> {
+        for _ in 0..LAST_SECONDS {
+            self.truck.drive(&self.stand, 1).await?;
+            self.listen(PATIENCE / 10).await?;
+            if self.heard.highest() > 0 {
+                return Ok(());
+            }
+        }
+        anyhow::bail!("the first message does not arrive")
+    }
+
     /// Storms for a while. `loses_sessions`: the broker forgets the operator now and then.
     async fn blow(&mut self, loses_sessions: bool) -> Result<()> {
         let seconds = number("VERNPORT_STORM_SECONDS").unwrap_or(15);
@@ -217,6 +229,7 @@ async fn storm(loses_sessions: bool) -> Result<Heard> {
     let mut storm = Storm::begin().await?;
     let seed = storm.seed;
     let weathered = async {
+        storm.first_message().await?;
         storm.blow(loses_sessions).await?;
         let all = storm.calm().await?;
         let heard = std::mem::take(&mut storm.heard);
