@@ -17,6 +17,7 @@
 
 mod body;
 mod envelope;
+mod fleet_number;
 mod header;
 mod identifier;
 mod reader;
@@ -26,6 +27,7 @@ mod topic;
 
 pub use body::{BatchContext, BatchHead, Body, MAX_RECORDS, Record, SignalName};
 pub use envelope::{EnvelopeError, MAX_ENVELOPE_BYTES, MAX_WRAPS, OpenError, ReceivedEnvelope, WrapsError};
+pub use fleet_number::{SEALED_FLEET_NUMBER_BYTES, SealedFleetNumber};
 pub use header::{EnvelopeHeader, MAX_SEQUENCE};
 pub use identifier::seal_identifier;
 pub use sealed::{Recipient, ReloadError, Sealed, Storage, reload_recipient, reload_storage};

@@ -12,6 +12,7 @@
 mod basis;
 mod catalogue;
 mod chain;
+mod fleet_number;
 mod frame;
 mod id;
 mod identifier;
@@ -24,6 +25,7 @@ mod value;
 pub use basis::LegalBasis;
 pub use catalogue::{Catalogue, CatalogueError, Category, Signal, SignalId, ValueKind};
 pub use chain::chain;
+pub use fleet_number::{FleetNumber, FleetNumberError};
 pub use frame::{CanFilter, CanFrame, CanId, FrameKind};
 pub use id::{
     AssetId, BatchId, BootId, ControllerId, EntryHash, EpochId, GrantId, IdError, KeyId, LinkHash, MessageId,
