@@ -25,7 +25,7 @@ enum View {
         pool: Pool,
     },
     #[cfg(feature = "model")]
-    Model(Moment),
+    Model(Box<Moment>),
 }
 
 /// As for the store: SQL's transaction comes back from this, the model answers at once.
@@ -85,7 +85,7 @@ impl Look {
 
     #[cfg(feature = "model")]
     pub(crate) fn at(moment: Moment, controller: ControllerId) -> Self {
-        Self { view: View::Model(moment), controller }
+        Self { view: View::Model(moment.into()), controller }
     }
 
     /// The number of the last migration of the database, and of the last that this program knows.

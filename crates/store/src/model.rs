@@ -31,6 +31,7 @@ mod enrolments;
 mod erasures;
 mod evidence;
 mod fault;
+mod fleet_numbers;
 mod keys;
 mod notices;
 mod places;

@@ -1,8 +1,8 @@
 //! The tables of one controller, in the words of `migrations/`: a map each, by its primary key.
 
 use crate::{
-    CertificateRow, DeletionRow, GatewayCertificate, GrantRow, Invitation, LinkRow, NoticeRow,
-    RecipientKeyRow, Revision, Witnessed,
+    CertificateRow, DeletionRow, FleetNumberRow, GatewayCertificate, GrantRow, Invitation, LinkRow,
+    NoticeRow, RecipientKeyRow, Revision, Witnessed,
 };
 use std::{
     collections::BTreeMap,
@@ -59,6 +59,10 @@ pub(crate) struct Tables {
     pub(super) grants: Table<GrantId, Grant>,
     /// By asset, recipient, purpose and year; with the revision.
     pub(super) aliases: Table<(AssetId, Slug, Slug, i16), (VehicleAlias, Revision)>,
+    /// By asset, recipient and purpose; with the time of entry.
+    pub(super) fleet_numbers: Table<(AssetId, Slug, Slug), (FleetNumberRow, UtcMicros)>,
+    /// When a broker last took the number of the vehicle of an alias.
+    pub(super) listed: Table<(AssetId, Slug, Slug, i16), UtcMicros>,
     pub(super) recipient_keys: Table<KeyId, RecipientKey>,
     pub(super) epochs: Table<EpochId, Epoch>,
     pub(super) batches: Table<i64, Batch>,

@@ -9,6 +9,7 @@ mod enrolment;
 mod erase;
 mod evidence;
 mod faults;
+mod fleet_numbers;
 mod notices;
 mod reads;
 mod records;

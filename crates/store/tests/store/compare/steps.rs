@@ -4,8 +4,9 @@ use super::{KEY, NOW, kind, told};
 use crate::bed::{controller, slug};
 use proptest::{collection::vec, prelude::*, sample::select};
 use vernport_store::{
-    AliasRow, CertificateRow, Change, CommitError, Fence, GrantRow, Incoming, KeptBatch, LinkRow, NewEntry,
-    NoticeRow, Page, Place, ReadQuery, RecipientKeyRow, RecordError, Revision, Store, StoreError,
+    AliasRow, CertificateRow, Change, CommitError, Fence, FleetNumberRow, GrantRow, Incoming, KeptBatch,
+    LinkRow, NewEntry, NoticeRow, Page, Place, ReadQuery, RecipientKeyRow, RecordError, Revision, Store,
+    StoreError,
 };
 use vernport_types::{
     AssetId, BatchId, EntryHash, EpochId, GrantId, KeyId, LinkHash, MessageId, Reason, SegmentId, Slug,
@@ -43,6 +44,9 @@ pub(super) enum Step {
     Told { n: u8, at: UtcMicros },
     ConfirmNotice { n: u8, vehicle: u8, at: UtcMicros },
     Late(UtcMicros),
+    Call { asset: u8, operator: u8, number: Option<u8> },
+    List { from_year: i16, before: UtcMicros, limit: u16, noted: bool },
+    Forget { from_year: i16, before: UtcMicros },
     Sweep { epoch: u8, count: usize, stranger: i64 },
     LookAgain { epoch: u8, at: UtcMicros },
     EndEpoch(u8),
@@ -106,6 +110,11 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         1 => (0..NOTICES, at()).prop_map(|(n, at)| Step::Told { n, at }),
         1 => (0..NOTICES, 0..2_u8, at()).prop_map(|(n, vehicle, at)| Step::ConfirmNotice { n, vehicle, at }),
         1 => at().prop_map(Step::Late),
+        3 => (0..20_u8, 0..2_u8, prop::option::weighted(0.8, any::<u8>()))
+            .prop_map(|(asset, operator, number)| Step::Call { asset, operator, number }),
+        2 => (2026..2028_i16, at(), 1_u16..6, any::<bool>())
+            .prop_map(|(from_year, before, limit, noted)| Step::List { from_year, before, limit, noted }),
+        1 => (2026..2028_i16, at()).prop_map(|(from_year, before)| Step::Forget { from_year, before }),
         2 => (0..EPOCHS, 0..3_usize, 0_i64..40)
             .prop_map(|(epoch, count, stranger)| Step::Sweep { epoch, count, stranger }),
         1 => (0..EPOCHS, at()).prop_map(|(epoch, at)| Step::LookAgain { epoch, at }),
@@ -354,6 +363,23 @@ impl Step {
                 told(store.confirm_notice(&of, stream, MessageId::from_bytes([*n; 16]), *at).await)
             }
             Self::Late(at) => told(store.late_with_deletion(&of, *at).await),
+            Self::Call { asset, operator, number } => {
+                let number = number.map(|n| FleetNumberRow {
+                    purpose: slug("service"),
+                    key: KeyId::from_bytes([n % 2; 16]),
+                    sealed: vec![n; 137],
+                });
+                let (asset, operator) = (AssetId::from_bytes([*asset; 16]), gateway(*operator));
+                told(store.call_asset(&of, asset, &operator, number.as_slice(), now).await)
+            }
+            Self::List { from_year, before, limit, noted } => {
+                let rows = store.aliases_to_list(&of, *from_year, *before, *limit).await.expect("reads");
+                let noted =
+                    if *noted { told(store.note_listed(&of, &rows, now).await) } else { String::new() };
+                let all = rows.iter().map(|row| (&row.operator, row.vehicle, row.key, row.sealed[0]));
+                format!("{:?} {noted}", all.collect::<Vec<_>>())
+            }
+            Self::Forget { from_year, before } => told(store.forget_numbers(&of, *from_year, *before).await),
             Self::Sweep { epoch, count, stranger } => {
                 let mut due = store.kept_batches(&of, id(epoch), i64::MIN, 8).await.expect("reads");
                 due.truncate(*count);
