@@ -13,7 +13,7 @@ use vernport_mqtt::{Backoff, DeletionNotice, Endpoint, LinkState, NoticeLink, Ou
 use vernport_types::{MessageId, UtcMicros, VehicleAlias};
 use vernport_uplink::TlsFiles;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 fn stream() -> Result<Stream> {
     let vehicle = VehicleAlias::from_bytes([0xA5; 16]);
@@ -28,7 +28,7 @@ fn notice(n: u8) -> Result<DeletionNotice> {
 }
 
 /// Central's end, as its configuration would make it.
-async fn central(fleet: &Fleet, protocol: Protocol) -> Result<NoticeLink> {
+pub(crate) async fn central(fleet: &Fleet, protocol: Protocol) -> Result<NoticeLink> {
     let files = TlsFiles {
         ca: fleet.broker.certificates.file("ca.pem"),
         certificate: fleet.central.certificate.clone(),

@@ -14,4 +14,5 @@ mod operators;
 mod passwords;
 mod refused;
 mod revoked;
+mod roster;
 mod whole_path;

@@ -21,6 +21,7 @@ mod erasure;
 mod events;
 pub mod explain;
 mod feed;
+mod fleet_numbers;
 mod headers;
 mod import;
 mod ledger;
@@ -49,6 +50,7 @@ pub use events::{
     FoundEntry, LedgerEvent, MAX_EVENTS,
 };
 pub use feed::{Feed, FeedNonce, FeedRequest, MAX_WAIT_MS, ServedNotice};
+pub use fleet_numbers::{FleetNumberAnswer, FleetNumberRequest};
 pub use headers::{HEADER_CONTROLLER, HEADER_IDEMPOTENCY_KEY, HEADER_REPLAYED, IdempotencyKey, KeyError};
 pub use import::{
     ImportAnswer, ImportLine, ImportQuery, ImportStop, ImportedLine, LineOutcome, MAX_IMPORT_BYTES,
@@ -85,6 +87,9 @@ pub const PATH_WITNESS: &str = "/v1/audit/witness";
 pub const PATH_READS: &str = "/v1/reads";
 /// Where a registrar looks up an asset: [`FindRequest`] in, [`FindAnswer`] out.
 pub const PATH_FIND_ASSET: &str = "/v1/assets/find";
+/// Where a registrar says what a fleet operator calls a vehicle: [`FleetNumberRequest`] in,
+/// [`FleetNumberAnswer`] out.
+pub const PATH_FLEET_NUMBERS: &str = "/v1/fleet-numbers";
 /// Where a registrar asks which consents stand: [`ConsentsRequest`] in, [`ConsentsAnswer`] out.
 pub const PATH_CONSENTS: &str = "/v1/consents";
 /// Where a registrar asks why something passes or does not: [`explain::ExplainRequest`] in,

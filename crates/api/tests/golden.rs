@@ -6,9 +6,10 @@ mod frozen;
 use frozen::{frozen, slug};
 use vernport_api::{
     Answer, BatchAnswer, BatchAnswers, Blob, Code, Consented, ConsentsAnswer, ConsentsRequest, EntryResult,
-    FeedNonce, FeedRequest, FindAnswer, FindRequest, GatewayEffect, GoesOn, LedgerAnswer, LedgerEffect,
-    LinkOutcome, LinkResult, LogAlarm, LogHash, Person, Problem, ReadAnswer, ReadRequest, SealedIdentifier,
-    SegmentAnswer, SegmentRequest, Status, Stopped, WitnessAnswer, WitnessRequest, batch,
+    FeedNonce, FeedRequest, FindAnswer, FindRequest, FleetNumberAnswer, FleetNumberRequest, GatewayEffect,
+    GoesOn, LedgerAnswer, LedgerEffect, LinkOutcome, LinkResult, LogAlarm, LogHash, Person, Problem,
+    ReadAnswer, ReadRequest, SealedIdentifier, SegmentAnswer, SegmentRequest, Status, Stopped, WitnessAnswer,
+    WitnessRequest, batch,
     explain::{
         EXPLANATION_FORMAT, ExplainAnswer, ExplainRequest, Explained, ExplainedEntry, ExplainedRelease,
         Explanation, Vehicle,
@@ -152,6 +153,19 @@ fn assets_are_found_like_this() {
     frozen(include_str!("../golden/find-request.json"), &FindRequest { identifier });
     let found = FindAnswer { asset: Some(AssetId::from_bytes([0xC3; 16])) };
     frozen(include_str!("../golden/find-answer.json"), &found);
+}
+
+#[test]
+fn fleet_numbers_are_said_like_this() {
+    let number = Some("Lastebil 17".parse().expect("a number"));
+    let operator = slug("nordic-haulage");
+    let request = FleetNumberRequest { asset: AssetId::from_bytes([0xC3; 16]), operator, number };
+    frozen(include_str!("../golden/fleet-number-request.json"), &request);
+    let answer = FleetNumberAnswer {
+        purposes: vec![slug("customer-report")],
+        without_key: vec![slug("eco-coaching")],
+    };
+    frozen(include_str!("../golden/fleet-number-answer.json"), &answer);
 }
 
 #[test]

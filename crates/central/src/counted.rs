@@ -98,6 +98,8 @@ pub(crate) struct OfController {
     pub(crate) fleet_away: AtomicBool,
     /// When the last such look ended well, in microseconds since 1970; 0: none yet.
     pub(crate) duties_at: AtomicI64,
+    /// When unused fleet numbers were last looked for, in microseconds since 1970.
+    pub(crate) numbers_looked_at: AtomicI64,
 }
 
 /// The answers to a batch, as the contract writes them.

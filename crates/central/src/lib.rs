@@ -46,6 +46,7 @@ mod metrics;
 mod refusal;
 mod release;
 mod restored;
+mod rosters;
 mod routes;
 mod segment;
 mod server;

@@ -7,6 +7,7 @@ mod erasures;
 mod events;
 mod explain;
 mod feed;
+mod fleet_numbers;
 mod gateways;
 mod import;
 mod ledger;
@@ -31,9 +32,9 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::timeout;
 use vernport_api::{
     Code, PATH_BATCHES, PATH_CLOCK, PATH_CONFIRM_DELETIONS, PATH_CONSENTS, PATH_DELETIONS, PATH_ERASURES,
-    PATH_EVENTS, PATH_EXPLAIN, PATH_FEED, PATH_FIND_ASSET, PATH_FIND_ENTRY, PATH_GATEWAYS, PATH_IMPORT,
-    PATH_INVITATIONS, PATH_LEDGER, PATH_OPENAPI, PATH_READS, PATH_RENEW, PATH_SEGMENTS, PATH_STATUS,
-    PATH_WITNESS, Status,
+    PATH_EVENTS, PATH_EXPLAIN, PATH_FEED, PATH_FIND_ASSET, PATH_FIND_ENTRY, PATH_FLEET_NUMBERS,
+    PATH_GATEWAYS, PATH_IMPORT, PATH_INVITATIONS, PATH_LEDGER, PATH_OPENAPI, PATH_READS, PATH_RENEW,
+    PATH_SEGMENTS, PATH_STATUS, PATH_WITNESS, Status,
 };
 
 /// The longest JSON body but for the ledger's, in bytes.
@@ -67,6 +68,7 @@ routes! {
     post PATH_READS => reads::read,
     post PATH_CONSENTS => consents::stand,
     post PATH_FIND_ASSET => reads::find_asset,
+    post PATH_FLEET_NUMBERS => fleet_numbers::call,
     post PATH_EXPLAIN => explain::explain,
     post PATH_ERASURES => erasures::erasure,
     post PATH_DELETIONS => erasures::fetch,

@@ -33,6 +33,7 @@ impl Controller {
             let epochs = self.store.to_look_at(&self.id, now, EPOCHS_A_STEP).await?;
             if epochs.is_empty() {
                 self.store.drop_partitions(now).await?;
+                self.forget_numbers(now).await?;
                 return Ok(());
             }
             let mut again = Vec::with_capacity(epochs.len());

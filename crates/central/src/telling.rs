@@ -198,7 +198,7 @@ impl Controller {
         }
     }
 
-    /// Tells what no broker took since a day; where the line is gone, the rest waits for the next look.
+    /// Tells what has to be deleted, then the rosters: what no broker took since a day; where the line is gone, the rest waits for the next look.
     async fn tell_due(&self, link: &NoticeLink) -> Result<(), StoreError> {
         let end = Instant::now() + TELL_WITHIN;
         let now = self.clock.now().wall;
@@ -222,7 +222,7 @@ impl Controller {
             }
             self.store.note_told(&self.id, row.id, now).await?;
         }
-        Ok(())
+        self.tell_rosters(link, end).await
     }
 
     async fn take_answer(&self, answer: Answer) -> Result<(), StoreError> {

@@ -15,7 +15,7 @@ mod station;
 
 pub use audit::{Audit, AuditExport, AuditFsck, AuditProve, AuditVerify, LogPlace};
 pub use callers::{Agree, LedgerEvents, LedgerFind, LedgerImport, Processor};
-pub use counter::{Consent, Consented, Ledger, Order, Registrar, Vehicle};
+pub use counter::{Called, Consent, Consented, Ledger, Order, Registrar, Vehicle};
 pub use dbc::Dbc;
 pub use erase::{Deletions, Erase, Erased, Erasure, RecipientAt, Registry, Restored};
 pub use explain::{Explain, ExplainAudience, ReadFrom, Recognised};
@@ -69,6 +69,9 @@ pub enum Command {
     /// Open or close a work order at central
     #[command(subcommand)]
     Order(Order),
+    /// Say what a fleet operator calls a vehicle itself: central seals it to the operator, who finds it in its
+    /// roster under every name that the vehicle has on topics
+    FleetNumber(Called),
     /// Speak to the gateway of this station, whether or not the line to central is there
     Station(Station),
     /// Invite gateways, list them, end their enrolment

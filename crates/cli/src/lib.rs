@@ -14,6 +14,7 @@ pub mod doctor;
 mod effect;
 pub mod erase;
 pub mod explain;
+pub mod fleet_number;
 pub mod gateway;
 pub mod init;
 pub mod keys;
@@ -53,6 +54,7 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Deleted(args) => deleted::run(&args).await,
         Command::Publish(args) => publish::run(&args).await,
         Command::Order(args) => order::run(args).await,
+        Command::FleetNumber(args) => fleet_number::run(args).await,
         Command::Station(args) => station::run(args).await,
         Command::Gateway(args) => gateway::run(args).await,
         Command::Mqtt(args) => mqtt::run(args).await,

@@ -6,8 +6,9 @@ use anyhow::Result;
 use std::sync::Arc;
 use vernport_api::{
     ClockRequest, ConsentsAnswer, ConsentsRequest, ErasureAnswer, ErasureRequest, EventsAnswer,
-    EventsRequest, FindEntryRequest, FoundEntry, GatewaysAnswer, IdempotencyKey, ImportAnswer, ImportQuery,
-    InvitationAnswer, InvitationRequest, LedgerAnswer, LedgerRequest, ReadRequest,
+    EventsRequest, FindEntryRequest, FleetNumberAnswer, FleetNumberRequest, FoundEntry, GatewaysAnswer,
+    IdempotencyKey, ImportAnswer, ImportQuery, InvitationAnswer, InvitationRequest, LedgerAnswer,
+    LedgerRequest, ReadRequest,
     explain::{ExplainRequest, Explanation},
 };
 use vernport_crypto::{IdentityKey, random};
@@ -99,6 +100,14 @@ impl Registrar {
     /// If central cannot be reached or knows of no such order.
     pub async fn erasure(&self, entry: EntryHash) -> Result<ErasureAnswer> {
         Ok(self.client.erasure(&ErasureRequest { entry }).await?)
+    }
+
+    /// Says what a fleet operator calls a vehicle.
+    ///
+    /// # Errors
+    /// If central cannot be reached or refuses.
+    pub async fn fleet_number(&self, asked: &FleetNumberRequest) -> Result<FleetNumberAnswer> {
+        Ok(self.client.fleet_number(asked).await?)
     }
 
     /// Confirms central's clock by this one; false if they differ.

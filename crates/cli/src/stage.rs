@@ -18,7 +18,7 @@ use vernport_gateway::Status;
 use vernport_mqtt::{Endpoint, acl::Principal};
 use vernport_policy::Rules;
 use vernport_registry::Event;
-use vernport_types::{Clock, Slug};
+use vernport_types::{Clock, ControllerId, Slug};
 
 /// How long a state is waited for before it counts as never coming.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -84,6 +84,13 @@ impl Brokers {
     pub fn tool(&self, controller: &Slug, principal: &Principal) -> Result<Endpoint> {
         let broker = self.tools.get(controller).context("no such controller on this stage")?;
         self.login(&format!("mqtt://{}", broker.addr()), principal)
+    }
+
+    /// Where central speaks with the operators of a controller.
+    fn central(&self, controller: &ControllerId) -> Result<Endpoint> {
+        let mut endpoint = self.login(&format!("mqtt://{}", self.fleet.addr()), &Principal::Central)?;
+        endpoint.client_id = format!("central.{}", controller.as_str().to_ascii_lowercase());
+        Ok(endpoint)
     }
 
     fn login(&self, url: &str, principal: &Principal) -> Result<Endpoint> {
@@ -204,6 +211,11 @@ impl Stage {
         }
         let mut deps = vernport_central::Deps::load(&config)?;
         deps.clock = Arc::clone(&self.clock);
+        if let Some(brokers) = &self.brokers {
+            for controller in &mut deps.controllers {
+                controller.fleet = Some(brokers.central(controller.rules.controller())?);
+            }
+        }
         let stop = CancellationToken::new();
         let running = vernport_central::run(config.listen, &config.store, deps, stop.clone()).await?;
         if self.central_addr.replace(running.addr).is_none() {

@@ -1,5 +1,6 @@
 //! `vernport subscribe`: what a fleet operator receives, as it comes: each
-//! message once, sealed ones opened where there is a key, and what is missing.
+//! message once, sealed ones opened where there is a key, the operator's own number of
+//! each vehicle where it was told, and what is missing.
 //!
 //! A message is acknowledged when it was printed and, with `--state`, noted in
 //! the file: so whoever is interrupted loses nothing. Room is bounded by
@@ -7,6 +8,7 @@
 
 mod state;
 mod tell;
+mod vehicles;
 
 use crate::{
     args,
@@ -18,6 +20,7 @@ use std::time::Duration;
 use tell::{Keys, Teller};
 use thiserror::Error;
 use tokio::{sync::watch, time::Instant};
+use vehicles::Vehicles;
 use vernport_mqtt::{
     Heard, Interest, LinkState, LinkStatus, News, Subscription, SubscriptionConfig, acl::Principal,
 };
@@ -40,6 +43,7 @@ pub async fn run(args: &args::Subscribe) -> Result<()> {
     let principal = Principal::Operator(args.operator.clone());
     let endpoint = endpoint(&args.at, &principal, &interest.client_id())?;
     let keys = Keys::read(&args.keys, &args.signed_by)?;
+    let vehicles = Vehicles::new(interest.clone(), args.central.clone());
     let state = args.state.clone().map(|path| StateFile::new(path, args.operator.clone()));
     let mut config = SubscriptionConfig::new(endpoint, interest);
     config.away_s = args.away_h * 3600;
@@ -47,7 +51,7 @@ pub async fn run(args: &args::Subscribe) -> Result<()> {
         config.streams = state.read()?;
     }
     let mut subscription = Subscription::start(config);
-    let mut teller = Teller::new(args.json, keys);
+    let mut teller = Teller::new(args.json, keys, vehicles);
     let heard = hear(args, &mut subscription, &mut teller, state.as_ref()).await;
     let told = teller.end(&subscription);
     let missing = subscription.streams().total().missing;

@@ -19,7 +19,7 @@ pub use written::{emqx, mosquitto, without_comments};
 
 use crate::topic::{
     PayloadForm, ToolAddress, confirmations_filter, notices_filter, operator_filter, readings_filters,
-    status_topic,
+    rosters_filter, status_topic,
 };
 use rule::{covers, is_topic};
 use std::{fmt, str::FromStr};
@@ -106,7 +106,7 @@ impl Principal {
             ],
             Self::Central => vec![
                 rule(Right::Publish, notices_filter()),
-                rule(Right::Publish, "vernport/v1/fleet/+/roster".to_owned()),
+                rule(Right::Publish, rosters_filter()),
                 rule(Right::Subscribe, confirmations_filter()),
             ],
         }

@@ -8,7 +8,7 @@
 //!   opens it; a message counts as delivered on its PUBACK and on nothing else;
 //!   nothing is kept for later, so that nothing is sent without being asked for.
 //! - Topics and payloads are frozen: [`topic`], [`tool_message`],
-//!   [`tool_postcard`], [`tool_result`], [`fleet_message`], [`deletion`], the JSON Schemas in `schema/`, decision note 0010.
+//!   [`tool_postcard`], [`tool_result`], [`fleet_message`], [`deletion`], [`roster`], the JSON Schemas in `schema/`, decision note 0010.
 //! - Only the status of a gateway is ever retained.
 //! - No input panics, every bound is a number, and no log line or error holds a
 //!   topic, a payload, a value or an identifier of a vehicle.
@@ -31,6 +31,7 @@ mod operator;
 mod outbox;
 mod probe;
 pub mod publisher;
+pub mod roster;
 pub mod schema;
 mod shape;
 mod status;
@@ -54,10 +55,11 @@ pub use inbox::{AckHandle, Inbox, InboxConfig, Message};
 pub use limits::{ToolLimits, ToolRate};
 pub use mapping::{Mapping, MappingError, PassedOver, Step, Trouble};
 pub use notices::{Answer, Confirmer, NoticeLink};
-pub use operator::{Delivery, Heard, Interest, Subscription, SubscriptionConfig, ToDelete};
+pub use operator::{Delivery, Heard, Interest, Listed, Subscription, SubscriptionConfig, ToDelete};
 pub use outbox::{Outcome, Receipt};
 pub use probe::probe;
 pub use publisher::{FleetLink, Numbers, PublishError, Publisher, PublisherConfig};
+pub use roster::{Roster, RosterVehicle};
 pub use status::{LinkState, LinkStatus};
 pub use streams::{Counts, News, NotSaved, Noted, Numbered, StreamLimits, Streams};
 pub use tool_message::{MessageKey, ToolMessage, ToolReading, VehicleRef};

@@ -1,22 +1,22 @@
-//! Both ends of a deletion notice on a fleet broker: central tells operators and hears
-//! their answers, an operator answers.
+//! What central and operators say to each other on a fleet broker: central tells what has to be
+//! deleted and which of an operator's own numbers each vehicle has, and hears the answers to the former.
 //!
-//! Promises: a notice counts as told on its PUBACK; an answer is acknowledged to the broker only when
+//! Promises: a notice or a roster counts as told on its PUBACK; an answer is acknowledged to the broker only when
 //! the caller says that it is kept; nothing is retained; the session of the answers stays at the broker
 //! while central is away. What is no answer of version 1 is counted, acknowledged and passed over.
 
 use crate::{
-    DeletionConfirmed, DeletionNotice, Stream,
+    DeletionConfirmed, DeletionNotice, Roster, Stream,
     backoff::Backoff,
     endpoint::Endpoint,
     inbox::{AckHandle, Inbox, InboxConfig, Message},
     outbox::{Outbox, OutboxConfig, Outcome, Outgoing},
     status::LinkStatus,
-    topic::confirmations_filter,
+    topic::{confirmations_filter, roster_topic},
 };
 use std::{fmt, time::Duration};
 use tokio::sync::watch;
-use vernport_types::MessageId;
+use vernport_types::{MessageId, Slug};
 
 /// Messages without an answer at a time.
 const WINDOW: u16 = 16;
@@ -71,8 +71,17 @@ impl NoticeLink {
 
     /// Tells a notice, once. Waits for a connection. `expiry_s`: how long the broker may keep it.
     pub async fn tell(&self, stream: &Stream, notice: &DeletionNotice, expiry_s: u32) -> Outcome {
+        self.send(stream.delete_topic(), notice.to_json(), expiry_s).await
+    }
+
+    /// Tells an operator which vehicle is which of its own, once, in the same way.
+    pub async fn tell_roster(&self, operator: &Slug, roster: &Roster, expiry_s: u32) -> Outcome {
+        self.send(roster_topic(operator), roster.to_json(), expiry_s).await
+    }
+
+    async fn send(&self, topic: String, payload: Vec<u8>, expiry_s: u32) -> Outcome {
         let Some(link) = self.outbox.link().await else { return Outcome::Lost };
-        let (topic, payload) = (stream.delete_topic(), notice.to_json().into());
+        let payload = payload.into();
         link.send(Outgoing { topic, payload, expiry_s: Some(expiry_s) }).await.outcome().await
     }
 

@@ -8,12 +8,13 @@
 //! acknowledged and passed over.
 
 use crate::{
-    DeletionConfirmed, DeletionNotice, FleetMessage, Stream,
+    DeletionConfirmed, DeletionNotice, FleetMessage, Roster, Stream,
     backoff::Backoff,
     endpoint::Endpoint,
     inbox::{AckHandle, Inbox, InboxConfig, Message},
     status::LinkStatus,
     streams::{Noted, Streams},
+    topic::roster_topic,
 };
 use bytes::Bytes;
 use std::fmt;
@@ -37,7 +38,12 @@ impl Interest {
         Self { operator, purpose: None, vehicle: None }
     }
 
-    /// What to subscribe to: values, sealed batches, gaps, and what has to be deleted.
+    /// What to subscribe to: the streams, and the operator's own numbers of vehicles.
+    pub fn filters(&self) -> Vec<String> {
+        vec![self.filter(), roster_topic(&self.operator)]
+    }
+
+    /// The streams: values, sealed batches, gaps, and what has to be deleted.
     pub fn filter(&self) -> String {
         let purpose = self.purpose.as_ref().map_or("+", Slug::as_str);
         let vehicle = self.vehicle.map_or_else(|| "+".to_owned(), |vehicle| vehicle.to_string());
@@ -142,6 +148,21 @@ impl fmt::Debug for ToDelete {
     }
 }
 
+/// Which of the operator's own numbers some vehicles have, by central. Whose word it is says [`Roster::verify`].
+/// `Debug` shows no vehicle.
+pub struct Listed {
+    /// What it says.
+    pub roster: Roster,
+    /// To be called when it is kept. Dropped unused, it comes again.
+    pub ack: AckHandle,
+}
+
+impl fmt::Debug for Listed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Listed({:?})", self.roster)
+    }
+}
+
 /// What an operator hears.
 #[derive(Debug)]
 pub enum Heard {
@@ -149,6 +170,8 @@ pub enum Heard {
     Message(Delivery),
     /// What has to be deleted.
     Delete(ToDelete),
+    /// What it calls its vehicles itself.
+    Roster(Listed),
 }
 
 impl Heard {
@@ -157,6 +180,7 @@ impl Heard {
         match self {
             Self::Message(delivery) => delivery.ack.done(),
             Self::Delete(to_delete) => to_delete.ack.done(),
+            Self::Roster(listed) => listed.ack.done(),
         }
     }
 }
@@ -173,7 +197,7 @@ impl Subscription {
     /// Connects in the background, again and again, until stopped.
     pub fn start(config: SubscriptionConfig) -> Self {
         let SubscriptionConfig { endpoint, interest, away_s, streams, backoff } = config;
-        let mut inbox = InboxConfig::new(endpoint, vec![interest.filter()]);
+        let mut inbox = InboxConfig::new(endpoint, interest.filters());
         inbox.session_expiry_s = away_s;
         inbox.backoff = backoff;
         Self { inbox: Inbox::start(inbox), interest, streams, foreign: 0 }
@@ -200,6 +224,9 @@ impl Subscription {
     }
 
     fn take(&mut self, message: Message) -> Option<Heard> {
+        if message.topic == roster_topic(&self.interest.operator) {
+            return self.take_roster(message);
+        }
         let read = read(&message.topic, &message.payload).filter(|(stream, _)| self.interest.wants(stream));
         let Message { payload, ack, .. } = message;
         match read {
@@ -218,6 +245,17 @@ impl Subscription {
             None => {
                 self.foreign += 1;
                 ack.done();
+                None
+            }
+        }
+    }
+
+    fn take_roster(&mut self, message: Message) -> Option<Heard> {
+        match Roster::from_json(&message.payload) {
+            Ok(roster) => Some(Heard::Roster(Listed { roster, ack: message.ack })),
+            Err(_) => {
+                self.foreign += 1;
+                message.ack.done();
                 None
             }
         }
@@ -297,7 +335,9 @@ mod tests {
         assert_eq!(narrow.filter(), format!("vernport/v1/fleet/fjord/service/{ALIAS}/+"));
         let mut ids: Vec<_> = [&all, &one, &narrow].map(Interest::client_id).into();
         for interest in [&all, &one, &narrow] {
-            assert!(Principal::Operator(slug("fjord")).may_subscribe(&interest.filter()));
+            for filter in interest.filters() {
+                assert!(Principal::Operator(slug("fjord")).may_subscribe(&filter), "{filter}");
+            }
         }
         ids.sort();
         ids.dedup();

@@ -11,6 +11,8 @@ pub const FLEET_MESSAGE: &str = include_str!("../schema/fleet-message-v1.json");
 pub const DELETION_NOTICE: &str = include_str!("../schema/deletion-notice-v1.json");
 /// JSON Schema (2020-12) of its answer.
 pub const DELETION_CONFIRMED: &str = include_str!("../schema/deletion-confirmed-v1.json");
+/// JSON Schema (2020-12) of a fleet operator's own numbers of its vehicles.
+pub const ROSTER: &str = include_str!("../schema/roster-v1.json");
 
 #[cfg(test)]
 mod drawn;
@@ -32,6 +34,7 @@ mod tests {
     static FLEET: LazyLock<Validator> = LazyLock::new(|| compile(FLEET_MESSAGE));
     static NOTICE: LazyLock<Validator> = LazyLock::new(|| compile(DELETION_NOTICE));
     static CONFIRMED: LazyLock<Validator> = LazyLock::new(|| compile(DELETION_CONFIRMED));
+    static LISTED: LazyLock<Validator> = LazyLock::new(|| compile(ROSTER));
 
     fn compile(schema: &str) -> Validator {
         let schema: Value = serde_json::from_str(schema).expect("the schema is JSON");
@@ -339,8 +342,32 @@ mod tests {
         ]
     }
 
+    fn rosters() -> Vec<Value> {
+        let id = "0123456789abcdef0123456789abcdef";
+        let number = "A".repeat(183) + "=";
+        let vehicle = json!({"purpose": "service", "vehicle": id, "key": id, "number": number});
+        let of = |vehicles: Vec<Value>| {
+            json!({"v": 1, "controller": "NO-999999999", "at": "2026-11-22T08:00:00Z", "vehicles": vehicles,
+                   "signature": id.repeat(4)})
+        };
+        let mut changed_number = vehicle.clone();
+        changed_number["number"] = ("A".repeat(182) + "B=").into();
+        vec![of(vec![vehicle.clone()]), of(vec![vehicle; 3]), of(vec![changed_number])]
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn schema_and_parser_of_rosters_agree(
+            start in any::<prop::sample::Index>(),
+            changes in prop::collection::vec(change(), 0..3),
+        ) {
+            let document = changed(start.get(&rosters()).clone(), changes);
+            let bytes = serde_json::to_vec(&document).expect("encodes");
+            let is_one = crate::Roster::from_json(&bytes).is_ok();
+            prop_assert_eq!(is_one, LISTED.is_valid(&document), "{}", document);
+        }
 
         #[test]
         fn schemas_and_parsers_of_notices_and_their_answers_agree(

@@ -187,6 +187,16 @@ pub fn confirmations_filter() -> String {
     format!("vernport/v1/fleet/+/+/+/{}", Stream::DELETED)
 }
 
+/// What an operator's own numbers of its vehicles come on.
+pub fn roster_topic(operator: &Slug) -> String {
+    format!("vernport/v1/fleet/{operator}/roster")
+}
+
+/// What every operator's roster comes on.
+pub fn rosters_filter() -> String {
+    "vernport/v1/fleet/+/roster".to_owned()
+}
+
 /// The retained status of a gateway.
 pub fn status_topic(gateway: &Slug) -> String {
     format!("vernport/v1/gateway/{gateway}/status")
@@ -231,6 +241,7 @@ mod tests {
         assert_eq!(stream.skipped_topic(), base + "/skipped");
         assert_eq!(Stream::from_topic(&value), Some((stream, "Vehicle.TraveledDistance")));
         assert_eq!(operator_filter(&slug("fjord-freight")), "vernport/v1/fleet/fjord-freight/#");
+        assert_eq!(roster_topic(&slug("fjord-freight")), "vernport/v1/fleet/fjord-freight/roster");
         assert_eq!(status_topic(&slug("box-1")), "vernport/v1/gateway/box-1/status");
     }
 

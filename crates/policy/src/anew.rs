@@ -7,7 +7,7 @@
 
 use crate::{
     Rules, Snapshot, Tables,
-    grants::{Asked, day, identify_open, year},
+    grants::{Asked, alias_year, day, identify_open},
 };
 use std::collections::{BTreeMap, BTreeSet};
 use vernport_registry::{Entry, Event, Facts, StationRef, Touched};
@@ -61,7 +61,7 @@ impl Agenda {
         let Some(passed) = self.passed else { return true };
         passed < now
             && (day(passed) != day(now)
-                || year(rules, passed) != year(rules, now)
+                || alias_year(rules, passed) != alias_year(rules, now)
                 || rules.moments().any(|moment| passed < moment && moment <= now))
     }
 }

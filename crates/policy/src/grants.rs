@@ -186,7 +186,7 @@ impl Asked<'_> {
         }
         let whom = subjects.iter().map(|(_, subject)| Whom::Subject(*subject)).chain([Whom::Asset(asset)]);
         let erasures = whom.filter_map(|whom| facts.erasure(whom, &flow.purpose, now)).map(|(e, _)| e);
-        let alias = tables.alias(asset, &flow.recipient, &flow.purpose, year(rules, now));
+        let alias = tables.alias(asset, &flow.recipient, &flow.purpose, alias_year(rules, now));
         let opening = Opening {
             asset,
             flow: flow.slug.clone(),
@@ -330,7 +330,7 @@ impl Asked<'_> {
 }
 
 /// The calendar year at the controller, by which aliases change.
-pub(crate) fn year(rules: &Rules, now: UtcMicros) -> i16 {
+pub fn alias_year(rules: &Rules, now: UtcMicros) -> i16 {
     let local = Timestamp::from_microsecond(now.0).map(|now| now.to_zoned(rules.parts.zone.clone()));
     local.map_or(0, |local| local.year())
 }

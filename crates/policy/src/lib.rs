@@ -42,7 +42,7 @@ pub use era::{Era, SignedEra};
 pub use error::BundleError;
 pub use flow::{Deliver, Flow, FlowIndex, Payload, Retention, Sampling, TopicForm, Window};
 pub use grant::{Believe, FlowGrant, Grant, Wider, no_wider};
-pub use grants::{SnapshotFor, Tables, grants, snapshot};
+pub use grants::{SnapshotFor, Tables, alias_year, grants, snapshot};
 pub use head::{
     ClosedGrant, Head, HeadError, MAX_BELIEF_SECONDS, RecipientKey, SignedHead, Snapshot, SnapshotError,
 };

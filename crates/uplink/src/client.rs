@@ -9,11 +9,12 @@ use std::{sync::Arc, time::Duration};
 use vernport_api::{
     ClockAnswer, ClockRequest, ConfirmAnswer, ConfirmRequest, ConsentsAnswer, ConsentsRequest,
     DeletionsAnswer, DeletionsRequest, ErasureAnswer, ErasureRequest, EventsAnswer, EventsRequest,
-    FindAnswer, FindEntryAnswer, FindEntryRequest, FindRequest, FoundEntry, GatewaysAnswer, IdempotencyKey,
-    ImportAnswer, ImportQuery, InvitationAnswer, InvitationRequest, LedgerAnswer, LedgerRequest, MAX_WAIT_MS,
-    NDJSON, OnError, PATH_CLOCK, PATH_CONFIRM_DELETIONS, PATH_CONSENTS, PATH_DELETIONS, PATH_ERASURES,
-    PATH_EVENTS, PATH_EXPLAIN, PATH_FIND_ASSET, PATH_FIND_ENTRY, PATH_GATEWAYS, PATH_IMPORT,
-    PATH_INVITATIONS, PATH_LEDGER, PATH_READS, PATH_STATUS, ReadAnswer, ReadRequest, Status,
+    FindAnswer, FindEntryAnswer, FindEntryRequest, FindRequest, FleetNumberAnswer, FleetNumberRequest,
+    FoundEntry, GatewaysAnswer, IdempotencyKey, ImportAnswer, ImportQuery, InvitationAnswer,
+    InvitationRequest, LedgerAnswer, LedgerRequest, MAX_WAIT_MS, NDJSON, OnError, PATH_CLOCK,
+    PATH_CONFIRM_DELETIONS, PATH_CONSENTS, PATH_DELETIONS, PATH_ERASURES, PATH_EVENTS, PATH_EXPLAIN,
+    PATH_FIND_ASSET, PATH_FIND_ENTRY, PATH_FLEET_NUMBERS, PATH_GATEWAYS, PATH_IMPORT, PATH_INVITATIONS,
+    PATH_LEDGER, PATH_READS, PATH_STATUS, ReadAnswer, ReadRequest, Status,
     explain::{ExplainAnswer, ExplainRequest, Explanation},
 };
 use vernport_types::{AssetId, ControllerId, Identifier};
@@ -151,6 +152,14 @@ impl Client {
     /// [`CallError`].
     pub async fn erasure(&self, request: &ErasureRequest) -> Result<ErasureAnswer, CallError> {
         self.post(PATH_ERASURES, request, MAX_ANSWER_BYTES).await
+    }
+
+    /// Says what a fleet operator calls a vehicle.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn fleet_number(&self, request: &FleetNumberRequest) -> Result<FleetNumberAnswer, CallError> {
+        self.post(PATH_FLEET_NUMBERS, request, MAX_ANSWER_BYTES).await
     }
 
     /// What this recipient has to delete and has not confirmed. Central notes that it was told.

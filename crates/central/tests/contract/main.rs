@@ -25,4 +25,5 @@ mod refusals;
 mod restores;
 mod retention;
 mod revocation;
+mod rosters;
 mod segments;

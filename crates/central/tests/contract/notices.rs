@@ -17,7 +17,7 @@ use vernport_mqtt::{
 use vernport_policy::FlowGrant;
 use vernport_types::{EntryHash, Reason, VehicleAlias};
 
-const DAY_SECONDS: i64 = 86_400;
+pub(crate) const DAY_SECONDS: i64 = 86_400;
 /// How far clocks may differ, which is added at both ends.
 const APART_SECONDS: i64 = 300;
 
@@ -49,14 +49,14 @@ fn endpoint(broker: &Broker, who: &str, client_id: &str) -> Endpoint {
 }
 
 /// A central with a visit going on that publishes odometers to the workshop, and the broker for it.
-async fn publishing() -> (Central, Broker) {
+pub(crate) async fn publishing() -> (Central, Broker) {
     let broker = Broker::start(Config::loopback(Arc::new(ByName))).await.expect("a free port");
     let central = central_at(World::new(), &broker).await;
     central.ledger(central.world.visit()).await;
     (central, broker)
 }
 
-async fn central_at(world: Arc<World>, broker: &Broker) -> Central {
+pub(crate) async fn central_at(world: Arc<World>, broker: &Broker) -> Central {
     let mut deps = world.deps();
     // What a station opens by itself does not go to a topic.
     let text = include_str!("bundle.toml")
@@ -67,7 +67,7 @@ async fn central_at(world: Arc<World>, broker: &Broker) -> Central {
     world.start_as(|_| {}, deps).await
 }
 
-async fn subscribed(broker: &Broker, operator: &str) -> Subscription {
+pub(crate) async fn subscribed(broker: &Broker, operator: &str) -> Subscription {
     let interest = Interest::all(slug(operator));
     let endpoint = endpoint(broker, &format!("operator.{operator}"), &interest.client_id());
     let subscription = Subscription::start(SubscriptionConfig::new(endpoint, interest));
@@ -76,14 +76,14 @@ async fn subscribed(broker: &Broker, operator: &str) -> Subscription {
     subscription
 }
 
-async fn soon<T>(what: impl Future<Output = T>) -> T {
+pub(crate) async fn soon<T>(what: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(60), what).await.expect("it happens")
 }
 
 async fn told(subscription: &mut Subscription) -> ToDelete {
     match soon(subscription.next()).await.expect("it runs") {
         Heard::Delete(notice) => notice,
-        Heard::Message(message) => panic!("nobody publishes here: {message:?}"),
+        other => panic!("nobody publishes here: {other:?}"),
     }
 }
 
@@ -93,7 +93,7 @@ async fn apply(central: &Central) {
     central.feed_as(&central.gateway(), GATEWAY, Some(hash), 0).await;
 }
 
-async fn opened(central: &Central, flow: &str) -> FlowGrant {
+pub(crate) async fn opened(central: &Central, flow: &str) -> FlowGrant {
     crate::common::open_flow(&central.snapshot().await, flow).expect("open").clone()
 }
 

@@ -4,7 +4,7 @@ use super::{LedgerEvents, LedgerFind, LedgerImport};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 use vernport_registry::{Method, ReceiptCode, Role, Text, VoidReason};
-use vernport_types::{EntryHash, Identifier, IdentifierError, Plate, Slug, SubjectId, Vin};
+use vernport_types::{EntryHash, FleetNumber, Identifier, IdentifierError, Plate, Slug, SubjectId, Vin};
 
 /// How to reach central as the workshop's own system.
 #[derive(Debug, Args)]
@@ -46,6 +46,26 @@ pub enum Order {
         /// The order, as `open` printed it
         order: vernport_types::OrderId,
     },
+}
+
+/// `vernport fleet-number`.
+#[derive(Debug, Args)]
+pub struct Called {
+    /// How to reach central
+    #[command(flatten)]
+    pub registrar: Registrar,
+    /// Which vehicle
+    #[command(flatten)]
+    pub vehicle: Vehicle,
+    /// Which fleet operator calls it so
+    #[arg(long)]
+    pub operator: Slug,
+    /// The operator's own number of it, at most 40 bytes
+    #[arg(required_unless_present = "none")]
+    pub number: Option<FleetNumber>,
+    /// It is called nothing any more
+    #[arg(long, conflicts_with = "number")]
+    pub none: bool,
 }
 
 /// A vehicle, as the counter knows it.

@@ -77,6 +77,10 @@ pub struct Subscribe {
     /// opened; may be given again
     #[arg(long, value_name = "HEX")]
     pub signed_by: Vec<VerifyingKey>,
+    /// The public key of a central's heads (64 hexadecimal digits): what no central named so says of the
+    /// operator's own numbers is passed over; may be given again
+    #[arg(long, value_name = "HEX")]
+    pub central: Vec<VerifyingKey>,
     /// Keeps in this file which numbers have come, so that the next run tells what was lost between
     #[arg(long, value_name = "FILE")]
     pub state: Option<PathBuf>,

@@ -75,7 +75,7 @@ impl Subscriber {
                         Heard::Message(delivery) => {
                             received.lock().unwrap_or_else(PoisonError::into_inner).take(delivery);
                         }
-                        notice @ Heard::Delete(_) => notice.done(),
+                        other @ (Heard::Delete(_) | Heard::Roster(_)) => other.done(),
                     }
                 }
                 subscription.stop().await;

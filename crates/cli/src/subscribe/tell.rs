@@ -1,6 +1,7 @@
 //! What `vernport subscribe` prints: a line for each value, or JSON. The
 //! operator who has the keys answers for where that goes.
 
+use super::vehicles::{Entry, Vehicles, short};
 use crate::{link::Unusable, show, unseal};
 use anyhow::Result;
 use serde_json::{Value as Json, json};
@@ -13,10 +14,7 @@ use vernport_mqtt::{
 };
 use vernport_seal::{Body, ReceivedEnvelope};
 use vernport_status::output::{self, OutputError};
-use vernport_types::{VehicleAlias, chain};
-
-/// Digits of an alias in a table: enough for a fleet.
-const ALIAS_SHOWN: usize = 8;
+use vernport_types::{FleetNumber, UtcMicros, chain};
 
 /// What sealed messages are opened and verified with.
 pub(super) struct Keys {
@@ -31,6 +29,11 @@ impl Keys {
             Ok(OpeningKey::from_bytes(*key))
         };
         Ok(Self { opening: files.iter().map(open).collect::<Result<_, _>>()?, signers: signers.to_vec() })
+    }
+
+    /// The keys that open something.
+    pub(super) fn opening(&self) -> &[OpeningKey] {
+        &self.opening
     }
 
     /// The content, or why it stays closed; nothing where there is no key at all.
@@ -54,13 +57,14 @@ impl Keys {
 pub(super) struct Teller {
     json: bool,
     keys: Keys,
+    vehicles: Vehicles,
     headed: bool,
     was_up: bool,
 }
 
 impl Teller {
-    pub(super) fn new(json: bool, keys: Keys) -> Self {
-        Self { json, keys, headed: false, was_up: false }
+    pub(super) fn new(json: bool, keys: Keys, vehicles: Vehicles) -> Self {
+        Self { json, keys, vehicles, headed: false, was_up: false }
     }
 
     pub(super) fn never_up(&self) -> bool {
@@ -88,7 +92,19 @@ impl Teller {
                 (Heard::Message(delivery), true) => objects_as_lines(self.objects(delivery)),
                 (Heard::Message(delivery), false) => self.rows(delivery).collect(),
                 (Heard::Delete(to_delete), true) => objects_as_lines(vec![notice_object(to_delete)]),
-                (Heard::Delete(to_delete), false) => notice_row(to_delete),
+                (Heard::Delete(to_delete), false) => self.notice_row(to_delete),
+                (Heard::Roster(listed), _) => {
+                    match self.vehicles.learn(&listed.roster, self.keys.opening()) {
+                        Ok(entries) if self.json => objects_as_lines(self.entry_objects(&entries)),
+                        Ok(entries) => {
+                            entries.iter().map(|entry| entry_row(listed.roster.at.0, entry)).collect()
+                        }
+                        Err(_) => {
+                            aside("a roster that no central of --central signed was passed over");
+                            continue;
+                        }
+                    }
+                }
             };
             if !self.json && !std::mem::replace(&mut self.headed, true) {
                 out += &row(["time", "purpose", "vehicle", "signal", "value", "number"]);
@@ -115,7 +131,7 @@ impl Teller {
                 .counts()
                 .map(|(stream, counts)| {
                     let numbers = [counts.messages, counts.repeated, counts.skipped, counts.missing];
-                    let mut row = vec![stream.purpose.to_string(), short(stream.vehicle)];
+                    let mut row = vec![stream.purpose.to_string(), self.vehicles.name(stream.vehicle)];
                     row.extend(numbers.map(|number| number.to_string()));
                     row
                 })
@@ -171,11 +187,13 @@ impl Teller {
     fn rows(&self, delivery: &Delivery) -> impl Iterator<Item = String> {
         let stream = &delivery.stream;
         let seq = delivery.message.seq();
-        let mut lines: Vec<String> = gap(delivery.noted).map(|gap| gap.line(stream)).into_iter().collect();
+        let vehicle = self.vehicles.name(stream.vehicle);
+        let gap = gap(delivery.noted).map(|gap| gap.line(stream, &vehicle));
+        let mut lines: Vec<String> = gap.into_iter().collect();
         let late = if delivery.noted.news == News::Late { " out of order" } else { "" };
         let mut line = |time: &str, what: &str, value: &str| {
             let number = format!("{seq}{late}");
-            lines.push(row([time, stream.purpose.as_str(), &short(stream.vehicle), what, value, &number]));
+            lines.push(row([time, stream.purpose.as_str(), &vehicle, what, value, &number]));
         };
         match &delivery.message {
             FleetMessage::Value(value) => {
@@ -198,6 +216,34 @@ impl Teller {
         }
         lines.into_iter()
     }
+
+    fn notice_row(&self, to_delete: &ToDelete) -> String {
+        let (stream, notice) = (&to_delete.stream, &to_delete.notice);
+        let what = format!("delete {} from here to {}", notice.flow, show::time(notice.until.0));
+        let by = format!("by {}", show::time(notice.confirm_by.0));
+        row([
+            &show::time(notice.from.0),
+            stream.purpose.as_str(),
+            &self.vehicles.name(stream.vehicle),
+            &what,
+            &by,
+            &notice.id.to_string(),
+        ])
+    }
+
+    fn entry_objects(&self, entries: &[Entry]) -> Vec<Json> {
+        let operator = self.vehicles.operator();
+        let object = |entry: &Entry| {
+            let mut line = json!({"kind": "roster", "operator": operator, "purpose": entry.purpose,
+                                  "vehicle": entry.vehicle});
+            match &entry.number {
+                Ok(number) => line["number"] = number.expose().into(),
+                Err(why) => line["closed"] = (*why).into(),
+            }
+            line
+        };
+        entries.iter().map(object).collect()
+    }
 }
 
 fn objects_as_lines(objects: Vec<Json>) -> String {
@@ -209,18 +255,9 @@ fn notice_object(to_delete: &ToDelete) -> Json {
     json!({"kind": "delete", "operator": to_delete.stream.operator, "message": payload})
 }
 
-fn notice_row(to_delete: &ToDelete) -> String {
-    let (stream, notice) = (&to_delete.stream, &to_delete.notice);
-    let what = format!("delete {} from here to {}", notice.flow, show::time(notice.until.0));
-    let by = format!("by {}", show::time(notice.confirm_by.0));
-    row([
-        &show::time(notice.from.0),
-        stream.purpose.as_str(),
-        &short(stream.vehicle),
-        &what,
-        &by,
-        &notice.id.to_string(),
-    ])
+fn entry_row(at: UtcMicros, entry: &Entry) -> String {
+    let value = entry.number.as_ref().map_or_else(|why| *why, FleetNumber::expose);
+    row([&show::time(at), entry.purpose.as_str(), &short(entry.vehicle), "own number", value, ""])
 }
 
 /// What a delivery says about those before it.
@@ -238,7 +275,7 @@ fn gap(noted: Noted) -> Option<Gap> {
 }
 
 impl Gap {
-    fn line(&self, stream: &Stream) -> String {
+    fn line(&self, stream: &Stream, vehicle: &str) -> String {
         let (what, value, number) = match self {
             Self::Missing(Numbered { first, last }) => {
                 let number = if first == last { first.to_string() } else { format!("{first}-{last}") };
@@ -248,7 +285,7 @@ impl Gap {
                 ("anew", "the gateway counts anew; what is missing is not known", String::new())
             }
         };
-        row(["", stream.purpose.as_str(), &short(stream.vehicle), what, value, &number])
+        row(["", stream.purpose.as_str(), vehicle, what, value, &number])
     }
 }
 
@@ -256,11 +293,6 @@ impl Gap {
 fn row([time, purpose, vehicle, signal, value, number]: [&str; 6]) -> String {
     let line = format!("{time:<20}  {purpose:<18}  {vehicle:<9}  {signal:<44}  {value:<26}  {number}");
     line.trim_end().to_owned() + "\n"
-}
-
-fn short(vehicle: VehicleAlias) -> String {
-    let alias = vehicle.to_string();
-    format!("{}…", &alias[..ALIAS_SHOWN])
 }
 
 /// Beside what was asked for: not among the values.

@@ -130,6 +130,12 @@ impl Station {
         self.typed(&[&words[..], &password, more].concat()).await
     }
 
+    /// The counter says what an operator calls the truck.
+    async fn called(&self, more: &[&str]) -> Output {
+        let truck = ["fleet-number", "--dev", "dev", "--controller", "westrum", "--vin", "YV2RT40A8KB123456"];
+        self.typed(&[&truck[..], &["--operator"], more].concat()).await
+    }
+
     async fn publish(&self, more: &[&str]) -> Output {
         let words = ["publish", "--url", &self.tools_url, "--as", TOOL, "--password-file", "tool.password"];
         self.typed(&[&words[..], more].concat()).await
@@ -231,6 +237,54 @@ async fn a_subscription_tells_each_message_once_and_over_a_restart_what_is_missi
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_operator_sees_its_own_number_of_a_vehicle_once_the_counter_said_it() {
+    let mut station = Station::open().await;
+    station.hand_in().await;
+    assert!(station.subscribe(&["--json", "--for", "1"]).await.status.success(), "the session begins");
+    let said = done(&station.called(&[OPERATOR, "Lastebil 17"]).await);
+    assert_eq!(said, "the operator is told, sealed, for service-delivery\n");
+    let nobody = station.called(&["nobody", "Lastebil 17"]).await;
+    assert!(refused(&nobody).contains("publishes nothing to this operator"), "{}", stderr(&nobody));
+    assert!(!stderr(&nobody).contains("Lastebil"));
+    let recipient = station.controller.recipient.iter().find(|key| key.recipient.as_str() == OPERATOR);
+    let recipient = recipient.expect("it has a key").clone();
+    let key = station.stage.dev.recipient_key(&station.controller, &recipient).display().to_string();
+    let central = station.stage.dev.head_key.to_string();
+    let with_key = ["--key", &key, "--central", &central, "--for", "1"];
+    // What is said is on its way; what was heard before is not remembered by the next run.
+    let rows = until(async || {
+        done(&station.called(&[OPERATOR, "Lastebil 17"]).await);
+        station.drive(1).await;
+        let table = done(&station.subscribe(&with_key).await);
+        let rows: Vec<String> =
+            table.lines().filter(|row| row.contains("Lastebil 17")).map(Into::into).collect();
+        (rows.len() > 2).then_some(rows)
+    })
+    .await;
+    assert!(rows[0].contains("own number"), "{rows:?}");
+    assert!(rows.iter().any(|row| row.contains("Vehicle.TraveledDistance")), "it goes by it: {rows:?}");
+
+    let closed = until(async || {
+        done(&station.called(&[OPERATOR, "Lastebil 17"]).await);
+        let output = station.subscribe(&["--json", "--for", "1"]).await;
+        lines(&output).into_iter().find(|line| line["kind"] == "roster")
+    })
+    .await;
+    assert!(schema().is_valid(&closed), "{closed}");
+    assert_eq!((&closed["closed"], closed["number"].as_str()), (&"--key opens it".into(), None));
+    let strange = "17".repeat(32);
+    until(async || {
+        done(&station.called(&[OPERATOR, "Lastebil 17"]).await);
+        let output = station.subscribe(&["--json", "--for", "1", "--central", &strange]).await;
+        assert!(lines(&output).iter().all(|line| line["kind"] != "roster"));
+        stderr(&output).contains("no central of --central signed").then_some(())
+    })
+    .await;
+    assert_eq!(done(&station.called(&[OPERATOR, "--none"]).await).lines().count(), 1);
+    station.stage.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_may_not_subscribe_is_told_so_and_what_cannot_be_read_is_told_apart() {
     let station = Station::open().await;
     fs::write(station.file("operator.password"), "guessed").expect("written");
@@ -284,6 +338,16 @@ async fn a_wrong_message_is_not_sent_and_the_stations_answer_decides_how_it_ends
     assert_eq!(done(&checked), "checked; nothing was sent\n");
     assert_eq!(done(&from_stdin(&station).await), "k-2: accepted\n");
     station.stage.stop().await;
+}
+
+/// Tries until something comes of it.
+async fn until<T>(mut attempt: impl AsyncFnMut() -> Option<T>) -> T {
+    for _ in 0..30 {
+        if let Some(come) = attempt().await {
+            return come;
+        }
+    }
+    panic!("it does not come to that");
 }
 
 /// A message through standard input.

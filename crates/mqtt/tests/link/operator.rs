@@ -30,7 +30,7 @@ async fn publish(publisher: &Publisher, world: &World, n: u8, seq: u64, skipped:
 async fn next(subscription: &mut Subscription) -> Delivery {
     match soon(subscription.next()).await.expect("it runs") {
         Heard::Message(delivery) => delivery,
-        Heard::Delete(notice) => panic!("a notice: {notice:?}"),
+        other => panic!("no message: {other:?}"),
     }
 }
 
