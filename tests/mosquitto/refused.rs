@@ -1,13 +1,14 @@
 //! Who is kept out at the door, and who gets in and may nothing; and that a tool is nobody else.
 
 use crate::{
-    broker::{BOX, Broker, is_missing},
+    broker::{BOX, Broker, is_missing, python},
     certificates::{Certificates, Shown, login},
     foreign::{Answer, Kind, Listener, publish, publish_with},
     operators::{Fleet, value},
 };
 use std::process::Command;
 use vernport_central::Role;
+use vernport_mqtt::acl::Principal;
 
 #[test]
 fn a_tool_publishes_as_nobody_else() {
@@ -61,6 +62,33 @@ fn a_tool_publishes_as_nobody_else() {
     assert!(late.until_heard(1).iter().all(|one| !one.retained && one.payload == b"last"));
 }
 
+#[test]
+fn a_gateway_speaks_to_the_operators_of_its_own_rules_for_their_purposes_only() {
+    if is_missing("a_gateway_speaks_to_the_operators_of_its_own_rules_for_their_purposes_only") {
+        return;
+    }
+    let mut fleet = Fleet::start(|text| text);
+    let slug = |text: &str| text.parse().expect("a slug");
+    let logins = Fleet::logins().into_iter().map(|login| match login.principal() {
+        Principal::Gateway { .. } => login.publishing([(slug("a"), slug("service"))].into()),
+        _ => login,
+    });
+    fleet.broker.set_rules(&logins.collect::<Vec<_>>());
+    fleet.broker.restart();
+    let b = Listener::start(Kind::MosquittoV5, &fleet.broker, &fleet.b, &["vernport/v1/fleet/b/#"]);
+    let other_purpose = value("a", "sealed").replace("/service/", "/insurance/");
+    for kind in Kind::ALL {
+        let say = |topic: &str| publish(kind, &fleet.broker, &fleet.gateway, topic, "{}");
+        assert_eq!(say(&value("a", "sealed")), Answer::Acknowledged, "{kind:?}");
+        for topic in [value("b", "sealed"), other_purpose.clone(), value("a", "delete")] {
+            let answer = say(&topic);
+            // MQTT 3.1.1 knows no refusal: the message is taken and goes nowhere.
+            assert!(kind != Kind::MosquittoV5 || answer == Answer::Refused, "{kind:?} {topic}");
+        }
+    }
+    assert!(b.leave().is_empty(), "no box of another workshop speaks to b");
+}
+
 /// Asks to have a message retained where that is not offered; mosquitto_pub ends with an error then.
 fn publish_retained(broker: &Broker, who: &Shown, topic: &str) {
     let ca = broker.certificates.file("ca.pem");
@@ -112,19 +140,52 @@ fn nobody_gets_in_without_a_certificate_of_the_authority() {
     let ca = fleet.broker.certificates.file("ca.pem");
     let ca = ca.to_str().expect("text");
     let tls = ["--cafile", ca];
-    let old = ["--cafile", ca, "--tls-version", "tlsv1.1"];
     let named = ["--cafile", ca, "-u", "operator.a", "-P", "x"];
-    for (what, options) in [
-        ("no TLS", &[][..]),
-        ("no certificate", &tls[..]),
-        ("TLS 1.1", &old[..]),
-        ("a user name instead", &named[..]),
-    ] {
+    for (what, options) in
+        [("no TLS", &[][..]), ("no certificate", &tls[..]), ("a user name instead", &named[..])]
+    {
         let mut command = Command::new("mosquitto_pub");
         command.args(["-d", "-h", "127.0.0.1", "-p", &port, "-V", "5", "-t", "x", "-m", "x"]).args(options);
         let output = command.output().expect("runs");
         let told = String::from_utf8_lossy(&output.stdout);
         assert!(!output.status.success() && !told.contains("CONNACK (0)"), "{what}: {told}");
+    }
+}
+
+/// Shakes hands in one version of TLS, however weak, and says which it was or why not.
+const HANDSHAKE: &str = r#"
+import socket, ssl, sys
+port, version, ca, certificate, key = sys.argv[1:]
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+context.check_hostname = False
+context.load_verify_locations(ca)
+context.load_cert_chain(certificate, key)
+context.set_ciphers("ALL:@SECLEVEL=0")
+context.minimum_version = context.maximum_version = ssl.TLSVersion[version]
+try:
+    print(context.wrap_socket(socket.create_connection(("127.0.0.1", int(port)))).version())
+except ssl.SSLError as error:
+    print(error.reason)
+"#;
+
+#[test]
+fn an_old_version_of_tls_is_refused_with_a_good_certificate_too() {
+    if is_missing("an_old_version_of_tls_is_refused_with_a_good_certificate_too") {
+        return;
+    }
+    let fleet = Fleet::start(|text| text);
+    let shake = |version: &str| {
+        let mut command = Command::new(python().expect("looked for before"));
+        command.args(["-W", "ignore", "-c", HANDSHAKE, &fleet.broker.port.to_string(), version]);
+        command.arg(fleet.broker.certificates.file("ca.pem")).arg(&fleet.a.certificate).arg(&fleet.a.key);
+        let output = command.output().expect("runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    };
+    assert_eq!((&*shake("TLSv1_2"), &*shake("TLSv1_3")), ("TLSv1.2", "TLSv1.3"));
+    // The broker says so itself: it is not the client that will not.
+    for version in ["TLSv1", "TLSv1_1"] {
+        assert_eq!(shake(version), "TLSV1_ALERT_PROTOCOL_VERSION", "{version}");
     }
 }
 

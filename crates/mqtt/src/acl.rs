@@ -7,7 +7,8 @@
 //! `tool.<site>.<station>.<tool>`, `gateway.<gateway>.<site>`, `operator.<operator>`, `central`.
 //!
 //! Each right stands once, in [`Principal::rules`]: our broker asks it, and what
-//! [`mosquitto`] and [`emqx`] write for theirs is that list in their words.
+//! [`mosquitto`] and [`emqx`] write for theirs is that list in their words, shorter where
+//! more is known of a [`Login`] than its name says.
 
 mod login;
 mod rule;
@@ -79,6 +80,9 @@ impl fmt::Display for Principal {
 }
 
 impl Principal {
+    /// What a gateway publishes to, if it is not known for whom.
+    const ALL_STREAMS: &str = "vernport/v1/fleet/+/+/+/+";
+
     /// All that it may do; nothing else. [`Right::NeverPublish`] stands first, so that the list may be
     /// read in order as well.
     pub fn rules(&self) -> Vec<Rule> {
@@ -93,7 +97,7 @@ impl Principal {
                 let writes = [
                     rule(Right::NeverPublish, notices_filter()),
                     rule(Right::NeverPublish, confirmations_filter()),
-                    rule(Right::Publish, "vernport/v1/fleet/+/+/+/+".to_owned()),
+                    rule(Right::Publish, Self::ALL_STREAMS.to_owned()),
                     rule(Right::Retain, status_topic(gateway)),
                     rule(Right::Publish, format!("vernport/v1/tool/{site}/+/+/result")),
                 ];

@@ -43,8 +43,9 @@ impl Clients {
                 .gateways()
                 .await
                 .with_context(|| unread(format!("the registry of {}", controller.id)))?;
-            found.gateways(&controller.id, &listed.gateways, registrar.now())?;
-            found.operators(&controller.id, &rules(&dev, controller)?)?;
+            let rules = rules(&dev, controller)?;
+            found.gateways(&controller.id, &listed.gateways, &rules, registrar.now())?;
+            found.operators(&controller.id, &rules)?;
         }
         if let Some(file) = &args.inventory {
             let logins = inventory::read(file, |principal| usual(args.by, principal))?;
@@ -108,11 +109,12 @@ struct Found<'a> {
 }
 
 impl Found<'_> {
-    /// The gateways that may still send.
+    /// The gateways that may still send, to whom the bundle publishes something.
     fn gateways(
         &mut self,
         controller: &ControllerId,
         listed: &[GatewayListed],
+        rules: &Rules,
         now: UtcMicros,
     ) -> Result<()> {
         let sends = |of: &&GatewayListed| match of.state {
@@ -120,6 +122,9 @@ impl Found<'_> {
             GatewayState::Ended => of.certificate_until.is_some_and(|until| until > now),
             GatewayState::Revoked => false,
         };
+        let published = rules.flows().iter().filter_map(|flow| Some((flow.deliver.topic.as_ref()?, flow)));
+        let streams: BTreeSet<(Slug, Slug)> =
+            published.map(|(topic, flow)| (topic.operator.clone(), flow.purpose.clone())).collect();
         let mut count = 0;
         for of in listed.iter().filter(sends) {
             if let Some(other) = self.owners.insert(of.gateway.clone(), controller.clone()) {
@@ -131,7 +136,8 @@ impl Found<'_> {
                 );
             }
             let principal = Principal::Gateway { gateway: of.gateway.clone(), site: of.site.clone() };
-            self.known(principal, &of.gateway, Role::Gateway, controller)?;
+            let login = self.known(principal, &of.gateway, Role::Gateway, controller)?;
+            self.logins.push(login.publishing(streams.clone()));
             count += 1;
         }
         self.comment.push(format!(
@@ -154,24 +160,24 @@ impl Found<'_> {
                      that is one firm, say --same-operator {operator}; else give each controller a broker of its own"
                 );
             }
-            self.known(Principal::Operator((*operator).clone()), operator, Role::Recipient, controller)?;
+            let principal = Principal::Operator((*operator).clone());
+            self.logins.push(self.known(principal, operator, Role::Recipient, controller)?);
         }
         self.comment.push(format!("bundle of {controller}: {} operators", operators.len()));
         Ok(())
     }
 
     fn known(
-        &mut self,
+        &self,
         principal: Principal,
         name: &Slug,
         role: Role,
         controller: &ControllerId,
-    ) -> Result<()> {
-        self.logins.push(match self.by {
+    ) -> Result<Login> {
+        Ok(match self.by {
             KnownBy::Name => Login::by_name(principal),
             KnownBy::Subject => Login::new(&subject(name, role, controller), principal)?,
-        });
-        Ok(())
+        })
     }
 
     /// No login is of two principals.
@@ -241,7 +247,9 @@ mod tests {
             listed("revoked", GatewayState::Revoked, after),
         ];
         let mut found = Found { by: KnownBy::Name, ..Found::default() };
-        found.gateways(&controller("NO-999999999"), &gateways, NOW).expect("gateways");
+        found
+            .gateways(&controller("NO-999999999"), &gateways, &rules_of("example-fleet"), NOW)
+            .expect("gateways");
         assert!(found.comment[0].starts_with("registry of NO-999999999: 2 of 5 gateways, revision "));
         assert_eq!(names(found), ["gateway.ended.north", "gateway.enrolled.north"]);
         let changed = [listed("enrolled", GatewayState::Revoked, None)];
@@ -252,11 +260,11 @@ mod tests {
     #[test]
     fn a_subject_tells_a_gateway_from_a_recipient_of_the_same_name() {
         let mut found = Found::default();
-        let of = controller("NO-999999999");
+        let (of, rules) = (controller("NO-999999999"), rules_of("example-fleet"));
         found
-            .gateways(&of, &[listed("nordic-haulage", GatewayState::Enrolled, None)], NOW)
+            .gateways(&of, &[listed("nordic-haulage", GatewayState::Enrolled, None)], &rules, NOW)
             .expect("gateways");
-        found.operators(&of, &rules_of("example-fleet")).expect("operators");
+        found.operators(&of, &rules).expect("operators");
         assert_eq!(
             names(found),
             [
@@ -282,8 +290,8 @@ mod tests {
         assert_eq!(names(found).len(), 4);
         let mut found = Found::default();
         let box_1 = [listed("box-1", GatewayState::Enrolled, None)];
-        found.gateways(&a, &box_1, NOW).expect("gateways");
-        assert!(found.gateways(&b, &box_1, NOW).is_err());
+        found.gateways(&a, &box_1, &rules, NOW).expect("gateways");
+        assert!(found.gateways(&b, &box_1, &rules, NOW).is_err());
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! The name that a broker knows a client by, and who that is.
 
-use super::Principal;
+use super::{Principal, Right, Rule, rule::covers, rule::is_topic};
+use std::collections::BTreeSet;
 use thiserror::Error;
+use vernport_types::Slug;
 
 /// The longest name, in bytes.
 const MAX_NAME_BYTES: usize = 256;
@@ -13,11 +15,12 @@ const MAX_NAME_BYTES: usize = 256;
 )]
 pub struct LoginError;
 
-/// A login, and the principal that it is. Sorted by name.
+/// A login, the principal that it is, and what is known of it that its name does not say. Sorted by name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Login {
     name: String,
     principal: Principal,
+    publishes: Option<BTreeSet<(Slug, Slug)>>,
 }
 
 impl Login {
@@ -31,13 +34,48 @@ impl Login {
         if !is_printed || name.is_empty() || name.len() > MAX_NAME_BYTES || name.trim() != name {
             return Err(LoginError);
         }
-        Ok(Self { name: name.to_owned(), principal })
+        Ok(Self { name: name.to_owned(), principal, publishes: None })
     }
 
     /// A login by the principal's own name: as user name, or as common name of a certificate.
     pub fn by_name(principal: Principal) -> Self {
         // Slugs and dots.
-        Self { name: principal.to_string(), principal }
+        Self { name: principal.to_string(), principal, publishes: None }
+    }
+
+    /// Of a gateway whose rules are known: it publishes to these operators for these purposes and to nobody else,
+    /// so that who has one box cannot speak to every fleet. For others it changes nothing.
+    #[must_use]
+    pub fn publishing(mut self, streams: BTreeSet<(Slug, Slug)>) -> Self {
+        self.publishes = Some(streams);
+        self
+    }
+
+    /// All that it may do: what its principal may, and where more is known of it, less than that.
+    pub fn rules(&self) -> Vec<Rule> {
+        let rules = self.principal.rules().into_iter();
+        let (Some(streams), Principal::Gateway { .. }) = (&self.publishes, &self.principal) else {
+            return rules.collect();
+        };
+        let narrowed = rules.flat_map(|rule| {
+            if rule.right != Right::Publish || rule.filter != Principal::ALL_STREAMS {
+                return vec![rule];
+            }
+            let of = |(operator, purpose): &(Slug, Slug)| Rule {
+                right: Right::Publish,
+                filter: format!("vernport/v1/fleet/{operator}/{purpose}/+/+"),
+            };
+            streams.iter().map(of).collect()
+        });
+        narrowed.collect()
+    }
+
+    /// Whether it may publish to the topic.
+    pub fn may_publish(&self, topic: &str) -> bool {
+        let any = |rights: &[Right]| {
+            self.rules().iter().any(|rule| rights.contains(&rule.right) && covers(&rule.filter, topic))
+        };
+        is_topic(topic) && !any(&[Right::NeverPublish]) && any(&[Right::Publish, Right::Retain])
     }
 
     /// The name that the broker sees.
@@ -67,6 +105,36 @@ impl Ord for Login {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_gateway_whose_rules_are_known_reaches_their_operators_for_their_purposes_only() {
+        let slug = |text: &str| text.parse::<Slug>().expect("a slug");
+        let wide = Login::by_name("gateway.box-1.north".parse().expect("a principal"));
+        let narrow = wide.clone().publishing([(slug("a"), slug("service"))].into());
+        let topic = |operator: &str, purpose: &str, last: &str| {
+            format!("vernport/v1/fleet/{operator}/{purpose}/{}/{last}", "a5".repeat(16))
+        };
+        for (of, last, wide_may, narrow_may) in [
+            (("a", "service"), "Vehicle.Speed", true, true),
+            (("a", "service"), "sealed", true, true),
+            (("a", "insurance"), "sealed", true, false),
+            (("b", "service"), "Vehicle.Speed", true, false),
+            (("a", "service"), "delete", false, false),
+        ] {
+            let topic = topic(of.0, of.1, last);
+            assert_eq!(
+                (wide.may_publish(&topic), narrow.may_publish(&topic)),
+                (wide_may, narrow_may),
+                "{topic}"
+            );
+        }
+        let status = "vernport/v1/gateway/box-1/status";
+        assert!(narrow.may_publish(status) && narrow.may_publish("vernport/v1/tool/north/b/t/result"));
+        let nobody = wide.publishing(BTreeSet::new());
+        assert!(nobody.may_publish(status) && !nobody.may_publish(&topic("a", "service", "sealed")));
+        let operator = Login::by_name("operator.a".parse().expect("a principal"));
+        assert_eq!(operator.clone().publishing(BTreeSet::new()).rules(), operator.rules());
+    }
 
     #[test]
     fn a_name_cannot_write_a_rule_of_its_own() {

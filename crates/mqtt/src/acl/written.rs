@@ -20,7 +20,7 @@ pub fn mosquitto(comment: &[String], logins: &BTreeSet<Login>) -> String {
     text.push_str("topic deny #\n");
     for login in logins {
         let _ = writeln!(text, "\nuser {}", login.name());
-        for rule in login.principal().rules() {
+        for rule in login.rules() {
             let access = match rule.right {
                 Right::NeverPublish => "deny",
                 Right::Publish | Right::Retain => "write",
@@ -41,7 +41,7 @@ pub fn emqx(comment: &[String], logins: &BTreeSet<Login>) -> String {
     for login in logins {
         let name = login.name().replace('\\', "\\\\");
         text.push('\n');
-        for rule in login.principal().rules() {
+        for rule in login.rules() {
             let (verdict, action) = match rule.right {
                 Right::NeverPublish => ("deny", "publish"),
                 Right::Publish => ("allow", "{publish, [{retain, false}]}"),
@@ -73,12 +73,17 @@ mod tests {
 
     fn logins() -> BTreeSet<Login> {
         let names = ["tool.north.bay-1.scanner", "operator.a", "gateway.box-1.north"];
-        names.iter().map(|name| Login::by_name(name.parse().expect("a principal"))).collect()
+        names.iter().map(|name| by_name(name)).collect()
+    }
+
+    fn by_name(name: &str) -> Login {
+        Login::by_name(name.parse().expect("a principal"))
     }
 
     #[test]
     fn the_files_keep_their_bytes() {
         let comment = ["registry of NO-999999999".to_owned(), "a\nuser b".to_owned()];
+        let slug = |text: &str| text.parse().expect("a slug");
         let expected = concat!(
             "# registry of NO-999999999\n# a user b\ntopic deny #\n",
             "\nuser gateway.box-1.north\n",
@@ -98,6 +103,14 @@ mod tests {
             "topic read vernport/v1/tool/north/bay-1/scanner/result\n",
         );
         assert_eq!(mosquitto(&comment, &logins()), expected);
+        let streams = [(slug("a"), slug("eco")), (slug("a"), slug("service"))];
+        let narrow = by_name("gateway.box-1.north").publishing(streams.into());
+        let narrow: BTreeSet<Login> =
+            [narrow, by_name("operator.a"), by_name("tool.north.bay-1.scanner")].into();
+        let streams =
+            "topic write vernport/v1/fleet/a/eco/+/+\ntopic write vernport/v1/fleet/a/service/+/+\n";
+        let expected = expected.replace("topic write vernport/v1/fleet/+/+/+/+\n", streams);
+        assert_eq!(mosquitto(&comment, &narrow), expected);
         let of_a: BTreeSet<Login> =
             logins().into_iter().filter(|login| login.name() == "operator.a").collect();
         let expected = concat!(

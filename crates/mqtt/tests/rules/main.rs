@@ -37,12 +37,48 @@ fn principal() -> impl Strategy<Value = Principal> {
     ]
 }
 
+/// To whom a gateway publishes, for which purpose; none: that is not known.
+type Streams = Option<BTreeSet<(&'static str, &'static str)>>;
+
 /// By its own name, or by the subject of a certificate.
-fn login() -> impl Strategy<Value = Login> {
-    (principal(), any::<bool>()).prop_map(|(principal, by_subject)| {
+fn login() -> impl Strategy<Value = (Login, Streams)> {
+    let streams = prop::option::of(prop::collection::btree_set((name(), name()), 0..4));
+    (principal(), any::<bool>(), streams).prop_map(|(principal, by_subject, streams)| {
         let subject = format!("O=NO-999999999,CN={principal}");
-        if by_subject { Login::new(&subject, principal).expect("a name") } else { Login::by_name(principal) }
+        let login = if by_subject {
+            Login::new(&subject, principal).expect("a name")
+        } else {
+            Login::by_name(principal)
+        };
+        let slug = |text: &str| text.parse().expect("a slug");
+        match &streams {
+            Some(known) => {
+                let known = known.iter().map(|(operator, purpose)| (slug(operator), slug(purpose))).collect();
+                (login.publishing(known), streams)
+            }
+            None => (login, None),
+        }
     })
+}
+
+fn logins() -> impl Strategy<Value = Vec<(Login, Streams)>> {
+    let named = |logins: Vec<(Login, Streams)>| {
+        let mut names = BTreeSet::new();
+        logins.into_iter().filter(|(login, _)| names.insert(login.name().to_owned())).collect()
+    };
+    prop::collection::vec(login(), 0..5).prop_map(named)
+}
+
+/// What a login may write: its principal's, and of a gateway whose streams are known only to those.
+fn may_write(login: &Login, streams: &Streams, topic: &str) -> bool {
+    let who = login.principal();
+    let within = match (streams, who, &levels(topic)[..]) {
+        (Some(known), Principal::Gateway { .. }, ["vernport", "v1", "fleet", operator, purpose, ..]) => {
+            known.iter().any(|of| of == &(*operator, *purpose))
+        }
+        _ => true,
+    };
+    who.may_publish(topic) && within
 }
 
 /// A level that some rule names, or nearly.
@@ -100,16 +136,19 @@ proptest! {
 
     #[test]
     fn mosquitto_lets_write_and_hands_out_what_a_principal_may(
-        logins in prop::collection::btree_set(login(), 0..5),
+        logins in logins(),
         topics in prop::collection::vec(topic(), 1..6),
         filters in prop::collection::vec(filter(), 1..6),
     ) {
-        let text = vernport_mqtt::acl::mosquitto(&["a comment".into()], &logins);
+        let all = logins.iter().map(|(login, _)| login.clone()).collect();
+        let text = vernport_mqtt::acl::mosquitto(&["a comment".into()], &all);
         let file = mosquitto::AclFile::read(&text);
         for topic in &topics {
-            for login in &logins {
+            for (login, streams) in &logins {
                 let who = login.principal();
-                prop_assert_eq!(file.may_write(Some(login.name()), topic), who.may_publish(topic), "{} {}", who, topic);
+                let may = may_write(login, streams, topic);
+                prop_assert_eq!(login.may_publish(topic), may, "{} {}", who, topic);
+                prop_assert_eq!(file.may_write(Some(login.name()), topic), may, "{} {}", who, topic);
                 prop_assert_eq!(file.may_read(Some(login.name()), topic), who.may_subscribe(topic), "{} {}", who, topic);
                 for filter in filters.iter().filter(|filter| matches(&levels(filter), &levels(topic))) {
                     // It checks what it delivers, so a filter that is allowed has to be worth something.
@@ -124,16 +163,18 @@ proptest! {
 
     #[test]
     fn emqx_allows_what_a_principal_may(
-        logins in prop::collection::btree_set(login(), 0..5),
+        logins in logins(),
         topics in prop::collection::vec(topic(), 1..6),
         filters in prop::collection::vec(filter(), 1..6),
     ) {
-        let text = vernport_mqtt::acl::emqx(&["a comment".into()], &logins);
+        let all = logins.iter().map(|(login, _)| login.clone()).collect();
+        let text = vernport_mqtt::acl::emqx(&["a comment".into()], &all);
         let file = emqx::AclConf::read(&text);
-        for login in &logins {
+        for (login, streams) in &logins {
             let (who, name) = (login.principal(), login.name());
             for topic in &topics {
-                prop_assert_eq!(file.may_publish(name, topic, false), who.may_publish(topic), "{} {}", who, topic);
+                let may = may_write(login, streams, topic);
+                prop_assert_eq!(file.may_publish(name, topic, false), may, "{} {}", who, topic);
                 prop_assert_eq!(file.may_publish(name, topic, true), who.may_retain(topic), "{} {}", who, topic);
             }
             for filter in topics.iter().chain(&filters) {
