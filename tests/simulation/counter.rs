@@ -371,7 +371,7 @@ pub(crate) async fn read_all(play: &Arc<Play>, recipient: &Slug, key: KeyId) -> 
             let envelope = ReceivedEnvelope::parse(&bytes.0)?;
             envelope.verify(&play.site.controller.device_key)?;
             let key = play.site.key(&envelope.header().flow).context("each flow has a key")?;
-            play.watch.opened(&envelope, &envelope.open(&key)?);
+            play.watch.opened(&envelope, &envelope.open(key)?);
         }
         after = answer.cursor;
         if answer.envelopes.len() < usize::from(READ_LIMIT) || after.is_none() {

@@ -33,7 +33,7 @@ impl Disk for Plate {
             let envelope = ReceivedEnvelope::parse(batch.sealed.as_bytes()).expect("ours");
             let flow = &envelope.header().flow;
             let key = play.site.key(flow).expect("each flow has a recipient's key");
-            let body = envelope.open(&key).expect("sealed to its recipient");
+            let body = envelope.open(key).expect("sealed to its recipient");
             play.history.tell(format!(
                 "queued {} of {flow}, {} records",
                 envelope.header().batch,

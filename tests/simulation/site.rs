@@ -45,7 +45,7 @@ pub(crate) struct Site {
     central: ControllerDeps,
     head_seed: [u8; 32],
     master: [u8; 32],
-    keys: BTreeMap<Slug, [u8; 32]>,
+    keys: BTreeMap<Slug, OpeningKey>,
     /// What the truck says on the live bus, second by second.
     pub(crate) live: Vec<Vec<CanFrame>>,
     /// Name and text of the log.
@@ -102,7 +102,10 @@ impl Site {
                 .iter()
                 .find(|key| key.recipient == flow.recipient && key.purpose == flow.purpose)
                 .context("each flow has a recipient's key")?;
-            keys.insert(flow.slug.clone(), *read_key(&dev.recipient_key(&controller, key))?);
+            keys.insert(
+                flow.slug.clone(),
+                OpeningKey::from_bytes(*read_key(&dev.recipient_key(&controller, key))?),
+            );
         }
         Ok(Self {
             world: World::from_toml("worlds/truck.toml", WORLD)?,
@@ -166,8 +169,8 @@ impl Site {
     }
 
     /// The key that opens a flow.
-    pub(crate) fn key(&self, flow: &Slug) -> Option<OpeningKey> {
-        self.keys.get(flow).map(|key| OpeningKey::from_bytes(*key))
+    pub(crate) fn key(&self, flow: &Slug) -> Option<&OpeningKey> {
+        self.keys.get(flow)
     }
 
     /// The recipients' keys, each with a flow that it opens.

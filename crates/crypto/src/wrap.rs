@@ -94,7 +94,12 @@ impl WrappingKey {
 
 /// X25519 secret key of a recipient: opens what was wrapped to it.
 #[derive(ZeroizeOnDrop)]
-pub struct OpeningKey(Zeroizing<[u8; 32]>);
+pub struct OpeningKey {
+    secret: Zeroizing<[u8; 32]>,
+    /// Its public half, which each opening asks for.
+    #[zeroize(skip)]
+    public: WrappingKey,
+}
 
 redacted_debug!(OpeningKey);
 
@@ -106,19 +111,20 @@ impl OpeningKey {
 
     /// The key of 32 stored bytes (RFC 7748; clamped when used).
     pub fn from_bytes(mut bytes: [u8; 32]) -> Self {
-        let key = Self(Zeroizing::new(bytes));
+        let secret = Zeroizing::new(bytes);
         bytes.zeroize();
-        key
+        let public = X25519HkdfSha256::sk_to_pk(&private(&secret)).to_bytes().into();
+        Self { secret, public: WrappingKey::from_bytes(public) }
     }
 
     /// The bytes, for the recipient's key file.
     pub fn to_bytes(&self) -> Zeroizing<[u8; 32]> {
-        self.0.clone()
+        self.secret.clone()
     }
 
     /// The public half.
-    pub fn wrapping_key(&self) -> WrappingKey {
-        WrappingKey::from_bytes(X25519HkdfSha256::sk_to_pk(&self.secret()).to_bytes().into())
+    pub const fn wrapping_key(&self) -> WrappingKey {
+        self.public
     }
 
     /// Opens a wrap made for this key with the same `info`.
@@ -149,17 +155,17 @@ impl OpeningKey {
             <X25519HkdfSha256 as hpke::Kem>::EncappedKey::from_bytes(enc).map_err(|_| OpenError::Refused)?;
         let mut receiver = setup_receiver::<AesGcm256, HkdfSha256, X25519HkdfSha256>(
             &OpModeR::Base,
-            &self.secret(),
+            &private(&self.secret),
             &enc,
             info,
         )
         .map_err(|_| OpenError::Refused)?;
         receiver.open(sealed, aad).map(Zeroizing::new).map_err(|_| OpenError::Refused)
     }
+}
 
-    fn secret(&self) -> <X25519HkdfSha256 as hpke::Kem>::PrivateKey {
-        Deserializable::from_bytes(&self.0[..]).expect("every 32 bytes are an X25519 key")
-    }
+fn private(secret: &[u8; 32]) -> <X25519HkdfSha256 as hpke::Kem>::PrivateKey {
+    Deserializable::from_bytes(secret).expect("every 32 bytes are an X25519 key")
 }
 
 /// A random number generator of 32 bytes drawn before: HPKE takes its ephemeral
