@@ -1,4 +1,4 @@
-//! Central: databases, journal, certificate, ports.
+//! Central: databases, journal, certificate, ports, and the brokers of its fleet operators.
 
 use super::{Checks, System, certificate, existing, line, said};
 use std::{net::TcpListener, os::unix::fs::MetadataExt as _, path::Path};
@@ -9,7 +9,10 @@ use vernport_uplink::Certificate;
 
 pub(super) async fn look(checks: &mut Checks, config: &Config, system: &System) {
     match Deps::load(config) {
-        Ok(_) => checks.ok("files of central", "bundles, keys and catalogue fit together"),
+        Ok(deps) => {
+            checks.ok("files of central", "bundles, keys and catalogue fit together");
+            brokers(checks, &deps).await;
+        }
         Err(error) => {
             let remedy = "mend what it names; `vernport-central check-config` says the same";
             checks.fail("files of central", said(&error), remedy);
@@ -30,6 +33,28 @@ pub(super) async fn look(checks: &mut Checks, config: &Config, system: &System) 
     journal(checks, config);
     let running = line::daemon(checks, config.status.as_ref()).await;
     port(checks, config, running.as_ref());
+}
+
+/// Where operators are told: a central that cannot say there what to delete pauses them for not answering.
+async fn brokers(checks: &mut Checks, deps: &Deps) {
+    for controller in &deps.controllers {
+        let what = format!("broker of {}", controller.rules.controller());
+        let publishes = controller.rules.flows().iter().any(|flow| flow.deliver.topic.is_some());
+        match &controller.fleet {
+            Some(endpoint) => {
+                // Not central's own client id: its connection stays.
+                let mut endpoint = endpoint.clone();
+                endpoint.client_id += ".doctor";
+                line::probed(checks, &what, &endpoint).await;
+            }
+            None if publishes => {
+                let found = "the bundle publishes to operators, and none is configured";
+                let remedy = "write [controller.fleet]: without it nobody tells them there what to delete";
+                checks.warn(&what, found, remedy);
+            }
+            None => checks.skip(&what, "the bundle publishes nothing"),
+        }
+    }
 }
 
 async fn databases(checks: &mut Checks, config: &Config) {

@@ -8,7 +8,7 @@ use tokio::{
     time::timeout,
 };
 use vernport_gateway::{Config, config::Mqtt, endpoint};
-use vernport_mqtt::{Cause, probe};
+use vernport_mqtt::{Cause, Endpoint, probe};
 use vernport_status::{Listen, PathStatus};
 use vernport_types::{Stamp, UtcMicros};
 use vernport_uplink::TlsFiles;
@@ -181,10 +181,15 @@ async fn broker(checks: &mut Checks, section: &'static str, what: &str, mqtt: &M
         Ok(endpoint) => endpoint,
         Err(error) => return checks.fail(what, said(&error), "mend the section as the message says"),
     };
+    probed(checks, what, &endpoint).await;
+}
+
+/// A broker: name, TCP, TLS, and whether it takes this login.
+pub(super) async fn probed(checks: &mut Checks, what: &str, endpoint: &Endpoint) {
     if !reach(checks, what, &endpoint.host, endpoint.port).await {
         return;
     }
-    match probe(&endpoint).await {
+    match probe(endpoint).await {
         Ok(()) => checks.ok(what, "reached, and it takes us"),
         Err(Cause::Refused(why)) => {
             checks.fail(

@@ -311,6 +311,22 @@ async fn a_station_whose_socket_cannot_be_made_is_named_with_the_path() {
 }
 
 #[tokio::test]
+async fn of_central_an_operators_broker_that_is_not_there_or_not_configured_is_named() {
+    let set = Set::new();
+    let config = set.dev.central_config();
+    let [first, last] = [0, 1].map(|at| format!("broker of {}", set.dev.controller[at].id));
+    for what in [&first, &last] {
+        says(&set.central().await, what, Outcome::Warn, "write [controller.fleet]");
+    }
+    let nobody = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port");
+    let section = format!("\n[controller.fleet]\nurl = \"mqtt://{nobody}\"\nregion = \"NO\"\n");
+    fs::write(&config, fs::read_to_string(&config).expect("a file") + &section).expect("written");
+    let checks = set.central().await;
+    says(&checks, &last, Outcome::Fail, "start what listens there");
+    says(&checks, &first, Outcome::Warn, "write [controller.fleet]");
+}
+
+#[tokio::test]
 async fn of_central_a_journal_beside_its_databases_a_taken_port_and_a_broken_database_are_named() {
     let set = Set::new();
     let config = set.dev.central_config();
