@@ -29,7 +29,7 @@ use vernport_broker::{
 use vernport_gateway::Status;
 use vernport_mqtt::{StreamLimits, Streams, Subscription};
 
-/// How long the messages of a calm second may take. What an operator's new session did not see shows with the
+/// How long nothing may come while messages are on their way. What an operator's new session did not see shows with the
 /// second after it.
 const PATIENCE: Duration = Duration::from_secs(3);
 const LAST_SECONDS: u32 = 20;
@@ -104,8 +104,9 @@ impl Storm {
 
     /// The operator hears the stream begin: one that met it later could not tell what was before.
     async fn first_message(&mut self) -> Result<()> {
-        for _ in 0..LAST_SECONDS {
-            self.truck.drive(&self.stand, 1).await?;
+        // Without a pause before it says its VIN: what it said by then is known by that.
+        self.truck.drive(&self.stand, 3).await?;
+        for _ in 0..10 * LAST_SECONDS {
             self.listen(PATIENCE / 10).await?;
             if self.heard.highest() > 0 {
                 return Ok(());
@@ -198,9 +199,13 @@ impl Storm {
             self.truck.drive(&self.stand, 1).await?;
             self.stand.until("everything sent", Status::is_settled).await?;
             let all = fleet::reported(&self.truck.sent)?;
-            let end = Instant::now() + PATIENCE;
+            // As long as something comes, what a long storm left is on its way.
+            let (mut end, mut highest) = (Instant::now() + PATIENCE, self.heard.highest());
             while self.heard.highest() < all.len() as u64 && Instant::now() < end {
                 self.listen(Duration::from_millis(50)).await?;
+                if self.heard.highest() > highest {
+                    (end, highest) = (Instant::now() + PATIENCE, self.heard.highest());
+                }
             }
             if self.heard.highest() >= all.len() as u64 {
                 // What comes again comes after it.
@@ -208,7 +213,8 @@ impl Storm {
                 return Ok(all);
             }
         }
-        anyhow::bail!("the last message does not arrive")
+        let (highest, sent) = (self.heard.highest(), fleet::reported(&self.truck.sent)?.len());
+        anyhow::bail!("the last message does not arrive: {highest} of {sent} is the highest")
     }
 
     async fn end(self) -> Result<()> {
