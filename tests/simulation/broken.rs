@@ -45,11 +45,19 @@ impl Forged {
     }
 
     fn head(&self, place: (u32, u64), open: &[GrantId]) {
-        let flow = Open { lease_seconds: Some(300), rests_on: vec![CONSENT] };
+        self.head_with(place, open, Some(300));
+    }
+
+    fn head_with(&self, place: (u32, u64), open: &[GrantId], lease_seconds: Option<u32>) {
+        let flow = Open { lease_seconds, rests_on: vec![CONSENT] };
         let flows: BTreeMap<_, _> = open.iter().map(|grant| (*grant, flow.clone())).collect();
+        self.watch.head_arrived(place, Self::hash(place), Some(flows));
+    }
+
+    fn hash(place: (u32, u64)) -> [u8; 32] {
         let mut hash = [0; 32];
         hash[..8].copy_from_slice(&place.1.to_be_bytes());
-        self.watch.head_arrived(place, hash, Some(flows));
+        hash
     }
 
     fn record(&self) -> Record {
@@ -103,6 +111,28 @@ async fn a_release_needs_a_grant_that_is_open_and_was_told() {
     let queued = Queued { grant: OTHER, flow: flow(), epoch: EPOCH, true_micros: 0 };
     unknown.watch.batch_queued(BATCH, queued, &[unknown.record()]);
     unknown.broke(&[Rule::ReleasedWithoutGrant]);
+}
+
+/// A kill between the arrival of an answer and its being kept is as if the answer had been lost on the way. Once the
+/// gateway has said that it is in effect, it is.
+#[tokio::test(start_paused = true)]
+async fn what_a_gateway_said_is_in_effect_holds_over_a_kill_and_what_it_only_heard_need_not() {
+    for (is_told, expected) in [(false, &[][..]), (true, &[Rule::ReleasedWithoutGrant])] {
+        let killed = Forged::new();
+        // On a contract: no lease ends it.
+        killed.head_with((1, 11), &[GRANT], None);
+        killed.watch.in_effect(Forged::hash((1, 11)));
+        killed.pass(5);
+        killed.head_with((1, 12), &[OTHER], None);
+        if is_told {
+            killed.watch.in_effect(Forged::hash((1, 12)));
+        }
+        killed.pass(1);
+        killed.watch.gateway_starts();
+        killed.pass(5);
+        killed.release();
+        killed.broke(expected);
+    }
 }
 
 #[tokio::test(start_paused = true)]

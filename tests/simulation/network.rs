@@ -80,6 +80,12 @@ fn fate(play: &Play, path: &str) -> Fate {
 }
 
 async fn carry(play: Arc<Play>, peer: Peer, call: Call) -> Result<Carried, Broken> {
+    if peer.role == Role::Gateway
+        && call.path == PATH_FEED
+        && let Some((_, body)) = &call.body
+    {
+        play.watch.feed_asked(body);
+    }
     let fate = fate(&play, &call.path);
     if fate != Fate::Through {
         play.history.tell(format!("{} {}: {fate:?}", peer.name, call.path));

@@ -9,7 +9,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
-use vernport_api::{Answer, BatchAnswers, Feed};
+use vernport_api::{Answer, BatchAnswers, Feed, FeedRequest};
 use vernport_seal::{Body, ReceivedEnvelope};
 use vernport_types::{BatchId, EntryHash, EpochId, GrantId, Slug};
 
@@ -65,6 +65,9 @@ struct Seen {
     by_hash: BTreeMap<[u8; 32], Arc<BTreeSet<GrantId>>>,
     grants: BTreeMap<GrantId, Open>,
     heard: Vec<Heard>,
+    /// What is open by the last snapshot that the gateway said is in effect: until it says so, a kill
+    /// may take what it heard as if it had not.
+    in_effect: Arc<BTreeSet<GrantId>>,
     last: Option<(u32, u64)>,
     believed: Option<(u32, u64)>,
     distrusted_at: Option<u64>,
@@ -93,9 +96,30 @@ impl Watch {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The gateway starts: what rests on a fresh head waits for one.
+    /// The gateway starts: what rests on a fresh head waits for one, and the rest goes on by what it heard last
+    /// or by what it last said was in effect.
     pub(crate) fn gateway_starts(&self) {
-        self.seen().run += 1;
+        let mut seen = self.seen();
+        if let Some(last) = seen.heard.last() {
+            let open = Arc::new(last.open.union(&seen.in_effect).copied().collect());
+            let again = Heard { run: seen.run, boot: self.gateway.boot(), open };
+            seen.heard.push(again);
+        }
+        seen.run += 1;
+    }
+
+    /// The gateway asks for more than the snapshot that it says is in effect, and that it keeps.
+    pub(crate) fn feed_asked(&self, body: &[u8]) {
+        if let Ok(FeedRequest { known: Some(hash), .. }) = serde_json::from_slice(body) {
+            self.in_effect(hash);
+        }
+    }
+
+    pub(crate) fn in_effect(&self, snapshot: [u8; 32]) {
+        let mut seen = self.seen();
+        if let Some(open) = seen.by_hash.get(&snapshot).cloned() {
+            seen.in_effect = open;
+        }
     }
 
     /// An answer of the feed is handed to the gateway.

@@ -26,6 +26,14 @@ pub(crate) struct Feed {
     pub(crate) shared: Arc<Shared>,
 }
 
+/// A state of central that is in effect here.
+struct Applied {
+    /// Of its snapshot.
+    hash: [u8; 32],
+    /// Whether it is in effect after a restart, too.
+    is_kept: bool,
+}
+
 impl Feed {
     /// Listens until shutdown.
     pub(crate) async fn run(mut self, shutdown: CancellationToken) {
@@ -53,7 +61,16 @@ impl Feed {
                     }
                     backoff.succeeded();
                     match self.apply(feed).await {
-                        Ok(hash) => known = Some(hash),
+                        Ok(Applied { hash, is_kept: true }) => known = Some(hash),
+                        // Central is not told that it is in effect: a restart would bring back what was before.
+                        Ok(Applied { is_kept: false, .. }) => {
+                            known = None;
+                            tokio::select! {
+                                biased;
+                                () = shutdown.cancelled() => return,
+                                () = tokio::time::sleep(BACKOFF.1) => {}
+                            }
+                        }
                         Err(error) => {
                             tracing::error!(error = chain(&error), "a state of central cannot be used");
                         }
@@ -95,13 +112,14 @@ impl Feed {
         // Both are remembered over a restart: that it was behind, and the head, without its grants.
         self.kept.keep_behind(&self.spool, self.guard.behind()).await;
         if let (Some(last), Some(head)) = (self.holds.distrust(), self.guard.last()) {
-            self.kept.keep(&self.spool, self.kept.seal(head, &last)).await;
+            let _ = self.kept.keep(&self.spool, self.kept.seal(head, &last)).await;
         }
         self.settle().await;
         let _ = self.inputs.send(Input::Grants).await;
     }
 
-    async fn apply(&self, feed: vernport_api::Feed) -> Result<[u8; 32], vernport_policy::ApplyError> {
+    async fn apply(&self, feed: vernport_api::Feed) -> Result<Applied, vernport_policy::ApplyError> {
+        let mut is_kept = true;
         let head = feed.head.head;
         let received = self.clock.now();
         let merged = feed.merged.as_ref().map(|signed| &signed.merged);
@@ -113,7 +131,7 @@ impl Feed {
                 let known = self.holds.apply(snapshot, &head, received, merged)?;
                 self.shared.expects(expected);
                 self.settle().await;
-                self.kept.keep(&self.spool, row).await;
+                is_kept = self.kept.keep(&self.spool, row).await;
                 // The pipeline looks at its visits again; when it is gone, so are we.
                 let _ = self.inputs.send(Input::Grants).await;
                 known
@@ -134,7 +152,7 @@ impl Feed {
         if self.shared.rolled_back(false) {
             self.kept.keep_behind(&self.spool, None).await;
         }
-        Ok(head.snapshot_hash)
+        Ok(Applied { hash: head.snapshot_hash, is_kept })
     }
 
     async fn settle(&self) {

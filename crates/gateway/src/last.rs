@@ -50,14 +50,14 @@ impl Last {
         postcard::from_bytes(&plain).ok()
     }
 
-    /// Puts a row in the place of the last one.
-    pub(crate) async fn keep(&self, spool: &Spool, row: Option<Vec<u8>>) {
-        if let Err(error) = spool.keep(NAME, row).await {
-            tracing::error!(error = chain(&error), "what central said could not be kept");
-            if let Err(error) = spool.keep(NAME, None).await {
-                tracing::error!(error = chain(&error), "what central said before is kept still");
-            }
-        }
+    /// Puts a row in the place of the last one. False if the last one is kept still: after a restart this
+    /// gateway would know less than it does now.
+    pub(crate) async fn keep(&self, spool: &Spool, row: Option<Vec<u8>>) -> bool {
+        let Err(error) = spool.keep(NAME, row).await else { return true };
+        tracing::error!(error = chain(&error), "what central said could not be kept");
+        let Err(error) = spool.keep(NAME, None).await else { return true };
+        tracing::error!(error = chain(&error), "what central said before is kept still");
+        false
     }
 
     /// What was kept last, if it can be read.
@@ -80,5 +80,24 @@ impl Last {
             }
         };
         Some(self.0.opening().find_map(|key| key.open(name.as_bytes(), &row).ok()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vernport_crypto::StorageKey;
+    use vernport_spool::Config;
+
+    #[tokio::test]
+    async fn what_is_neither_kept_nor_taken_away_is_said_to_be_kept_still() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let spool = Spool::open(Config::new(folder.path().join("spool.db"), 1 << 20)).await.expect("opens");
+        let last = Last::new(Arc::new(StorageKeys::new(StorageKey::generate(), None)));
+        assert!(last.keep(&spool, Some(vec![7])).await);
+        assert!(last.keep(&spool, None).await, "none is known of, and none is kept");
+        // Nothing is written any more: what lies there stays.
+        spool.clone().close().await;
+        assert!(!last.keep(&spool, Some(vec![8])).await);
     }
 }
