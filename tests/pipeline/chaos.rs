@@ -96,7 +96,7 @@ impl Storm {
         fleet::subscribed(&operator).await?;
         stand.start().await?;
         stand.until("grants heard", |status| status.head.is_some()).await?;
-        let truck = OnBus::arrive(&stand, 80)?;
+        let truck = OnBus::arrive_halting(&stand, 80)?;
         let dice = Dice::from_seed(seed);
         let (broker, operator, heard) = (Some(broker), Some(operator), Heard::default());
         Ok(Self { stand, truck, broker, operator, known: None, heard, dice, blowing, seed })

@@ -18,7 +18,7 @@ use vernport::{
 use vernport_canbus::VirtualSender;
 use vernport_gateway::{Status, SystemClock};
 use vernport_registry::world::World;
-use vernport_sim::Truck;
+use vernport_sim::{J1939Fault, Truck};
 use vernport_types::{BootMicros, CanFrame, Clock, Stamp, TimeQuality, UtcMicros};
 
 const TRUCK_WORLD: &str = include_str!("worlds/truck.toml");
@@ -160,8 +160,17 @@ pub(crate) struct OnBus {
 impl OnBus {
     /// It comes to the bus; it says nothing before it is driven.
     pub(crate) fn arrive(stand: &Stand, speed_km_per_h: u8) -> Result<Self> {
+        Self::arrive_as(stand, truck::truck(truck::VIN, speed_km_per_h, BootMicros(0))?)
+    }
+
+    /// Of what it reports each word is one frame: it may pause anywhere, and all of it is heard.
+    pub(crate) fn arrive_halting(stand: &Stand, speed_km_per_h: u8) -> Result<Self> {
+        let faults = vec![J1939Fault { spn: 3216, fmi: 4, occurrences: 2 }];
+        Self::arrive_as(stand, truck::truck_with(truck::VIN, speed_km_per_h, faults, BootMicros(0))?)
+    }
+
+    fn arrive_as(stand: &Stand, truck: Truck) -> Result<Self> {
         let node = stand.stage.buses.attach(&stand.controller.name, Arc::clone(&stand.stage.clock))?;
-        let truck = truck::truck(truck::VIN, speed_km_per_h, BootMicros(0))?;
         Ok(Self { truck, wire: node.sender(), now: BootMicros(0), earlier: 0, sent: Vec::new() })
     }
 

@@ -25,6 +25,21 @@ const SECOND: u64 = 1_000_000;
 
 /// A truck that drives at a speed, and says its VIN every two seconds.
 pub(crate) fn truck(vin: &str, speed_km_per_h: u8, now: BootMicros) -> Result<Truck> {
+    let faults = vec![
+        J1939Fault { spn: 3216, fmi: 4, occurrences: 2 },
+        J1939Fault { spn: 609, fmi: 12, occurrences: 3 },
+    ];
+    truck_with(vin, speed_km_per_h, faults, now)
+}
+
+/// The same with other faults. One fits in a frame; more take a transport session (J1939-21), which a pause in its
+/// middle ends.
+pub(crate) fn truck_with(
+    vin: &str,
+    speed_km_per_h: u8,
+    faults: Vec<J1939Fault>,
+    now: BootMicros,
+) -> Result<Truck> {
     let config = TruckConfig {
         vin: vin.parse()?,
         odometer_m: ODOMETER_M,
@@ -33,10 +48,7 @@ pub(crate) fn truck(vin: &str, speed_km_per_h: u8, now: BootMicros) -> Result<Tr
         fuel_percent: 62,
         battery_mv: 24_700,
         engine_s: 9_412 * 3_600,
-        faults: vec![
-            J1939Fault { spn: 3216, fmi: 4, occurrences: 2 },
-            J1939Fault { spn: 609, fmi: 12, occurrences: 3 },
-        ],
+        faults,
         obd_trouble_codes: Vec::new(),
         announce_vin_every_micros: Some(2 * SECOND),
     };
