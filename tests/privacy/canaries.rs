@@ -4,8 +4,12 @@
 //! then. So what is found is looked for in a second visit, with all keys drawn anew:
 //! what leaks is found again, what was chance is not.
 
-use crate::evidence::{Batch, Evidence, evidence, gather, read_files};
+use crate::{
+    evidence::{Batch, Evidence, Holder, evidence, gather, read_files},
+    planted::FLEET_NUMBER,
+};
 use std::fs;
+use vernport_mqtt::Roster;
 use vernport_testkit::{
     canary::{Canaries, Found},
     logs::Logs,
@@ -90,6 +94,33 @@ fn what_was_planted_arrives_at_those_it_is_for() {
     let expected =
         ["cell", "odometer", "odometer of the tool", "odometer, coarse message", "odometer, rounded to 1 km"];
     assert_eq!(arrived, expected);
+}
+
+/// An operator's own number of the truck: nobody but the operator reads it, not even on its way.
+#[test]
+fn invariant_8_a_fleet_number_opens_at_its_operator_and_is_nowhere_else() {
+    let evidence = evidence();
+    let mut opened = 0;
+    for message in &evidence.rosters {
+        assert!(evidence.canaries.search(&message.payload).is_empty(), "{}", message.topic);
+        let roster = Roster::from_json(&message.payload).expect("a roster");
+        for vehicle in roster.vehicles() {
+            for key in &evidence.keys {
+                let number =
+                    vehicle.number().open(&key.key, &roster.controller, &message.operator, &vehicle.purpose);
+                let Ok(number) = number else { continue };
+                assert_eq!(number.expose(), FLEET_NUMBER);
+                let holder = Holder::Recipient {
+                    controller: roster.controller.clone(),
+                    recipient: message.operator.clone(),
+                    purpose: vehicle.purpose.clone(),
+                };
+                assert_eq!(key.holder, holder);
+                opened += 1;
+            }
+        }
+    }
+    assert!(opened > 1, "both operators were told");
 }
 
 fn values(batch: &Batch) -> Vec<serde_json::Value> {

@@ -76,6 +76,8 @@ pub(crate) struct Evidence {
     pub(crate) batches: Vec<Batch>,
     pub(crate) keys: Vec<Key>,
     pub(crate) received: Vec<Received>,
+    /// What operators were told of their own numbers.
+    pub(crate) rosters: Vec<Received>,
     /// What the stations answered their tools.
     pub(crate) answers: Vec<Vec<u8>>,
     pub(crate) refused: Vec<Refused>,

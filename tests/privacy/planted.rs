@@ -14,6 +14,8 @@ pub(crate) const SERIAL: &str = "BODY-7719-KRX-40382";
 pub(crate) const PLATE: &str = "ZQ71934";
 /// The number of a driver's card, which nobody asked the tool for.
 pub(crate) const DRIVER_CARD: &str = "N8830417265590021";
+/// What the fleet operators call the truck.
+pub(crate) const FLEET_NUMBER: &str = "Trekkvogn-KXQ-58214";
 /// A multiple of 5 m, as the bus says it.
 pub(crate) const ODOMETER_M: u64 = 3_987_654_325;
 /// What the message of coarser scale, 125 m, makes of it.
@@ -125,6 +127,7 @@ pub(crate) fn canaries() -> Result<Canaries> {
         .text("serial number", SERIAL)
         .text("plate", PLATE)
         .text("driver's card", DRIVER_CARD)
+        .text("fleet number", FLEET_NUMBER)
         .odometer("odometer", ODOMETER_M)
         .odometer("odometer, coarse message", COARSE_ODOMETER_M)
         .odometer("odometer of the tool", TOOL_ODOMETER_M)

@@ -5,8 +5,8 @@
 use crate::{
     evidence::{Batch, Evidence, File, Holder, Key, Received, Refused, read_files},
     planted::{
-        DRIVER_CARD, ODOMETER_M, OTHER_VIN, PLATE, SECOND, SERIAL, TOOL_ODOMETER_M, VIN, canaries, consent,
-        truck, world,
+        DRIVER_CARD, FLEET_NUMBER, ODOMETER_M, OTHER_VIN, PLATE, SECOND, SERIAL, TOOL_ODOMETER_M, VIN,
+        canaries, consent, truck, world,
     },
 };
 use anyhow::{Context as _, Result, ensure};
@@ -28,6 +28,7 @@ use vernport::{
     shipped,
     stage::{Setting, Stage},
 };
+use vernport_api::FleetNumberRequest;
 use vernport_canbus::VirtualSender;
 use vernport_crypto::{OpeningKey, random};
 use vernport_gateway::{Status, SystemClock};
@@ -142,6 +143,9 @@ pub(crate) async fn visit() -> Result<Evidence> {
         thieves.push(Listener::start(&stage, &coach, filter.into())?);
     }
 
+    for (controller, known) in controllers.iter().zip(&worlds) {
+        number(&stage, controller, known).await?;
+    }
     let mut answers = Vec::new();
     for (controller, world) in controllers.iter().zip(&worlds) {
         at_station(&stage, controller, world, &mut answers).await?;
@@ -168,11 +172,18 @@ pub(crate) async fn visit() -> Result<Evidence> {
     }
     // The broker has them all; the operators' own ends may be a moment behind.
     let arrived = |listeners: &[Listener]| {
-        let count = |one: &Listener| one.received.lock().unwrap_or_else(PoisonError::into_inner).len() as u64;
-        listeners.iter().map(count).sum::<u64>()
+        let (mut messages, mut told) = (0, true);
+        for one in listeners {
+            let received = one.received.lock().unwrap_or_else(PoisonError::into_inner);
+            let rosters = received.iter().filter(|message| is_roster(message)).count();
+            messages += (received.len() - rosters) as u64;
+            told &= rosters > 0;
+        }
+        messages >= published && told
     };
-    timeout(PATIENCE, async {
-        while arrived(&own) < published {
+    // Central looks for what is to be told every half minute where its first word was lost.
+    timeout(3 * PATIENCE, async {
+        while !arrived(&own) {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     })
@@ -184,10 +195,11 @@ pub(crate) async fn visit() -> Result<Evidence> {
         stage.stop_gateway(controller).await;
     }
     read_files("gateways stopped", folder.path(), &mut files)?;
-    let mut received = Vec::new();
+    let mut heard = Vec::new();
     for listener in own {
-        received.extend(listener.heard().await?);
+        heard.extend(listener.heard().await?);
     }
+    let (rosters, received) = heard.into_iter().partition(is_roster);
     let mut thieves = Vec::new();
     for (thief, link) in refused {
         let filter = thief.filter.clone();
@@ -210,10 +222,15 @@ pub(crate) async fn visit() -> Result<Evidence> {
         batches,
         keys,
         received,
+        rosters,
         answers,
         refused: thieves,
         rules,
     })
+}
+
+fn is_roster(message: &Received) -> bool {
+    message.topic.ends_with("/roster")
 }
 
 /// What a daemon tells those who run it.
@@ -251,6 +268,19 @@ async fn before(stage: &Stage, controller: &DevController) -> Result<Known> {
     let person = |role: &str| world.subject(&format!("{role} of {name}")).context("a person of the world");
     let persons = vec![person("owner")?, person("driver")?];
     Ok(Known { registrar, persons, world })
+}
+
+/// What the operators call the truck, who listen by now.
+async fn number(stage: &Stage, controller: &DevController, known: &Known) -> Result<()> {
+    let truck = format!("truck of {}", controller.name);
+    let asset = known.world.asset(&truck).context("a truck of the world")?;
+    let flows = stage.gateway(controller)?.rules().flows();
+    let topics = flows.iter().filter_map(|flow| flow.deliver.topic.as_ref());
+    for operator in topics.map(|topic| topic.operator.clone()).collect::<BTreeSet<Slug>>() {
+        let number = Some(FLEET_NUMBER.parse()?);
+        known.registrar.fleet_number(&FleetNumberRequest { asset, operator, number }).await?;
+    }
+    Ok(())
 }
 
 /// The truck's visit to one station.
