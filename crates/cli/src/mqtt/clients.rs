@@ -187,7 +187,8 @@ impl Found<'_> {
         for login in &logins {
             ensure!(
                 before.is_none_or(|before| before.name() != login.name()),
-                "'{}' is the login of two principals; give one of them another in the inventory",
+                "'{}' is the login of two principals, or of a gateway that a registry knows and the inventory too; \
+                 give one another login, or take the gateway out of the inventory",
                 login.name()
             );
             before = Some(login);
@@ -300,6 +301,11 @@ mod tests {
         let found = Found { logins: vec![login("operator.a"), login("operator.a")], ..Found::default() };
         assert_eq!(found.apart().expect("the same twice").logins.len(), 1);
         let found = Found { logins: vec![login("operator.a"), login("operator.b")], ..Found::default() };
+        assert!(found.apart().is_err());
+        // What the inventory says would let it write to every operator.
+        let wide = login("gateway.box-1.north");
+        let narrow = wide.clone().publishing(BTreeSet::new());
+        let found = Found { logins: vec![narrow, wide], ..Found::default() };
         assert!(found.apart().is_err());
     }
 

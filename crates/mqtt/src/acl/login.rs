@@ -97,8 +97,9 @@ impl PartialOrd for Login {
 
 impl Ord for Login {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        let key = |login: &Self| (login.name.clone(), login.principal.to_string());
-        key(self).cmp(&key(other))
+        let names = self.name.cmp(&other.name);
+        let principals = || self.principal.to_string().cmp(&other.principal.to_string());
+        names.then_with(principals).then_with(|| self.publishes.cmp(&other.publishes))
     }
 }
 
