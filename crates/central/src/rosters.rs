@@ -31,9 +31,7 @@ impl Controller {
     /// Keeps what an operator calls a vehicle, sealed to it for each purpose that it is published to for.
     pub(crate) async fn call_asset(&self, asked: FleetNumberRequest) -> Result<FleetNumberAnswer, Refusal> {
         let FleetNumberRequest { asset, operator, number } = asked;
-        let flows = self.rules.flows().iter();
-        let published = flows.filter(|flow| flow.recipient == operator && flow.deliver.topic.is_some());
-        let published: BTreeSet<Slug> = published.map(|flow| flow.purpose.clone()).collect();
+        let published = self.published_to(&operator);
         if published.is_empty() {
             let detail = "the bundle publishes nothing to this operator; look up its name there";
             return Err(Refusal::new(Code::NotFound, detail));
@@ -66,6 +64,13 @@ impl Controller {
         Ok(answer)
     }
 
+    /// For which purposes something is published to an operator.
+    fn published_to(&self, operator: &Slug) -> BTreeSet<Slug> {
+        let flows = self.rules.flows().iter();
+        let published = flows.filter(|flow| flow.recipient == *operator && flow.deliver.topic.is_some());
+        published.map(|flow| flow.purpose.clone()).collect()
+    }
+
     /// Tells operators what no broker took since a day, until `end`; where the line is gone, the rest waits for
     /// the next look.
     pub(crate) async fn tell_rosters(&self, link: &NoticeLink, end: Instant) -> Result<(), StoreError> {
@@ -79,6 +84,11 @@ impl Controller {
             // They come by operator; the others' have their turn.
             let rows: Vec<ListedRow> =
                 rows.iter().take_while(|row| row.operator == first.operator).cloned().collect();
+            if self.published_to(&rows[0].operator).is_empty() {
+                // The bundle does not name it any more: it is passed over, and looked at again in a day.
+                self.store.note_listed(&self.id, &rows, now).await?;
+                continue;
+            }
             let roster = self.roster(&rows, now);
             let sent = timeout(end - Instant::now(), link.tell_roster(&rows[0].operator, &roster, EXPIRY_S));
             let sent = sent.await;

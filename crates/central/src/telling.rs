@@ -198,7 +198,8 @@ impl Controller {
         }
     }
 
-    /// Tells what has to be deleted, then the rosters: what no broker took since a day; where the line is gone, the rest waits for the next look.
+    /// Tells what has to be deleted, then the rosters: what no broker took since a day; where the line is gone, the
+    /// rest waits for the next look.
     async fn tell_due(&self, link: &NoticeLink) -> Result<(), StoreError> {
         let end = Instant::now() + TELL_WITHIN;
         let now = self.clock.now().wall;

@@ -1,10 +1,7 @@
 //! `vernport fleet-number`: the counter says what a fleet operator calls a vehicle itself.
 
-use crate::{
-    args,
-    order::{asset, connect},
-};
-use anyhow::{Result, ensure};
+use crate::{args, order::connect};
+use anyhow::{Context as _, Result, ensure};
 use vernport_api::FleetNumberRequest;
 use vernport_status::output;
 use vernport_types::Slug;
@@ -12,10 +9,11 @@ use vernport_types::Slug;
 /// Says it.
 ///
 /// # Errors
-/// If central cannot be reached or refuses, or the operator has no key for anything.
+/// If central cannot be reached, knows no such vehicle or refuses, or the operator has no key for anything.
 pub async fn run(args: args::Called) -> Result<()> {
     let (_, registrar) = connect(&args.registrar)?;
-    let asset = asset(&registrar, args.vehicle.identifier()?).await?;
+    let found = registrar.find(args.vehicle.identifier()?).await?;
+    let asset = found.context("central knows no such vehicle: look at the plate, or open its first order")?;
     let request = FleetNumberRequest { asset, operator: args.operator, number: args.number };
     let answer = registrar.fleet_number(&request).await?;
     if args.none {

@@ -57,11 +57,18 @@ pub(crate) async fn publishing() -> (Central, Broker) {
 }
 
 pub(crate) async fn central_at(world: Arc<World>, broker: &Broker) -> Central {
+    central_publishing(world, broker, 2).await
+}
+
+/// The same, where only the first flows are published.
+pub(crate) async fn central_publishing(world: Arc<World>, broker: &Broker, flows: usize) -> Central {
     let mut deps = world.deps();
     // What a station opens by itself does not go to a topic.
-    let text = include_str!("bundle.toml")
-        .replace("offline = true\n", "")
-        .replace("deliver = { store = true }", "deliver = { store = true, topic = \"sealed\" }");
+    let text = include_str!("bundle.toml").replace("offline = true\n", "").replacen(
+        "deliver = { store = true }",
+        "deliver = { store = true, topic = \"sealed\" }",
+        flows,
+    );
     deps.controllers[0].rules = compiled(&text);
     deps.controllers[0].fleet = Some(endpoint(broker, "central", "central.no-999999999"));
     world.start_as(|_| {}, deps).await

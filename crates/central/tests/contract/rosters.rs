@@ -3,7 +3,7 @@
 
 use crate::{
     common::{ASSET, CONTROLLER, Central, refused, slug, taken},
-    notices::{DAY_SECONDS, central_at, opened, publishing, soon, subscribed},
+    notices::{DAY_SECONDS, central_at, central_publishing, opened, publishing, soon, subscribed},
 };
 use serde_json::{Value, json};
 use std::{fs, sync::Arc};
@@ -94,6 +94,31 @@ async fn what_changes_is_told_at_once_everything_daily_and_what_was_taken_away_n
     // The next that is heard is the next that is said.
     call(&central, "Lastebil 19".into()).await;
     assert_eq!(read(&central, &listed(&mut workshop).await), "Lastebil 19");
+}
+
+#[tokio::test]
+async fn an_operator_that_the_bundle_does_not_name_any_more_is_told_nothing() {
+    let (central, broker) = publishing().await;
+    let mut workshop = subscribed(&broker, "workshop").await;
+    let mut coach = subscribed(&broker, "coach").await;
+    for operator in ["coach", "workshop"] {
+        let said = json!({"asset": ASSET, "operator": operator, "number": NUMBER});
+        let _: FleetNumberAnswer =
+            taken(central.post(&central.registrar(), PATH_FLEET_NUMBERS, &said).await).await;
+    }
+    listed(&mut coach).await.ack.done();
+    listed(&mut workshop).await.ack.done();
+    let next_day = async |central: Central, published: usize| {
+        let world = central.stop().await;
+        world.advance_seconds(DAY_SECONDS + 1);
+        central_publishing(world, &broker, published).await
+    };
+    // They are told by name, so the coach was passed over when the workshop is told.
+    let central = next_day(central, 1).await;
+    listed(&mut workshop).await.ack.done();
+    let central = next_day(central, 2).await;
+    let told = listed(&mut coach).await.roster.at.0;
+    assert!(told.0 > central.world.now().0 - DAY_SECONDS * 1_000_000, "of the last day");
 }
 
 #[tokio::test]

@@ -246,6 +246,10 @@ async fn an_operator_sees_its_own_number_of_a_vehicle_once_the_counter_said_it()
     let nobody = station.called(&["nobody", "Lastebil 17"]).await;
     assert!(refused(&nobody).contains("publishes nothing to this operator"), "{}", stderr(&nobody));
     assert!(!stderr(&nobody).contains("Lastebil"));
+    let other = ["--dev", "dev", "--controller", "westrum", "--plate", "NO", "ZZ99999"];
+    let other = [&["fleet-number"], &other[..], &["--operator", OPERATOR, "Lastebil 18"]].concat();
+    let unknown = station.typed(&other).await;
+    assert!(refused(&unknown).contains("no such vehicle"), "{}", stderr(&unknown));
     let recipient = station.controller.recipient.iter().find(|key| key.recipient.as_str() == OPERATOR);
     let recipient = recipient.expect("it has a key").clone();
     let key = station.stage.dev.recipient_key(&station.controller, &recipient).display().to_string();
