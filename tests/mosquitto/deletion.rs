@@ -7,11 +7,10 @@ use crate::{
     operators::Fleet,
 };
 use anyhow::{Context as _, Result, ensure};
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 use tokio::time::timeout;
-use vernport_mqtt::{Backoff, DeletionNotice, Endpoint, LinkState, NoticeLink, Outcome, Protocol, Stream};
+use vernport_mqtt::{Backoff, DeletionNotice, LinkState, NoticeLink, Outcome, Protocol, Stream};
 use vernport_types::{MessageId, UtcMicros, VehicleAlias};
-use vernport_uplink::TlsFiles;
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -29,14 +28,7 @@ fn notice(n: u8) -> Result<DeletionNotice> {
 
 /// Central's end, as its configuration would make it.
 pub(crate) async fn central(fleet: &Fleet, protocol: Protocol) -> Result<NoticeLink> {
-    let files = TlsFiles {
-        ca: fleet.broker.certificates.file("ca.pem"),
-        certificate: fleet.central.certificate.clone(),
-        key: fleet.central.key.clone(),
-    };
-    let url = format!("mqtts://127.0.0.1:{}", fleet.broker.port);
-    let mut endpoint = Endpoint::from_url(&url, "central.no-999999999", Some(Arc::new(files.client()?)))?;
-    endpoint.protocol = protocol;
+    let endpoint = fleet.endpoint(&fleet.central, "central.no-999999999", protocol)?;
     let link = NoticeLink::start(endpoint, Backoff::default());
     let mut status = link.status();
     timeout(PATIENCE, status.wait_for(|status| status.state == LinkState::Up)).await??;

@@ -5,8 +5,11 @@ use crate::{
     certificates::{Shown, login},
     foreign::{Answer, Heard, Kind, Listener, publish, publish_with},
 };
-use std::collections::BTreeSet;
+use anyhow::Result;
+use std::{collections::BTreeSet, sync::Arc};
 use vernport_central::Role;
+use vernport_mqtt::{Endpoint, Protocol};
+use vernport_uplink::TlsFiles;
 
 const ALIAS: &str = "a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5";
 /// Whatever somebody might try who wants more than its own; "a" is the operator itself.
@@ -62,6 +65,19 @@ impl Fleet {
             login("CN=tool.north.bay-1.scanner", "tool.north.bay-1.scanner"),
             login("CN=central", "central"),
         ]
+    }
+
+    /// Where somebody connects with our own client.
+    pub(crate) fn endpoint(&self, who: &Shown, client_id: &str, protocol: Protocol) -> Result<Endpoint> {
+        let files = TlsFiles {
+            ca: self.broker.certificates.file("ca.pem"),
+            certificate: who.certificate.clone(),
+            key: who.key.clone(),
+        };
+        let url = format!("mqtts://127.0.0.1:{}", self.broker.port);
+        let mut endpoint = Endpoint::from_url(&url, client_id, Some(Arc::new(files.client()?)))?;
+        endpoint.protocol = protocol;
+        Ok(endpoint)
     }
 
     /// Whose it is publishes: the gateway, or central.

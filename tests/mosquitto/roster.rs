@@ -7,16 +7,13 @@ use crate::{
     operators::Fleet,
 };
 use anyhow::{Result, bail, ensure};
-use std::sync::Arc;
 use tokio::time::timeout;
 use vernport_crypto::{OpeningKey, SigningKey};
 use vernport_mqtt::{
-    Endpoint, Heard, Interest, LinkState, Outcome, Protocol, Roster, RosterVehicle, Subscription,
-    SubscriptionConfig,
+    Heard, Interest, LinkState, Outcome, Protocol, Roster, RosterVehicle, Subscription, SubscriptionConfig,
 };
 use vernport_seal::SealedFleetNumber;
 use vernport_types::{ControllerId, Slug, UtcMicros, VehicleAlias};
-use vernport_uplink::TlsFiles;
 
 const TOPIC: &str = "vernport/v1/fleet/a/roster";
 
@@ -30,14 +27,7 @@ fn roster(to: &OpeningKey, by: &SigningKey) -> Result<Roster> {
 }
 
 async fn subscribed(fleet: &Fleet, protocol: Protocol) -> Result<Subscription> {
-    let files = TlsFiles {
-        ca: fleet.broker.certificates.file("ca.pem"),
-        certificate: fleet.a.certificate.clone(),
-        key: fleet.a.key.clone(),
-    };
-    let url = format!("mqtts://127.0.0.1:{}", fleet.broker.port);
-    let mut endpoint = Endpoint::from_url(&url, "operator.a.subscribe", Some(Arc::new(files.client()?)))?;
-    endpoint.protocol = protocol;
+    let endpoint = fleet.endpoint(&fleet.a, "operator.a.subscribe", protocol)?;
     let subscription = Subscription::start(SubscriptionConfig::new(endpoint, Interest::all("a".parse()?)));
     let mut status = subscription.status();
     timeout(PATIENCE, status.wait_for(|status| status.state == LinkState::Up)).await??;

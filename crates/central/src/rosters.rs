@@ -6,7 +6,7 @@
 //!
 //! INVARIANT: the number lies nowhere here but sealed; central cannot read it once the request is answered.
 
-use crate::{controller::Controller, refusal::Refusal};
+use crate::{controller::Controller, refusal::Refusal, telling::TELL_AGAIN_SECONDS};
 use std::{collections::BTreeSet, sync::atomic::Ordering::Relaxed};
 use tokio::time::{Instant, timeout};
 use vernport_api::{Code, FleetNumberAnswer, FleetNumberRequest};
@@ -16,8 +16,6 @@ use vernport_seal::SealedFleetNumber;
 use vernport_store::{FleetNumberRow, ListedRow, StoreError};
 use vernport_types::{Slug, UtcMicros};
 
-/// What was told is told again after a day: an operator's session may have ended, or be new.
-const TELL_AGAIN_SECONDS: i64 = 86_400;
 /// How long a broker keeps it for an operator that is away: a little longer than until it comes again.
 const EXPIRY_S: u32 = 25 * 3_600;
 /// Aliases of this year and so many before are told: what was published under them is still in use.
@@ -79,19 +77,17 @@ impl Controller {
         let year = alias_year(&self.rules, now) - YEARS_BEFORE;
         let limit = u16::try_from(MAX_ROSTER_VEHICLES).expect("a message has fewer");
         loop {
-            let rows = self.store.aliases_to_list(&self.id, year, again, limit).await?;
-            let Some(first) = rows.first() else { return Ok(()) };
+            let mut rows = self.store.aliases_to_list(&self.id, year, again, limit).await?;
+            let Some(operator) = rows.first().map(|row| row.operator.clone()) else { return Ok(()) };
             // They come by operator; the others' have their turn.
-            let rows: Vec<ListedRow> =
-                rows.iter().take_while(|row| row.operator == first.operator).cloned().collect();
-            if self.published_to(&rows[0].operator).is_empty() {
+            rows.retain(|row| row.operator == operator);
+            if self.published_to(&operator).is_empty() {
                 // The bundle does not name it any more: it is passed over, and looked at again in a day.
                 self.store.note_listed(&self.id, &rows, now).await?;
                 continue;
             }
-            let roster = self.roster(&rows, now);
-            let sent = timeout(end - Instant::now(), link.tell_roster(&rows[0].operator, &roster, EXPIRY_S));
-            let sent = sent.await;
+            let roster = self.roster(&operator, &rows, now);
+            let sent = timeout(end - Instant::now(), link.tell_roster(&operator, &roster, EXPIRY_S)).await;
             self.counted.fleet_away.store(!matches!(sent, Ok(Sent::Acknowledged)), Relaxed);
             match sent {
                 Ok(Sent::Acknowledged) => self.store.note_listed(&self.id, &rows, now).await?,
@@ -105,13 +101,13 @@ impl Controller {
     }
 
     /// What is said of vehicles of one operator.
-    fn roster(&self, rows: &[ListedRow], now: UtcMicros) -> Roster {
+    fn roster(&self, operator: &Slug, rows: &[ListedRow], now: UtcMicros) -> Roster {
         let vehicle = |row: &ListedRow| {
             let number = SealedFleetNumber::from_bytes(row.key, &row.sealed)?;
             Some(RosterVehicle::new(row.purpose.clone(), row.vehicle, &number))
         };
         let vehicles = rows.iter().filter_map(vehicle).collect();
-        Roster::sign(self.id.clone(), &rows[0].operator, now, vehicles, &self.head_key)
+        Roster::sign(self.id.clone(), operator, now, vehicles, &self.head_key)
     }
 
     /// Once a day, lets go of numbers that explain nothing any more.

@@ -45,8 +45,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(30);
 const NOTICES_A_LOOK: u16 = 64;
 /// How long one notice may take; the broker has to have answered by then.
 const TELL_WITHIN: Duration = Duration::from_secs(30);
-/// What was told and not answered is told again after a day: an operator's session may have ended.
-const TELL_AGAIN_SECONDS: i64 = 86_400;
+/// What was told and not answered, and every roster, is told again after a day: an operator's session may have ended.
+pub(crate) const TELL_AGAIN_SECONDS: i64 = 86_400;
 /// How long gateways that listen are waited for, to say when they closed what is erased.
 const CLOSED_WITHIN: Duration = Duration::from_secs(5);
 

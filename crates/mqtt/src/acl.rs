@@ -22,7 +22,7 @@ use crate::topic::{
     PayloadForm, ToolAddress, confirmations_filter, notices_filter, operator_filter, readings_filters,
     rosters_filter, status_topic,
 };
-use rule::{covers, is_topic};
+use rule::{has, lets_publish};
 use std::{fmt, str::FromStr};
 use thiserror::Error;
 use vernport_types::Slug;
@@ -118,8 +118,7 @@ impl Principal {
 
     /// Whether it may publish to the topic.
     pub fn may_publish(&self, topic: &str) -> bool {
-        let any = |rights: &[Right]| self.any(rights, topic);
-        is_topic(topic) && !any(&[Right::NeverPublish]) && any(&[Right::Publish, Right::Retain])
+        lets_publish(&self.rules(), topic)
     }
 
     /// Whether it may have what it publishes there retained: a gateway its own
@@ -135,7 +134,7 @@ impl Principal {
     }
 
     fn any(&self, rights: &[Right], asked: &str) -> bool {
-        self.rules().iter().any(|rule| rights.contains(&rule.right) && covers(&rule.filter, asked))
+        has(&self.rules(), rights, asked)
     }
 }
 

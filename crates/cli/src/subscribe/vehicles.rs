@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use vernport_crypto::{OpeningKey, VerifyingKey};
-use vernport_mqtt::{Interest, Roster, RosterVehicle};
+use vernport_mqtt::{Interest, Roster, RosterVehicle, Stream};
 use vernport_types::{FleetNumber, Slug, VehicleAlias};
 
 /// The most aliases whose number is remembered.
@@ -63,9 +63,8 @@ impl Vehicles {
     }
 
     fn is_wanted(&self, listed: &RosterVehicle) -> bool {
-        let Interest { purpose, vehicle, .. } = &self.interest;
-        purpose.as_ref().is_none_or(|purpose| *purpose == listed.purpose)
-            && vehicle.is_none_or(|vehicle| vehicle == listed.vehicle)
+        let (purpose, vehicle) = (listed.purpose.clone(), listed.vehicle);
+        self.interest.wants(&Stream { operator: self.operator().clone(), purpose, vehicle })
     }
 
     fn open(

@@ -1,6 +1,6 @@
 //! The name that a broker knows a client by, and who that is.
 
-use super::{Principal, Right, Rule, rule::covers, rule::is_topic};
+use super::{Principal, Right, Rule, rule::lets_publish};
 use std::collections::BTreeSet;
 use thiserror::Error;
 use vernport_types::Slug;
@@ -72,10 +72,7 @@ impl Login {
 
     /// Whether it may publish to the topic.
     pub fn may_publish(&self, topic: &str) -> bool {
-        let any = |rights: &[Right]| {
-            self.rules().iter().any(|rule| rights.contains(&rule.right) && covers(&rule.filter, topic))
-        };
-        is_topic(topic) && !any(&[Right::NeverPublish]) && any(&[Right::Publish, Right::Retain])
+        lets_publish(&self.rules(), topic)
     }
 
     /// The name that the broker sees.

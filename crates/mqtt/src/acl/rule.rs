@@ -22,14 +22,26 @@ pub struct Rule {
     pub filter: String,
 }
 
+/// Whether one of these rights covers what is asked for.
+pub(super) fn has(rules: &[Rule], rights: &[Right], asked: &str) -> bool {
+    rules.iter().any(|rule| rights.contains(&rule.right) && covers(&rule.filter, asked))
+}
+
+/// Whether they let somebody publish to the topic.
+pub(super) fn lets_publish(rules: &[Rule], topic: &str) -> bool {
+    is_topic(topic)
+        && !has(rules, &[Right::NeverPublish], topic)
+        && has(rules, &[Right::Publish, Right::Retain], topic)
+}
+
 /// Whether a message may be published to it: not empty, no wildcard, no NUL.
-pub(super) fn is_topic(topic: &str) -> bool {
+fn is_topic(topic: &str) -> bool {
     !topic.is_empty() && !topic.contains(['+', '#', '\0'])
 }
 
 /// Whether `filter` matches every topic that `asked`, a topic or a filter, matches. What is
 /// neither is covered by nothing.
-pub(super) fn covers(filter: &str, asked: &str) -> bool {
+fn covers(filter: &str, asked: &str) -> bool {
     if !is_filter(asked) {
         return false;
     }
