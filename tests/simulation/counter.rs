@@ -18,7 +18,6 @@ use vernport_registry::{
     OrderClosed, OrderOpened, OwnerChanged, ReceiptCode, RecipientKeyActivated, Restriction,
     RestrictionLifted, RestrictionLifting, StationRef, VoidReason, Voided, Whom, Withdrawal, WithdrawalScope,
 };
-use vernport_seal::ReceivedEnvelope;
 use vernport_types::{AssetId, EntryHash, KeyId, OrderId, Slug, SubjectId, UtcMicros};
 use vernport_uplink::{CallError, Client};
 
@@ -368,10 +367,7 @@ pub(crate) async fn read_all(play: &Arc<Play>, recipient: &Slug, key: KeyId) -> 
             play.watch.read_answered();
         }
         for bytes in &answer.envelopes {
-            let envelope = ReceivedEnvelope::parse(&bytes.0)?;
-            envelope.verify(&play.site.controller.device_key)?;
-            let key = play.site.key(&envelope.header().flow).context("each flow has a key")?;
-            play.watch.opened(&envelope, &envelope.open(key)?);
+            play.watch.opened(&*play.opened.open(&play.site, &bytes.0)?);
         }
         after = answer.cursor;
         if answer.envelopes.len() < usize::from(READ_LIMIT) || after.is_none() {

@@ -5,7 +5,6 @@ use std::{
     sync::{Arc, Weak},
     time::Duration,
 };
-use vernport_seal::ReceivedEnvelope;
 use vernport_spool::{Disk, Unit};
 
 pub(crate) struct Plate(Weak<Play>);
@@ -30,16 +29,11 @@ impl Disk for Plate {
     fn queued(&self, unit: &Unit) {
         let Some(play) = self.0.upgrade() else { return };
         for batch in &unit.batches {
-            let envelope = ReceivedEnvelope::parse(batch.sealed.as_bytes()).expect("ours");
-            let flow = &envelope.header().flow;
-            let key = play.site.key(flow).expect("each flow has a recipient's key");
-            let body = envelope.open(key).expect("sealed to its recipient");
-            play.history.tell(format!(
-                "queued {} of {flow}, {} records",
-                envelope.header().batch,
-                body.records.len()
-            ));
-            play.watch.queued(batch.grant, &envelope, &body, play.time.micros());
+            let opened = play.opened.open(&play.site, batch.sealed.as_bytes()).expect("ours");
+            let header = opened.envelope.header();
+            let (id, flow, records) = (header.batch, &header.flow, opened.body.records.len());
+            play.history.tell(format!("queued {id} of {flow}, {records} records"));
+            play.watch.queued(batch.grant, &opened, play.time.micros());
         }
     }
 }

@@ -44,6 +44,7 @@ mod network;
 #[allow(dead_code, reason = "the suite durability uses the rest")]
 #[path = "../durability/dice.rs"]
 mod numbers;
+mod opened;
 mod perform;
 mod play;
 mod sabotage;

@@ -7,6 +7,7 @@ use crate::{
     disk::Plate,
     history::{History, Rule},
     network::Line,
+    opened::Opened,
     site::Site,
     watch::Watch,
 };
@@ -107,6 +108,7 @@ pub(crate) struct Play {
     pub(crate) history: Arc<History>,
     pub(crate) watch: Watch,
     pub(crate) books: Books,
+    pub(crate) opened: Opened,
     pub(crate) gateway_clock: Arc<Machine>,
     pub(crate) central_clocks: [Arc<Machine>; 2],
     pub(crate) set_back: AtomicBool,
@@ -140,6 +142,7 @@ impl Play {
         let play = Arc::new(Self {
             watch: Watch::new(&history, &gateway_clock),
             books: Books::new(&site.controller.id),
+            opened: Opened::default(),
             central_clocks: [Machine::new(&time), Machine::new(&time)],
             site: Arc::clone(site),
             dice,

@@ -34,7 +34,8 @@ fn no_forbidden_outcome_in_any_seed() -> Result<()> {
     let site = Arc::new(Site::make()?);
     let began = Instant::now();
     let (next, failed, totals) = (AtomicU64::new(0), Mutex::new(Vec::new()), Mutex::new([0_usize; 3]));
-    let workers = std::thread::available_parallelism()?.get();
+    // A simulation and its spool's writer wait for each other half of the time.
+    let workers = 2 * std::thread::available_parallelism()?.get();
     std::thread::scope(|scope| {
         for worker in 0..workers {
             let (site, next, failed, totals) = (&site, &next, &failed, &totals);

@@ -4,13 +4,14 @@
 use crate::{
     clock::Machine,
     history::{History, Rule},
+    opened::Content,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use vernport_api::{Answer, BatchAnswers, Feed, FeedRequest};
-use vernport_seal::{Body, ReceivedEnvelope};
+use vernport_seal::Body;
 use vernport_types::{BatchId, EntryHash, EpochId, GrantId, Slug};
 
 /// What may pass between a word and its effect inside of one machine.
@@ -190,10 +191,10 @@ impl Watch {
     }
 
     /// The spool took a batch.
-    pub(crate) fn queued(&self, grant: GrantId, envelope: &ReceivedEnvelope, body: &Body, true_micros: i64) {
-        let header = envelope.header();
+    pub(crate) fn queued(&self, grant: GrantId, of: &Content, true_micros: i64) {
+        let header = of.envelope.header();
         let queued = Queued { grant, flow: header.flow.clone(), epoch: header.epoch, true_micros };
-        self.batch_queued(header.batch, queued, &records(&header.flow, body));
+        self.batch_queued(header.batch, queued, &records(&header.flow, &of.body));
     }
 
     /// A batch with these records was queued.
@@ -227,9 +228,9 @@ impl Watch {
     }
 
     /// A recipient was given an envelope and opened it.
-    pub(crate) fn opened(&self, envelope: &ReceivedEnvelope, body: &Body) {
-        let header = envelope.header();
-        self.batch_opened(header.batch, header.epoch, records(&header.flow, body));
+    pub(crate) fn opened(&self, of: &Content) {
+        let header = of.envelope.header();
+        self.batch_opened(header.batch, header.epoch, records(&header.flow, &of.body));
     }
 
     /// A batch with these records was opened.
