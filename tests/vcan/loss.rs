@@ -55,7 +55,9 @@ async fn an_interface_that_goes_down_is_told_once_and_read_on_when_up() {
         let error = ours.result().await.expect_err("it is down");
         assert!(error.to_string().contains("'loss-down'"), "{error}");
         waits_quietly(&mut ours).await;
+        assert!(!ours.source.is_up());
         vcan.set(&["up"]);
+        assert!(ours.source.is_up(), "also before anybody talks there");
         reads_on(&mut ours, &vcan, id + 0x100).await;
     }
     assert_eq!(ours.source.counters().frames, 4);
@@ -71,8 +73,10 @@ async fn an_interface_that_goes_away_is_told_once_and_read_on_when_made_again() 
         assert_eq!(ours.next().await.frame, standard(id, &[]), "what came before it comes first");
         ours.result().await.expect_err("it is gone");
         waits_quietly(&mut ours).await;
+        assert!(!ours.source.is_up());
         vcan.create();
         reads_on(&mut ours, &vcan, id + 0x100).await;
+        assert!(ours.source.is_up());
     }
 }
 

@@ -13,6 +13,8 @@ use thiserror::Error;
 const NAME_MAX_BYTES: usize = 15;
 /// The longest serial number or USB path; a USB string has at most 126 characters.
 const KEY_MAX_BYTES: usize = 126;
+/// IFF_UP of Linux: an interface's flag.
+const IS_UP: u32 = 1;
 /// ARPHRD_CAN of Linux: what the kernel says of an interface that is CAN.
 const CAN_INTERFACE_TYPE: &str = "280";
 /// Interfaces of one machine that are looked at.
@@ -161,10 +163,18 @@ fn adapters(folder: &Path) -> io::Result<Vec<Adapter>> {
     Ok(entries.filter_map(|entry| adapter(&entry.ok()?.path())).collect())
 }
 
+/// Whether the interface of this name is up; one that is not there is not. `sysfs` is `/sys`, or what a
+/// test puts there.
+pub fn interface_is_up(sysfs: &Path, name: &str) -> bool {
+    let flags = attribute(&sysfs.join("class/net").join(name), "flags");
+    flags.and_then(|text| number(&text)).is_some_and(|flags| flags & IS_UP != 0)
+}
+
+fn attribute(folder: &Path, name: &str) -> Option<String> {
+    fs::read_to_string(folder.join(name)).ok().map(|text| text.trim().to_owned())
+}
+
 fn adapter(interface: &Path) -> Option<Adapter> {
-    let attribute = |folder: &Path, name: &str| {
-        fs::read_to_string(folder.join(name)).ok().map(|text| text.trim().to_owned())
-    };
     if attribute(interface, "type")? != CAN_INTERFACE_TYPE {
         return None;
     }

@@ -103,3 +103,14 @@ fn a_machine_without_such_a_list_says_which() {
     let error = "usb=1-1".parse::<CanInterface>().expect("a selector").resolve(Path::new("none-such"));
     assert!(matches!(error, Err(LookupError::Unreadable { .. })), "{error:?}");
 }
+
+#[test]
+fn an_interface_is_up_by_its_flag_and_one_that_is_away_is_not() {
+    let machine = Machine::new();
+    let is_up = |name| interface_is_up(machine.root.path(), name);
+    assert!(!is_up("can0"));
+    for (flags, up) in [("0x40080", false), ("0x40081", true), ("0x400c1", true), ("no number", false)] {
+        machine.write("class/net/can0/flags", flags);
+        assert_eq!(is_up("can0"), up, "{flags}");
+    }
+}

@@ -19,7 +19,7 @@ use crate::{
     bus_errors::ErrorGate,
     errors::{FilterError, OpenError, ReadError, SendError},
     filter::widened,
-    interface::CanInterface,
+    interface::{CanInterface, interface_is_up},
     source::{Counters, OpenOptions},
 };
 use nix::errno::Errno;
@@ -178,6 +178,15 @@ impl Interface {
             Err(error) if errno(&error) == Some(Errno::ENODEV) => Ok(()),
             Err(source) => Err(FilterError::Interface { interface: self.selector.to_string(), source }),
             Ok(()) => Ok(()),
+        }
+    }
+
+    /// Whether the interface is there and up. One that was down and comes up says nothing, so the system is asked.
+    pub(crate) fn is_up(&self) -> bool {
+        match self.state {
+            State::Up => true,
+            State::Down => interface_is_up(&self.sysfs, &self.name),
+            State::Draining { .. } | State::Gone { .. } => false,
         }
     }
 

@@ -241,6 +241,18 @@ impl FrameSource {
         Counters { frames: self.frames, filtered: self.filtered, ..of_source }
     }
 
+    /// Whether frames can come: the interface is there and up, the adapter answers. A log and a
+    /// virtual bus are always there.
+    pub fn is_up(&self) -> bool {
+        match &self.inner {
+            Inner::Candump(_) | Inner::Virtual(_) => true,
+            #[cfg(target_os = "linux")]
+            Inner::Can(interface) => interface.is_up(),
+            #[cfg(unix)]
+            Inner::Serial(serial) => serial.in_session(),
+        }
+    }
+
     /// What an adapter's line has counted; `None` for any other source.
     pub fn line_counters(&self) -> Option<HostCounters> {
         match &self.inner {

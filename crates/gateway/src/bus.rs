@@ -62,13 +62,7 @@ pub(crate) struct LiveBus {
     /// The filters that are set.
     set: Option<Vec<CanFilter>>,
     last: Option<Stamp>,
-    /// Since when it is read; none while it is down.
-    up_since: Option<BootMicros>,
-    is_down: bool,
 }
-
-/// A bus that is down is tried once a second, so one that is read for longer is back.
-const BACK_AFTER_MICROS: u64 = 500_000;
 
 impl LiveBus {
     pub(crate) fn new(
@@ -80,22 +74,8 @@ impl LiveBus {
     ) -> Self {
         let (mouth, presence) = (None, None);
         let asked = Wanted::default();
-        let (unsent, set, last, up_since, is_down) = (0, None, None, None, false);
-        Self {
-            place,
-            frames,
-            clock,
-            shared,
-            wants,
-            mouth,
-            asked,
-            unsent,
-            presence,
-            set,
-            last,
-            up_since,
-            is_down,
-        }
+        let (unsent, set, last) = (0, None, None);
+        Self { place, frames, clock, shared, wants, mouth, asked, unsent, presence, set, last }
     }
 
     /// From now on asks.
@@ -115,9 +95,9 @@ impl LiveBus {
         self.last
     }
 
-    /// Reads, filters and asks until the bus is down or nobody takes its frames.
+    /// Reads, filters and asks until the bus goes down or nobody takes its frames. One that is down is
+    /// waited for.
     pub(crate) async fn listen(&mut self, sender: &mpsc::Sender<Input>) -> Pause {
-        self.up_since = Some(self.clock.now().boot);
         loop {
             let now = self.clock.now().boot;
             let due = self.next_due(now);
@@ -146,7 +126,6 @@ impl LiveBus {
 
     /// The bus went down, and the vehicle with it.
     pub(crate) fn detached(&mut self) {
-        (self.up_since, self.is_down) = (None, true);
         if let Some(mouth) = &mut self.mouth {
             mouth.asker.visit_ended();
         }
@@ -202,9 +181,6 @@ impl LiveBus {
     /// The driver said what is wanted.
     fn told(&mut self) {
         let now = self.clock.now().boot;
-        if self.up_since.is_some_and(|since| now.0.saturating_sub(since.0) > BACK_AFTER_MICROS) {
-            self.is_down = false;
-        }
         self.allow(now);
         self.filter();
         self.tell();
@@ -245,7 +221,7 @@ impl LiveBus {
             unsent: self.unsent,
         });
         let filtered = self.presence.as_ref().is_some_and(|presence| presence.iter().all(Presence::is_kept));
-        let (place, is_down, counters) = (self.place, self.is_down, self.frames.counters());
+        let (place, is_down, counters) = (self.place, !self.frames.is_up(), self.frames.counters());
         self.shared.bus(place, BusStatus { place, is_down, counters, filtered, asking });
     }
 }

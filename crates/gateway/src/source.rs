@@ -14,15 +14,19 @@ use crate::{
     wants::Wants,
 };
 use std::{sync::Arc, time::Duration};
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    sync::{mpsc, watch},
+    time::{Instant, sleep_until},
+};
 use tokio_util::sync::CancellationToken;
 use vernport_canbus::{FrameSource, OpenOptions, SourceUrl, Time};
 use vernport_decode::poll::{Asker, Config as AskerConfig};
 use vernport_spool::Spool;
 use vernport_types::{Catalogue, Stamp, TimeQuality};
 
-/// Pause before a bus that went down is read again.
-const REOPEN: Duration = Duration::from_secs(1);
+/// A bus that goes down again and again is read anew once in this time: whoever reads one that is down
+/// waits until it is back, so that one which was up goes on at once.
+const ANEW: Duration = Duration::from_secs(1);
 
 /// One source of frames.
 pub(crate) struct Source {
@@ -136,6 +140,7 @@ async fn replay(place: usize, mut frames: FrameSource, sender: &mpsc::Sender<Inp
 /// Listens to a live bus, also after it was down.
 async fn listen(place: usize, mut bus: LiveBus, sender: &mpsc::Sender<Input>) {
     loop {
+        let began = Instant::now();
         match bus.listen(sender).await {
             Pause::Stopped => return,
             Pause::Down(error) => {
@@ -148,6 +153,9 @@ async fn listen(place: usize, mut bus: LiveBus, sender: &mpsc::Sender<Input>) {
         if sender.send(told).await.is_err() {
             return;
         }
-        tokio::time::sleep(REOPEN).await;
+        sleep_until(began + ANEW).await;
     }
 }
+
+#[cfg(test)]
+mod tests;

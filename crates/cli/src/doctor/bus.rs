@@ -8,7 +8,7 @@ use std::{
     path::Path,
     process::Command,
 };
-use vernport_canbus::{CanInterface, SourceUrl};
+use vernport_canbus::{CanInterface, SourceUrl, interface_is_up};
 use vernport_gateway::config::Bus;
 
 pub(super) async fn look(checks: &mut Checks, bus: &Bus, system: &System) {
@@ -57,7 +57,6 @@ fn can(checks: &mut Checks, what: &str, interface: &CanInterface, bus: &Bus, sys
         }
     };
     let about = system.sysfs.join("class/net").join(&name);
-    let read = |file: &str| fs::read_to_string(about.join(file)).unwrap_or_default().trim().to_owned();
     if !about.exists() {
         return checks.fail(
             what,
@@ -66,15 +65,14 @@ fn can(checks: &mut Checks, what: &str, interface: &CanInterface, bus: &Bus, sys
         );
     }
     // ARPHRD_CAN of Linux.
-    if read("type") != "280" {
+    if fs::read_to_string(about.join("type")).unwrap_or_default().trim() != "280" {
         return checks.fail(
             what,
             format!("{name} is no CAN interface"),
             "name a CAN interface; `ip link` shows them",
         );
     }
-    let flags = u32::from_str_radix(read("flags").trim_start_matches("0x"), 16).unwrap_or(0);
-    if flags & 1 == 0 {
+    if !interface_is_up(&system.sysfs, &name) {
         let remedy = format!("ip link set {name} up type can bitrate 500000 (or what this bus has)");
         return checks.fail(what, format!("{name} is down"), &remedy);
     }
