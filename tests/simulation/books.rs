@@ -206,10 +206,13 @@ pub(crate) async fn set_back_and_restore(play: &Arc<Play>) -> Result<()> {
     for place in 0..2 {
         play.kill_central(place).await;
     }
+    let reads = play.books.recorded().await?.reads;
     if !play.books.set_back(play, play.dice.percent(30)) {
         return play.start_central(0).await;
     }
     play.set_back.store(true, Relaxed);
+    // As with batches: what came since the backup is lost, and that is said openly.
+    play.watch.reads_lost(reads.saturating_sub(play.books.recorded().await?.reads));
     let forgotten = play.books.forgotten(play, 0).await?;
     play.history.tell(format!("the database is set back: {forgotten} entries of central 0 are lost"));
     if forgotten > 0 {

@@ -234,4 +234,13 @@ async fn a_batch_that_is_nowhere_or_left_central_and_a_read_without_a_row_are_fo
     unlogged.broke(&[]);
     unlogged.end(&[], &[], 0);
     unlogged.broke(&[Rule::ReadWithoutLog]);
+    // Its row went with a database that was set back.
+    let set_back = Forged::new();
+    set_back.watch.read_answered();
+    set_back.watch.reads_lost(1);
+    set_back.end(&[], &[], 0);
+    set_back.broke(&[]);
+    set_back.watch.read_answered();
+    set_back.end(&[], &[], 0);
+    set_back.broke(&[Rule::ReadWithoutLog]);
 }

@@ -363,9 +363,7 @@ pub(crate) async fn read_all(play: &Arc<Play>, recipient: &Slug, key: KeyId) -> 
             }
             Err(error) => bail!("a read is refused: {error}"),
         };
-        if !answer.envelopes.is_empty() {
-            play.watch.read_answered();
-        }
+        play.watch.read_answered();
         for bytes in &answer.envelopes {
             play.watch.opened(&*play.opened.open(&play.site, &bytes.0)?);
         }

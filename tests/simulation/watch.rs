@@ -79,6 +79,8 @@ struct Seen {
     erasures: Vec<(i64, BTreeSet<EntryHash>)>,
     opened: BTreeMap<Record, BTreeSet<BatchId>>,
     reads_answered: u64,
+    /// Rows of the read log that went with a database that was set back.
+    reads_lost: u64,
 }
 
 #[derive(Debug)]
@@ -268,6 +270,11 @@ impl Watch {
         self.seen().reads_answered += 1;
     }
 
+    /// The database was set back to before so many reads.
+    pub(crate) fn reads_lost(&self, reads: u64) {
+        self.seen().reads_lost += reads;
+    }
+
     /// What central holds at some time, against what it may hold.
     pub(crate) fn check_stored(&self, stored: &BTreeSet<BatchId>) {
         let seen = self.seen();
@@ -302,8 +309,8 @@ impl Watch {
                 broken.push((Rule::Lost, format!("batch {batch} of {} left central", queued.flow)));
             }
         }
-        if seen.reads_answered > end.reads_logged {
-            let (answered, logged) = (seen.reads_answered, end.reads_logged);
+        let (answered, logged) = (seen.reads_answered, end.reads_logged + seen.reads_lost);
+        if answered > logged {
             broken.push((Rule::ReadWithoutLog, format!("{answered} reads answered, {logged} in the log")));
         }
         drop(seen);
