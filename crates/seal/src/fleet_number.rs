@@ -1,23 +1,17 @@
 //! A fleet operator's own number of a vehicle, sealed to the operator by central when it is told it. From
 //! then on nobody but the operator reads it; the roster carries it as it lies in the store (decision note 0025).
 //!
-//! | Bytes | What |
-//! |---|---|
-//! | 1 | format, `01` |
-//! | 32 | `enc` of the wrap to the recipient's key (RFC 9180) |
-//! | 48 | the wrapped key |
-//! | 40 + 16 | AES-256-GCM of the number in UTF-8, filled up with zero bytes, counter 0 |
-//!
-//! Both are bound to `"vernport fleet number"`, a zero byte, controller, a zero byte, operator, a zero byte and
-//! purpose. All sealed numbers are of one length, so that it tells nothing.
+//! The value (see `value`) is the number in UTF-8, filled up with zero bytes to 40, and bound to `"vernport fleet
+//! number"`, a zero byte, controller, a zero byte, operator, a zero byte and purpose. All sealed numbers are of one
+//! length, so that it tells nothing.
 
+use crate::value::{OVERHEAD_BYTES, open_value, seal_value};
 use std::fmt;
-use vernport_crypto::{DataKey, OpenError, OpeningKey, Wrap, WrapError, WrappingKey, Zeroizing};
+use vernport_crypto::{OpenError, OpeningKey, WrapError, WrappingKey};
 use vernport_types::{ControllerId, FleetNumber, KeyId, Slug};
 
-const FORMAT: u8 = 1;
 /// How long every sealed fleet number is.
-pub const SEALED_FLEET_NUMBER_BYTES: usize = 1 + 32 + 48 + FleetNumber::MAX_BYTES + 16;
+pub const SEALED_FLEET_NUMBER_BYTES: usize = FleetNumber::MAX_BYTES + OVERHEAD_BYTES;
 
 /// A fleet number that one key of an operator opens. `Debug` names the key only.
 #[derive(Clone, PartialEq, Eq)]
@@ -49,16 +43,12 @@ impl SealedFleetNumber {
         to: &WrappingKey,
         number: &FleetNumber,
     ) -> Result<Self, WrapError> {
-        let info = info(controller, operator, purpose);
-        let key = DataKey::generate();
-        let wrap = to.wrap(&key, &info)?;
         // Sealed in place: no copy of the number stays behind.
-        let mut plain = Vec::with_capacity(FleetNumber::MAX_BYTES + 16);
-        plain.extend_from_slice(number.expose().as_bytes());
-        plain.resize(FleetNumber::MAX_BYTES, 0);
-        let sealed = key.seal(0, &info, plain);
-        let bytes = [&[FORMAT][..], &wrap.enc, &wrap.ciphertext, &sealed].concat();
-        Ok(Self { key: wrap.key_id, bytes: bytes.try_into().expect("parts of fixed length") })
+        let mut value = Vec::with_capacity(SEALED_FLEET_NUMBER_BYTES);
+        value.extend_from_slice(number.expose().as_bytes());
+        value.resize(FleetNumber::MAX_BYTES, 0);
+        let bytes = seal_value(to, &info(controller, operator, purpose), value)?;
+        Ok(Self { key: to.key_id(), bytes: bytes.try_into().expect("values of one length") })
     }
 
     /// What was sealed to this key; none if it has another length.
@@ -88,21 +78,8 @@ impl SealedFleetNumber {
         operator: &Slug,
         purpose: &Slug,
     ) -> Result<FleetNumber, OpenError> {
-        let info = info(controller, operator, purpose);
-        let (format, rest) = self.bytes.split_at(1);
-        let (enc, rest) = rest.split_at(32);
-        let (wrapped, sealed) = rest.split_at(48);
-        let wrap = Wrap {
-            key_id: self.key,
-            enc: enc.try_into().expect("32 bytes"),
-            ciphertext: wrapped.try_into().expect("48 bytes"),
-        };
-        let data_key = key.unwrap(&wrap, &info)?;
-        if format != [FORMAT] {
-            return Err(OpenError::Refused);
-        }
-        let plain = Zeroizing::new(data_key.open(0, &info, sealed.to_vec())?);
-        let text = std::str::from_utf8(&plain).map_err(|_| OpenError::Refused)?;
+        let value = open_value(key, self.key, &info(controller, operator, purpose), &self.bytes)?;
+        let text = std::str::from_utf8(&value).map_err(|_| OpenError::Refused)?;
         text.trim_end_matches('\0').parse().map_err(|_| OpenError::Refused)
     }
 }

@@ -1,20 +1,16 @@
 //! Identifiers kept sealed to the controller, beside the ledger that holds
 //! their blind indexes only. Who seals one cannot open it afterwards.
 //!
-//! | Bytes | What |
-//! |---|---|
-//! | 1 | format, `01` |
-//! | 32 | `enc` of the wrap to the recovery key (RFC 9180) |
-//! | 48 | the wrapped key |
-//! | n + 16 | AES-256-GCM of the identifier's normal form, counter 0 |
-//!
-//! Both are bound to `"vernport identifier"`, a zero byte, controller, a zero
-//! byte and the blind index.
+//! The value of the row (see `value`) is the identifier's normal form, sealed to the recovery key and bound to
+//! `"vernport identifier"`, a zero byte, controller, a zero byte and the blind index.
 
-use vernport_crypto::{BlindIndex, DataKey, WrapError, WrappingKey};
+use crate::value::seal_value;
+use vernport_crypto::{BlindIndex, WrapError, WrappingKey};
 use vernport_types::{ControllerId, Identifier};
 
-const FORMAT: u8 = 1;
+fn info(controller: &ControllerId, index: &BlindIndex) -> Vec<u8> {
+    [b"vernport identifier\0", controller.as_str().as_bytes(), b"\0", index.as_bytes()].concat()
+}
 
 /// Seals an identifier to the controller's recovery key.
 ///
@@ -26,17 +22,14 @@ pub fn seal_identifier(
     index: &BlindIndex,
     identifier: &Identifier,
 ) -> Result<Vec<u8>, WrapError> {
-    let info = [b"vernport identifier\0", controller.as_str().as_bytes(), b"\0", index.as_bytes()].concat();
-    let key = DataKey::generate();
-    let wrap = recovery.wrap(&key, &info)?;
-    let sealed = key.seal(0, &info, identifier.normal_form());
-    Ok([&[FORMAT][..], &wrap.enc, &wrap.ciphertext, &sealed].concat())
+    seal_value(recovery, &info(controller, index), identifier.normal_form())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use vernport_crypto::{IdentityKey, OpeningKey, Wrap};
+    use crate::value::open_value;
+    use vernport_crypto::{IdentityKey, OpeningKey};
 
     #[test]
     fn only_the_controller_opens_a_sealed_identifier() {
@@ -47,16 +40,11 @@ mod tests {
         let row =
             seal_identifier(&controller, &recovery.wrapping_key(), &index, &identifier).expect("a good key");
 
-        let info =
-            [b"vernport identifier\0", controller.as_str().as_bytes(), b"\0", index.as_bytes()].concat();
-        let wrap = Wrap {
-            key_id: recovery.wrapping_key().key_id(),
-            enc: row[1..33].try_into().expect("32"),
-            ciphertext: row[33..81].try_into().expect("48"),
-        };
-        let key = recovery.unwrap(&wrap, &info).expect("the controller's key");
-        assert_eq!(key.open(0, &info, row[81..].to_vec()).expect("in place"), identifier.normal_form());
-        assert!(OpeningKey::generate().unwrap(&wrap, &info).is_err());
-        assert!(recovery.unwrap(&wrap, b"another place").is_err());
+        let key_id = recovery.wrapping_key().key_id();
+        let opened = open_value(&recovery, key_id, &info(&controller, &index), &row);
+        assert_eq!(*opened.expect("the controller's key"), identifier.normal_form());
+        let (other, elsewhere) = (OpeningKey::generate(), b"another place");
+        assert!(open_value(&other, key_id, &info(&controller, &index), &row).is_err());
+        assert!(open_value(&recovery, key_id, elsewhere, &row).is_err());
     }
 }

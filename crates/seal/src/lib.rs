@@ -24,6 +24,7 @@ mod reader;
 mod sealed;
 mod sealer;
 mod topic;
+mod value;
 
 pub use body::{BatchContext, BatchHead, Body, MAX_RECORDS, Record, SignalName};
 pub use envelope::{EnvelopeError, MAX_ENVELOPE_BYTES, MAX_WRAPS, OpenError, ReceivedEnvelope, WrapsError};
