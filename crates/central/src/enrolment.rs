@@ -16,7 +16,7 @@ use crate::{
     controller::Controller,
     counted::Counted,
     issuer::{Issued, Issuer},
-    ledger::{note, own_name},
+    ledger::{note, own_entry},
     refusal::Refusal,
 };
 use rustls::ServerConfig;
@@ -27,9 +27,7 @@ use vernport_api::{
     Token,
 };
 use vernport_crypto::sha256;
-use vernport_registry::{
-    Actor, ActorRole, ENTRY_FORMAT, EnrolmentState, Entry, Event, GatewayEnrolled, StationRef,
-};
+use vernport_registry::{Actor, ActorRole, EnrolmentState, Entry, Event, GatewayEnrolled, StationRef};
 use vernport_store::{Change, GatewayCertificate, Invitation, InvitationUsed};
 use vernport_types::{EntryHash, Slug, UtcMicros};
 
@@ -190,21 +188,17 @@ impl Controller {
             }
         }
 
+        let enrolled = GatewayEnrolled {
+            gateway: asked.gateway.clone(),
+            station: StationRef { site: invitation.site.clone(), station: invitation.station.clone() },
+            device_key: asked.device_key,
+            // A box on board that takes the place of another stands in the same vehicle.
+            pinned: state.facts.enrolment(&asked.gateway, now).and_then(|of| of.pinned),
+        };
+        let reference = format!("enrolment {}", hex::encode(&token_hash[..16]));
         let entry = Entry {
-            format: ENTRY_FORMAT,
-            controller: self.id.clone(),
-            event: Event::GatewayEnrolled(GatewayEnrolled {
-                gateway: asked.gateway.clone(),
-                station: StationRef { site: invitation.site.clone(), station: invitation.station.clone() },
-                device_key: asked.device_key,
-                // A box on board that takes the place of another stands in the same vehicle.
-                pinned: state.facts.enrolment(&asked.gateway, now).and_then(|of| of.pinned),
-            }),
             actor: Actor { role: ActorRole::System, id: invitation.invited_by.clone() },
-            occurred_at: now,
-            recorded_at: now,
-            source: own_name(),
-            external_ref: format!("enrolment {}", hex::encode(&token_hash[..16])).parse().expect("short"),
+            ..own_entry(&self.id, Event::GatewayEnrolled(enrolled), &reference, now)
         };
         let issued = self.issue(issuer, key, &asked.gateway, now)?;
         state.is_stored = false;

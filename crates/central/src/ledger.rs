@@ -23,7 +23,7 @@ use vernport_registry::{
 };
 use vernport_seal::seal_identifier;
 use vernport_store::{Change, IdentifierRow, NewEntry, Place, Turn};
-use vernport_types::{AssetId, EntryHash, Identifier, Slug, UtcMicros};
+use vernport_types::{AssetId, ControllerId, EntryHash, Identifier, Slug, UtcMicros};
 
 /// Identifiers sealed to the controller, by blind index.
 pub(crate) type Sealed = BTreeMap<BlindIndex, Vec<u8>>;
@@ -178,20 +178,15 @@ impl Controller {
                 known.station == station(gateway) && known.device_key == gateway.device_key
             })
         };
-        let news = gateways.iter().filter(|gateway| !known(gateway)).map(|gateway| Entry {
-            format: ENTRY_FORMAT,
-            controller: self.id.clone(),
-            event: Event::GatewayEnrolled(GatewayEnrolled {
+        let news = gateways.iter().filter(|gateway| !known(gateway)).map(|gateway| {
+            let enrolled = GatewayEnrolled {
                 gateway: gateway.name.clone(),
                 station: station(gateway),
                 device_key: gateway.device_key,
                 pinned: None,
-            }),
-            actor: Actor { role: ActorRole::System, id: own_name() },
-            occurred_at: now,
-            recorded_at: now,
-            source: own_name(),
-            external_ref: format!("{} at {}", gateway.name, now.0).parse().expect("short and printable"),
+            };
+            let reference = format!("{} at {}", gateway.name, now.0);
+            own_entry(&self.id, Event::GatewayEnrolled(enrolled), &reference, now)
         });
         news.collect()
     }
@@ -279,9 +274,19 @@ fn station(gateway: &Gateway) -> StationRef {
     StationRef { site: gateway.site.clone(), station: gateway.station.clone() }
 }
 
-/// Under which name central itself says something.
-pub(crate) fn own_name() -> Slug {
-    "central".parse().expect("a slug")
+/// What central itself says, now, under a short reference of its own.
+pub(crate) fn own_entry(controller: &ControllerId, event: Event, reference: &str, now: UtcMicros) -> Entry {
+    let central: Slug = "central".parse().expect("a slug");
+    Entry {
+        format: ENTRY_FORMAT,
+        controller: controller.clone(),
+        event,
+        actor: Actor { role: ActorRole::System, id: central.clone() },
+        occurred_at: now,
+        recorded_at: now,
+        source: central,
+        external_ref: reference.parse().expect("short and printable"),
+    }
 }
 
 /// Whether the bundle allows what an entry says.

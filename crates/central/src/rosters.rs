@@ -8,9 +8,9 @@
 
 use crate::{controller::Controller, refusal::Refusal, telling::TELL_AGAIN_SECONDS};
 use std::{collections::BTreeSet, sync::atomic::Ordering::Relaxed};
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 use vernport_api::{Code, FleetNumberAnswer, FleetNumberRequest};
-use vernport_mqtt::{NoticeLink, Outcome as Sent, Roster, RosterVehicle, roster::MAX_ROSTER_VEHICLES};
+use vernport_mqtt::{NoticeLink, Roster, RosterVehicle, roster::MAX_ROSTER_VEHICLES};
 use vernport_policy::alias_year;
 use vernport_seal::SealedFleetNumber;
 use vernport_store::{FleetNumberRow, ListedRow, StoreError};
@@ -39,10 +39,10 @@ impl Controller {
             return Err(Refusal::new(Code::NotFound, detail));
         }
         let mut answer = FleetNumberAnswer { purposes: Vec::new(), without_key: Vec::new() };
-        let (mut rows, now) = (Vec::new(), self.clock.now().wall);
+        let mut rows = Vec::new();
+        let mut state = self.locked().await?;
+        let now = state.now(&*self.clock);
         if let Some(number) = number {
-            let mut state = self.locked().await?;
-            let now = state.now(&*self.clock);
             for purpose in published {
                 // The newest: the operator has the older ones, too, and takes them out of use first.
                 let keys = state.facts.recipient_keys(&operator, &purpose, now);
@@ -57,6 +57,7 @@ impl Controller {
                 rows.push(FleetNumberRow { purpose, key, sealed });
             }
         }
+        drop(state);
         self.store.call_asset(&self.id, asset, &operator, &rows, now).await?;
         self.notices.notify_one();
         Ok(answer)
@@ -87,15 +88,9 @@ impl Controller {
                 continue;
             }
             let roster = self.roster(&operator, &rows, now);
-            let sent = timeout(end - Instant::now(), link.tell_roster(&operator, &roster, EXPIRY_S)).await;
-            self.counted.fleet_away.store(!matches!(sent, Ok(Sent::Acknowledged)), Relaxed);
-            match sent {
-                Ok(Sent::Acknowledged) => self.store.note_listed(&self.id, &rows, now).await?,
-                Ok(Sent::Refused) => {
-                    tracing::warn!("the broker refuses a roster: give `central` its rights there");
-                    return Ok(());
-                }
-                Ok(Sent::Lost) | Err(_) => return Ok(()),
+            match self.is_taken(link.tell_roster(&operator, &roster, EXPIRY_S), end).await {
+                Some(true) => self.store.note_listed(&self.id, &rows, now).await?,
+                Some(false) | None => return Ok(()),
             }
         }
     }

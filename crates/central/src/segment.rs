@@ -9,14 +9,12 @@ use crate::{
     cache::{ATTEMPTS, NotAdopted, overtaken},
     chain,
     controller::{Controller, State},
-    ledger::{Sealed, note, own_name},
+    ledger::{Sealed, note, own_entry},
     refusal::Refusal,
 };
 use vernport_api::{Code, LinkOutcome, LinkResult, SegmentAnswer, SegmentRequest};
 use vernport_policy::{Judged, Link, LinkError, Opening, StationOpening, Tip, judge_opening};
-use vernport_registry::{
-    Actor, ActorRole, ENTRY_FORMAT, Effect, Entry, Event, MAX_FUTURE_SECONDS, Merge, OrderOpened, StationRef,
-};
+use vernport_registry::{Effect, Entry, Event, MAX_FUTURE_SECONDS, Merge, OrderOpened, StationRef};
 use vernport_store::{AliasRow, Change, GrantRow, LinkRow, Turn};
 use vernport_types::{AssetId, EntryHash, Reason, Slug, TimeQuality, UtcMicros};
 
@@ -213,16 +211,8 @@ impl Controller {
         if merging.change.assets.contains(&from) || self.store.knows_asset(&self.id, from).await? {
             return Ok(());
         }
-        let entry = Entry {
-            format: ENTRY_FORMAT,
-            controller: self.id.clone(),
-            event: Event::AssetMerged(Merge { from, into }),
-            actor: Actor { role: ActorRole::System, id: own_name() },
-            occurred_at: now,
-            recorded_at: now,
-            source: own_name(),
-            external_ref: format!("join a{from}").parse().expect("short and printable"),
-        };
+        let merged = Event::AssetMerged(Merge { from, into });
+        let entry = own_entry(&self.id, merged, &format!("join a{from}"), now);
         if let Ok(applied) = state.facts.apply(&entry) {
             note(&mut merging.change, &entry, applied.entry, &merging.sealed);
             state.note(&self.rules, &entry, applied);

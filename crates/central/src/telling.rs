@@ -15,7 +15,7 @@ use crate::{
     controller::Controller,
     erasing::{CONFIRM_SECONDS, Covered, NO_EPOCH, Outcome},
     feed::Awaited,
-    ledger::own_name,
+    ledger::own_entry,
     refusal::Refusal,
 };
 use std::{
@@ -23,15 +23,12 @@ use std::{
     sync::atomic::Ordering::Relaxed,
     time::Duration,
 };
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 use vernport_api::{GatewayEffect, LedgerRequest};
 use vernport_crypto::random;
 use vernport_mqtt::{Answer, Backoff, DeletionNotice, Endpoint, NoticeLink, Outcome as Sent, Stream};
 use vernport_policy::MAX_BELIEF_SECONDS;
-use vernport_registry::{
-    Actor, ActorRole, ENTRY_FORMAT, Entry, Event, MAX_FUTURE_SECONDS, PauseGround, RecipientPaused,
-    RecipientResumed,
-};
+use vernport_registry::{Event, MAX_FUTURE_SECONDS, PauseGround, RecipientPaused, RecipientResumed};
 use vernport_store::{NoticeRow, StoreError};
 use vernport_types::{EntryHash, MessageId, Slug, UtcMicros, chain};
 
@@ -211,19 +208,27 @@ impl Controller {
             let notice = DeletionNotice::new(row.id, &stream, row.flow.clone(), times, row.confirm_by);
             let left = (row.confirm_by.0 - now.0) / 1_000_000;
             let expiry_s = u32::try_from(left.max(TELL_AGAIN_SECONDS)).unwrap_or(u32::MAX);
-            let sent = timeout(end - Instant::now(), link.tell(&stream, &notice, expiry_s)).await;
-            self.counted.fleet_away.store(!matches!(sent, Ok(Sent::Acknowledged)), Relaxed);
-            match sent {
-                Ok(Sent::Acknowledged) => {}
-                Ok(Sent::Refused) => {
-                    tracing::warn!("the broker refuses a deletion notice: give `central` its rights there");
-                    continue;
-                }
-                Ok(Sent::Lost) | Err(_) => return Ok(()),
+            match self.is_taken(link.tell(&stream, &notice, expiry_s), end).await {
+                Some(true) => self.store.note_told(&self.id, row.id, now).await?,
+                Some(false) => {}
+                None => return Ok(()),
             }
-            self.store.note_told(&self.id, row.id, now).await?;
         }
         self.tell_rosters(link, end).await
+    }
+
+    /// Whether the broker took what is told; none when the line is gone.
+    pub(crate) async fn is_taken(&self, telling: impl Future<Output = Sent>, end: Instant) -> Option<bool> {
+        let sent = timeout_at(end, telling).await.unwrap_or(Sent::Lost);
+        self.counted.fleet_away.store(sent != Sent::Acknowledged, Relaxed);
+        match sent {
+            Sent::Acknowledged => Some(true),
+            Sent::Refused => {
+                tracing::warn!("the broker refuses what operators are told: give `central` its rights there");
+                Some(false)
+            }
+            Sent::Lost => None,
+        }
     }
 
     async fn take_answer(&self, answer: Answer) -> Result<(), StoreError> {
@@ -278,18 +283,8 @@ impl Controller {
     }
 
     async fn record_own(&self, event: Event, now: UtcMicros) -> Result<(), Refusal> {
-        let entry = Entry {
-            format: ENTRY_FORMAT,
-            controller: self.id.clone(),
-            external_ref: format!("{} {}", event.kind(), hex::encode(random::<16>()))
-                .parse()
-                .expect("short and printable"),
-            event,
-            actor: Actor { role: ActorRole::System, id: own_name() },
-            occurred_at: now,
-            recorded_at: now,
-            source: own_name(),
-        };
+        let reference = format!("{} {}", event.kind(), hex::encode(random::<16>()));
+        let entry = own_entry(&self.id, event, &reference, now);
         let asked = LedgerRequest { entries: vec![entry], identifiers: Vec::new(), wait_ms: 0 };
         self.record(asked, &crate::caller::By::Controller, None).await.map(drop)
     }
