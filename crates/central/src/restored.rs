@@ -5,7 +5,7 @@
 use crate::{
     Databases,
     journal::{self, OpenJournal},
-    ledger::note,
+    ledger::{note, own_entry},
 };
 use std::{
     collections::{BTreeMap, HashSet},
@@ -14,8 +14,10 @@ use std::{
 use thiserror::Error;
 use vernport_crypto::{MasterKey, SigningKey, sha256};
 use vernport_policy::{Era, SignedEra};
-use vernport_registry::{Entry, Facts};
-use vernport_store::{Change, Journal, JournalError, RecordError, Row, RowKind, Store, StoreError};
+use vernport_registry::{Entry, Event, Facts, VoidReason, Voided};
+use vernport_store::{
+    Change, Journal, JournalError, RecordError, RecordedEntry, Revision, Row, RowKind, Store, StoreError,
+};
 use vernport_types::{ControllerId, EntryHash, UtcMicros};
 
 /// How many entries are recorded in one transaction.
@@ -139,6 +141,48 @@ async fn rows(journals: impl Iterator<Item = &PathBuf>) -> Result<Vec<Row>, Jour
     read.await.map_err(|_| JournalError::Ended)?
 }
 
+/// The ledger, read to be completed.
+struct Again {
+    facts: Facts,
+    /// By its first name all names of what was said again: sent anew, under its old reference, to a central that
+    /// had forgotten it.
+    repeated: BTreeMap<EntryHash, Vec<EntryHash>>,
+}
+
+impl Again {
+    async fn read(
+        store: &Store,
+        controller: &ControllerId,
+    ) -> Result<(Self, HashSet<EntryHash>), RestoreError> {
+        let mut again = Self { facts: Facts::new(controller.clone()), repeated: BTreeMap::new() };
+        let mut known = HashSet::new();
+        for RecordedEntry { entry, json } in store.load(controller, Revision::NONE).await?.entries {
+            again.take(entry, &json)?;
+            known.insert(entry);
+        }
+        Ok((again, known))
+    }
+
+    /// Takes an entry; false if its reference stands for another one already.
+    fn take(&mut self, name: EntryHash, json: &[u8]) -> Result<(Entry, bool), RestoreError> {
+        let broken = || RestoreError::Entry { entry: name };
+        let entry: Entry = serde_json::from_slice(json).map_err(|_| broken())?;
+        let before = self.facts.said_before(&entry).filter(|(first, _)| *first != name);
+        self.facts.replay(&entry).map_err(|_| broken())?;
+        if let Some((first, true)) = before {
+            self.repeated.entry(first).or_insert_with(|| vec![first]).push(name);
+        }
+        Ok((entry, before.is_none()))
+    }
+
+    /// What was voided by one of its names only.
+    fn mistakes(&self) -> impl Iterator<Item = EntryHash> {
+        let is_voided = |name: &EntryHash| self.facts.voided_at(name).is_some();
+        let voided = self.repeated.values().filter(move |names| names.iter().any(is_voided));
+        voided.flatten().filter(move |name| !is_voided(name)).copied()
+    }
+}
+
 /// Records the entries that the ledger does not hold; how many.
 async fn record_again(
     store: &Store,
@@ -146,23 +190,28 @@ async fn record_again(
     rows: &[Row],
     now: UtcMicros,
 ) -> Result<usize, RestoreError> {
-    let ledger = store.entry_hashes(controller).await?;
+    let (mut again, ledger) = Again::read(store, controller).await?;
     let lost = rows.iter().filter(|row| row.kind == RowKind::Entry && !ledger.contains(&row.entry));
-    let mut facts = Facts::new(controller.clone());
-    let (mut change, mut count) = (Change::default(), 0);
+    let mut news = Vec::new();
     for row in lost {
-        let broken = || RestoreError::Entry { entry: row.entry };
-        let json = store.journaled_entry(row)?;
-        let entry: Entry = serde_json::from_slice(&json).map_err(|_| broken())?;
-        let applied = facts.replay(&entry).map_err(|_| broken())?;
-        // Sealed identifiers did not come along: blind indexes and links are all there.
-        note(&mut change, &entry, applied.entry, &BTreeMap::new());
-        count += 1;
-        if change.entries.len() == ENTRIES_A_STEP {
-            record(store, controller, &std::mem::take(&mut change), now).await?;
-        }
+        let (entry, is_free) = again.take(row.entry, &store.journaled_entry(row)?)?;
+        news.push((row.entry, entry, is_free));
     }
-    if !change.is_empty() {
+    let count = news.len();
+    for mistake in again.mistakes() {
+        let voided = Event::Voided(Voided { entry: mistake, reason: VoidReason::Mistake });
+        let void = own_entry(controller, voided, &format!("void {mistake}"), now);
+        news.push((void.hash(), void, true));
+    }
+    for step in news.chunks(ENTRIES_A_STEP) {
+        let mut change = Change::default();
+        for (name, entry, is_free) in step {
+            // Sealed identifiers did not come along: blind indexes and links are all there.
+            note(&mut change, entry, *name, &BTreeMap::new());
+            if !is_free && let Some(new) = change.entries.last_mut() {
+                new.external_ref = format!("restored {name}");
+            }
+        }
         record(store, controller, &change, now).await?;
     }
     Ok(count)

@@ -164,6 +164,12 @@ impl Facts {
         Ok(self.file(entry, named))
     }
 
+    /// What a source said first under the reference of this entry, and whether the entry says the same.
+    pub fn said_before(&self, entry: &Entry) -> Option<(EntryHash, bool)> {
+        let first = self.references.get(&entry.source)?.get(&entry.external_ref)?;
+        Some((first.entry, first.statement == entry.name_and_statement().1))
+    }
+
     /// When that happened which an entry says, whether or not it counts.
     pub fn occurred_at(&self, entry: &EntryHash) -> Option<UtcMicros> {
         self.log.get(entry).map(|logged| logged.occurred)

@@ -15,7 +15,7 @@ pub(crate) const OTHER: &str = "d71e0000000000000000000000000002";
 const DAY_SECONDS: i64 = 86_400;
 
 /// A consent of a person to coaching, under a receipt of its own.
-fn consent(central: &Central, subject: &str) -> Value {
+pub(crate) fn consent(central: &Central, subject: &str) -> Value {
     json!({"kind": "consent-given", "subject": subject, "role": "driver", "purpose": "coaching",
            "categories": ["driving-behaviour"], "recipient": "coach", "processing": "speed in steps",
            "form": "coaching-1", "text_hash": "00".repeat(32), "language": "en", "method": "screen",

@@ -5,7 +5,7 @@ use crate::{
     common::{
         ASSET, CONTROLLER, Central, DRIVER, GATEWAY, World, controller, databases, rules, with_journal,
     },
-    erasures::{certified, granted, order, readable, withdrawal},
+    erasures::{certified, consent, granted, order, readable, withdrawal},
 };
 use serde_json::json;
 use std::{fs, net::SocketAddr, path::PathBuf, sync::Arc};
@@ -150,6 +150,78 @@ async fn without_a_journal_a_gateway_still_sees_that_its_central_was_rolled_back
     let head = central.feed_as(&central.gateway(), GATEWAY, None, 0).await.head;
     let error = head.verify(&central.world.head_key(), &[9; 16], Some(&before)).expect_err("it is behind");
     assert!(matches!(error, HeadError::Backwards { .. }), "{error}");
+}
+
+/// Starts a central on an old backup, as somebody does who takes the journal out of its configuration.
+async fn set_back_without_journal(central: Central) -> (Central, PathBuf) {
+    let world = central.stop().await;
+    copy(&world, "main.db", "backup-", "");
+    let journal = world.journal().expect("there was one");
+    world.set_journal(None);
+    (world.start().await, journal)
+}
+
+async fn restored_with(central: Central, journal: PathBuf) -> (Central, Restored) {
+    let world = central.stop().await;
+    world.set_journal(Some(journal));
+    let restored = bring_back(&world, &SigningKey::from_seed([5; 32])).await;
+    (world.start().await, restored)
+}
+
+async fn is_open(central: &Central, flow: &str) -> bool {
+    crate::common::open_flow(&central.snapshot().await, flow).is_some()
+}
+
+async fn backed_up() -> Central {
+    let central = with_journal().await;
+    assert!(is_open(&central, "speed").await);
+    let world = central.stop().await;
+    copy(&world, "main.db", "", "backup-");
+    world.start().await
+}
+
+/// As a system does whose answer was lost.
+#[tokio::test]
+async fn what_was_said_again_to_a_central_that_had_forgotten_it_does_not_keep_the_journal_away() {
+    let central = backed_up().await;
+    let said = central.world.entry(withdrawal());
+    central.ledger(vec![said.clone()]).await;
+    central.world.advance_seconds(60);
+    let (central, journal) = set_back_without_journal(central).await;
+    assert!(is_open(&central, "speed").await, "it has forgotten");
+    let again = central.ledger(vec![said.clone()]).await.results.remove(0);
+    assert!(!again.duplicate);
+    let (central, restored) = restored_with(central, journal.clone()).await;
+    assert_eq!((restored.entries, restored.era), (1, 2));
+    assert!(!is_open(&central, "speed").await);
+    let known = central.ledger(vec![said]).await.results.remove(0);
+    assert_eq!((known.entry, known.duplicate), (again.entry, true), "it is found by its reference");
+    let (_, restored) = restored_with(central, journal).await;
+    assert_eq!(restored.entries, 0, "it has both");
+}
+
+/// The voiding in the journal names the consent as it was recorded first.
+#[tokio::test]
+async fn a_consent_that_was_voided_and_then_said_again_to_a_central_that_had_forgotten_both_stays_voided() {
+    let central = backed_up().await;
+    let withdrawn = central.world.entry(withdrawal());
+    central.world.advance_seconds(1);
+    let given = central.world.entry(consent(&central, DRIVER));
+    let said = vec![withdrawn, given];
+    let entry = central.ledger(said.clone()).await.results[1].entry;
+    assert!(is_open(&central, "speed").await);
+    central.say(json!({"kind": "voided", "entry": entry, "reason": "mistake"})).await;
+    assert!(!is_open(&central, "speed").await);
+    central.world.advance_seconds(60);
+    let (central, journal) = set_back_without_journal(central).await;
+    central.ledger(said).await;
+    assert!(is_open(&central, "speed").await, "it has forgotten");
+    let (central, restored) = restored_with(central, journal.clone()).await;
+    assert_eq!(restored.entries, 3);
+    assert!(!is_open(&central, "speed").await);
+    let (central, restored) = restored_with(central, journal).await;
+    assert_eq!(restored.entries, 0);
+    assert!(!is_open(&central, "speed").await);
 }
 
 #[tokio::test]
