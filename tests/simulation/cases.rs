@@ -8,7 +8,10 @@ use crate::{
     scene::{Scene, played},
 };
 use anyhow::{Result, ensure};
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
 use tokio::time::sleep;
 
 /// The flow that rests on a consent.
@@ -68,6 +71,34 @@ fn a_withdrawal_counts_when_it_is_answered_though_the_counters_clock_is_ahead() 
 fn a_withdrawal_counts_when_it_is_answered_though_centrals_clock_was_set_back() -> Result<()> {
     holds(Rule::CommittedAfterWithdrawal, async |play: &Arc<Play>, run| {
         withdrawn_meanwhile(Scene::open(play).await?, -600, run).await
+    })
+}
+
+/// The database recorded a withdrawal and its answer was lost; asked again, central said that it has it, but it
+/// was in no journal, and a restore lost it.
+#[test]
+fn a_withdrawal_whose_commit_was_not_answered_is_in_the_journal_when_it_is_answered() -> Result<()> {
+    holds(Rule::CommittedAfterWithdrawal, async |play: &Arc<Play>, run| {
+        let mut scene = Scene::open(play).await?;
+        scene.until("a reminder was committed", |play| play.watch.committed(REMINDER) > 0).await?;
+        play.books.back_up();
+        play.set_cut(true);
+        scene.until("a reminder waits", |play| play.watch.waiting(REMINDER) > 0).await?;
+        match run {
+            Run::Case => {
+                play.books.lose_next_answer(play);
+                scene.counter.withdraw().await?;
+            }
+            Run::Control => scene.counter.claim_withdrawal().await?,
+        }
+        play.kill_central(0).await;
+        ensure!(play.books.set_back(play, false), "there is a backup");
+        play.set_back.store(true, Relaxed);
+        play.books.restore(play).await?;
+        play.start_central(0).await?;
+        play.set_cut(false);
+        sleep(Duration::from_secs(30)).await;
+        scene.close().await
     })
 }
 

@@ -118,6 +118,12 @@ impl Controller {
         self.locked().await
     }
 
+    /// Sees to it that all that is recorded lies in the journal of this process, which will answer for it.
+    pub(crate) async fn journaled(&self) -> Result<(), Refusal> {
+        drop(self.locked().await?);
+        Ok(self.store.settle_journal().await?)
+    }
+
     /// The turn to record, and with it the state that nobody else changes meanwhile.
     pub(crate) async fn turn(&self, state: &mut State) -> Result<Turn, LoadError> {
         let turn = self.store.turn(&self.id).await?;

@@ -72,6 +72,15 @@ impl OpenJournal {
         let journal = open(&mut |row| held.entry(row.controller.clone()).or_default().take(row))?;
         Ok(Self { journal, held })
     }
+
+    /// The store, with this journal.
+    pub(crate) fn of(self, store: Store) -> Store {
+        store.with_journal(self.journal, entries(&self.held))
+    }
+}
+
+fn entries(held: &ByController) -> HashSet<EntryHash> {
+    held.values().flat_map(|held| held.entries.iter().copied()).collect()
 }
 
 impl std::fmt::Debug for OpenJournal {
@@ -100,7 +109,7 @@ pub(crate) async fn join(
         );
         return Ok(store);
     };
-    let store = store.with_journal(journal);
+    let store = store.with_journal(journal, entries(&held));
     let nothing = Journaled::default();
     for controller in controllers {
         let held = held.get(controller).unwrap_or(&nothing);
@@ -118,7 +127,7 @@ pub(crate) async fn join(
         if again > 0 {
             tracing::warn!(%controller, again, "erasure keys were there again that had been erased: the second database was restored");
         }
-        let behind = store.catch_up_journal(controller, &held.entries, now).await?;
+        let behind = store.catch_up_journal(controller, now).await?;
         if behind > 0 {
             tracing::info!(%controller, behind, "the journal was brought up to the ledger");
         }

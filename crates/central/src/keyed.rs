@@ -60,7 +60,11 @@ impl Attempt {
         let now = desk.controller.clock.now().wall;
         match store.begin_keyed(&controller, &keyed, now, now.plus_seconds(LEASE_SECONDS)).await? {
             Begun::Free => Ok(Begin::Attempt(Self { store, controller, keyed, is_over: false })),
-            Begun::Answered { request, answer } => Ok(Begin::Answered { request, answer }),
+            Begun::Answered { request, answer } => {
+                // Maybe by another process, or by this one, which was not told that it is recorded.
+                desk.controller.journaled().await?;
+                Ok(Begin::Answered { request, answer })
+            }
             Begun::UnderWay => Err(in_use()),
             Begun::Full => {
                 let detail = "too many keys are kept for this controller; send it without one: external_ref \

@@ -2,10 +2,13 @@
 //! main database does not, because that was restored from a backup.
 
 use crate::{
-    Journal, JournalError, Row, RowKind, Store, StoreError, bytes, erase::fences_place, ledger::entry_place,
-    sql::sql,
+    Journal, JournalError, Journaling, Row, RowKind, Store, StoreError, bytes, erase::fences_place,
+    ledger::entry_place, sql::sql,
 };
-use std::collections::HashSet;
+use std::{
+    collections::HashSet,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 use vernport_types::{ControllerId, EntryHash, EpochId, UtcMicros};
 
 /// How many entries are read in one go, to be journaled or sealed anew.
@@ -15,10 +18,10 @@ pub(crate) const ENTRIES_A_STEP: u16 = 256;
 pub(crate) type SealedEntry = (i64, EntryHash, Vec<u8>);
 
 impl Store {
-    /// Has every entry and fence from now on written to a journal as well.
+    /// Has every entry and fence from now on written to a journal as well, in which these entries lie already.
     #[must_use]
-    pub fn with_journal(self, journal: Journal) -> Self {
-        Self { journal: Some(journal), ..self }
+    pub fn with_journal(self, journal: Journal, entries: HashSet<EntryHash>) -> Self {
+        Self { journal: Some(Journaling { journal, entries: Mutex::new(entries) }), ..self }
     }
 
     /// Whether there is a journal.
@@ -37,9 +40,31 @@ impl Store {
 
     pub(crate) async fn journal(&self, rows: Vec<Vec<u8>>) -> Result<(), StoreError> {
         match &self.journal {
-            Some(journal) => journal.append(rows).await.map_err(Into::into),
+            Some(Journaling { journal, .. }) => journal.append(rows).await.map_err(Into::into),
             None => Ok(()),
         }
+    }
+
+    /// Writes entries, with their times and as they are sealed, that the journal does not hold. What it cannot take
+    /// now it keeps for [`settle_journal`](Self::settle_journal).
+    pub(crate) async fn journal_entries(
+        &self,
+        controller: &ControllerId,
+        entries: impl IntoIterator<Item = (EntryHash, UtcMicros, Vec<u8>)>,
+    ) -> Result<usize, StoreError> {
+        let Some(journaling) = &self.journal else { return Ok(0) };
+        let (mut names, mut rows) = (Vec::new(), Vec::new());
+        for (entry, at, sealed) in entries {
+            if !journaling.held().contains(&entry) {
+                names.push(entry);
+                rows.push(Row::entry(controller.clone(), entry, at, sealed).encode());
+            }
+        }
+        let count = names.len();
+        let written = self.journal(rows).await;
+        // Not before it has the rows, in its file or waiting for it: whoever asked may have gone meanwhile.
+        journaling.held().extend(names);
+        written.map(|()| count)
     }
 
     /// What a row of the journal says about an entry: its JSON. May hold identifiers.
@@ -101,7 +126,6 @@ impl Store {
     pub async fn catch_up_journal(
         &self,
         controller: &ControllerId,
-        known: &HashSet<EntryHash>,
         now: UtcMicros,
     ) -> Result<usize, StoreError> {
         if self.journal.is_none() {
@@ -112,14 +136,8 @@ impl Store {
             let rows = self.sealed_entries(controller, after).await?;
             let Some((last, ..)) = rows.last() else { return Ok(count) };
             after = *last;
-            let mut missing = Vec::new();
-            for (_, entry, sealed) in rows {
-                if !known.contains(&entry) {
-                    missing.push(Row::entry(controller.clone(), entry, now, sealed).encode());
-                }
-            }
-            count += missing.len();
-            self.journal(missing).await?;
+            let entries = rows.into_iter().map(|(_, entry, sealed)| (entry, now, sealed));
+            count += self.journal_entries(controller, entries).await?;
         }
     }
 
@@ -152,6 +170,12 @@ impl Store {
     ) -> Result<(), StoreError> {
         let sealed = self.master.seal(&era_place(controller), &era.to_be_bytes());
         self.journal(vec![Row::era(controller.clone(), now, sealed).encode()]).await
+    }
+}
+
+impl Journaling {
+    fn held(&self) -> MutexGuard<'_, HashSet<EntryHash>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

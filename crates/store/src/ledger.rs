@@ -4,7 +4,6 @@
 use crate::{
     AliasRow, Change, Current, Databases, Loaded, NewEntry, RecipientKeyRow, RecordedEntry, Revision, Sql,
     Store, StoreError, Turn, Write, bytes,
-    journal::Row,
     sql::{Transaction, sql},
     text,
 };
@@ -80,10 +79,8 @@ impl Store {
             #[cfg(feature = "model")]
             Databases::Model(model) => model.record(turn, controller, based_on, change, &sealed, now).await?,
         };
-        let row = |(entry, Sealed { json, .. }): (&NewEntry, Sealed)| {
-            Row::entry(controller.clone(), entry.entry, now, json).encode()
-        };
-        self.journal(change.entries.iter().zip(sealed).map(row).collect()).await?;
+        let entries = change.entries.iter().zip(sealed).map(|(new, sealed)| (new.entry, now, sealed.json));
+        self.journal_entries(controller, entries).await?;
         Ok(revision)
     }
 
@@ -95,19 +92,22 @@ impl Store {
     }
 
     /// Loads what was recorded for a controller behind a revision, everything
-    /// behind [`Revision::NONE`]; all as of one moment.
+    /// behind [`Revision::NONE`]; all as of one moment. Entries go into the journal that it does not hold: of another
+    /// process, or of this one, where it was not told that they were recorded. Who answers for them settles it first.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn load(&self, controller: &ControllerId, behind: Revision) -> Result<Loaded, StoreError> {
         let (mut loaded, sealed) = self.load_sealed(controller, behind).await?;
-        for (entry, sealed) in sealed {
+        for (entry, _, sealed) in &sealed {
             let json = self
                 .master
-                .open(&entry_place(controller, entry), &sealed)
+                .open(&entry_place(controller, *entry), sealed)
                 .map_err(|_| StoreError::Row { table: "entry" })?;
-            loaded.entries.push(RecordedEntry { entry, json: json.to_vec() });
+            loaded.entries.push(RecordedEntry { entry: *entry, json: json.to_vec() });
         }
+        // It keeps what it cannot take; to follow others comes first, since they may have recorded a withdrawal.
+        let _ = self.journal_entries(controller, sealed).await;
         Ok(loaded)
     }
 
@@ -116,7 +116,7 @@ impl Store {
         &self,
         controller: &ControllerId,
         behind: Revision,
-    ) -> Result<(Loaded, Vec<(EntryHash, Vec<u8>)>), StoreError> {
+    ) -> Result<(Loaded, Vec<(EntryHash, UtcMicros, Vec<u8>)>), StoreError> {
         let db = sql_or!(self, load_sealed(controller, behind));
         let mut reading = db.main.reading().await?;
         let Current { revision, rules } = reading.current(controller).await?;
@@ -228,15 +228,16 @@ impl Transaction {
         &mut self,
         controller: &ControllerId,
         behind: Revision,
-    ) -> Result<Vec<(EntryHash, Vec<u8>)>, StoreError> {
-        let rows: Vec<(Vec<u8>, Vec<u8>)> =
-            sql("SELECT entry, sealed FROM entry WHERE controller = $1 AND revision > $2 ORDER BY position")
-                .bind(controller.as_str())
-                .bind(behind.0)
-                .fetch_all(self)
-                .await?;
-        let row =
-            |(hash, sealed): (Vec<u8>, Vec<u8>)| Ok((EntryHash::from_bytes(bytes("entry", &hash)?), sealed));
+    ) -> Result<Vec<(EntryHash, UtcMicros, Vec<u8>)>, StoreError> {
+        let rows: Vec<(Vec<u8>, i64, Vec<u8>)> = sql("SELECT entry, recorded_at, sealed FROM entry
+             WHERE controller = $1 AND revision > $2 ORDER BY position")
+        .bind(controller.as_str())
+        .bind(behind.0)
+        .fetch_all(self)
+        .await?;
+        let row = |(hash, at, sealed): (Vec<u8>, i64, Vec<u8>)| {
+            Ok((EntryHash::from_bytes(bytes("entry", &hash)?), UtcMicros(at), sealed))
+        };
         rows.into_iter().map(row).collect()
     }
 

@@ -100,14 +100,14 @@ pub use witnessed::Witnessed;
 use evidence::Pending;
 use sql::{Pool, Transaction, sql};
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     fmt,
     str::FromStr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use tokio::sync::{OwnedMutexGuard, Semaphore};
 use vernport_crypto::MasterKey;
-use vernport_types::ControllerId;
+use vernport_types::{ControllerId, EntryHash};
 
 /// How many turns to record a process may hold at a time, of its connections.
 const MAX_TURNS: usize = open::POSTGRES_CONNECTIONS as usize / 2;
@@ -118,7 +118,13 @@ pub struct Store {
     /// Wraps erasure keys, seals entries.
     master: MasterKey,
     /// Where every entry and fence is written once more.
-    journal: Option<Journal>,
+    journal: Option<Journaling>,
+}
+
+/// A journal, and which entries lie in it.
+struct Journaling {
+    journal: Journal,
+    entries: Mutex<HashSet<EntryHash>>,
 }
 
 /// Who has the tables. Everything above them, sealing and the journal, is the same for all.

@@ -68,7 +68,7 @@ impl Session {
         &self,
         controller: &ControllerId,
         behind: Revision,
-    ) -> Result<(Loaded, Vec<(EntryHash, Vec<u8>)>), StoreError> {
+    ) -> Result<(Loaded, Vec<(EntryHash, UtcMicros, Vec<u8>)>), StoreError> {
         self.ask(Database::Main, "load").await?;
         let tables = self.model.main().get(controller).cloned().ok_or(Error::RowNotFound)?;
         let entries = tables.entries.values().filter(|entry| entry.revision > behind);
@@ -95,7 +95,8 @@ impl Session {
             tips: tips.into_values().map(|link| link.row.clone()).collect(),
             keys: keys.map(|key| key.row.clone()).collect(),
         };
-        Ok((loaded, entries.map(|entry| (entry.entry, entry.sealed.to_vec())).collect()))
+        let sealed = entries.map(|entry| (entry.entry, entry.recorded_at, entry.sealed.to_vec()));
+        Ok((loaded, sealed.collect()))
     }
 
     pub(crate) async fn entry_kind(

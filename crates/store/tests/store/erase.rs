@@ -2,10 +2,12 @@
 //! same end.
 
 use crate::bed::{Bed, KEY, NOW, Paper, batch, commit, controller, on_all, read, read_behind, record, slug};
+use std::collections::HashSet;
 use vernport_api::Answer;
 use vernport_crypto::MasterKey;
 use vernport_store::{
-    CertificateRow, Change, Erased, Fence, Incoming, Journal, JournalError, NewEntry, Row, RowKind, Store,
+    CertificateRow, Change, Erased, Fence, Incoming, Journal, JournalError, NewEntry, Revision, Row, RowKind,
+    Store,
 };
 use vernport_types::{EntryHash, EpochId, GrantId, Reason};
 
@@ -16,6 +18,7 @@ on_all! {
     whoever_read_of_an_epoch_is_ordered_to_delete_once,
     whoever_read_from_behind_a_batch_is_not_ordered_to_delete_that,
     a_journaled_fence_takes_a_key_that_a_restore_brought_back,
+    what_others_recorded_goes_into_the_journal_when_it_is_loaded_and_once,
     what_is_due_goes_and_is_counted_and_an_ended_epoch_loses_its_key,
     one_process_has_a_duty_until_it_leaves_it_or_its_time_is_over,
     a_clock_is_believed_up_to_its_bound,
@@ -139,10 +142,32 @@ async fn whoever_read_from_behind_a_batch_is_not_ordered_to_delete_that(bed: Bed
     assert_eq!(ordered, [(items[1].epoch, 1), (items[2].epoch, 1)]);
 }
 
+/// Or what was recorded here, where the answer to the commit was lost.
+async fn what_others_recorded_goes_into_the_journal_when_it_is_loaded_and_once(bed: Bed) {
+    let (other, grant) = bed.with_grant().await;
+    let paper = Paper::of(&bed);
+    let store = bed.open().await;
+    let store = store.with_journal(paper.open(|_| panic!("it is new")).expect("made"), HashSet::new());
+    ordered(&other, grant).await;
+    let journaled = || {
+        let mut entries = Vec::new();
+        paper.read(|row| entries.push((row.kind, row.entry, store.journaled_entry(&row).expect("an entry"))));
+        entries
+    };
+    assert_eq!(journaled(), []);
+    for _ in 0..2 {
+        let loaded = store.load(&controller(), Revision::NONE).await.expect("loaded");
+        let entries = loaded.entries.iter().map(|of| (RowKind::Entry, of.entry, of.json.clone()));
+        assert_eq!(journaled(), entries.collect::<Vec<_>>());
+    }
+    assert!(journaled().iter().any(|(_, entry, _)| *entry == ORDER));
+    assert_eq!(store.catch_up_journal(&controller(), NOW).await.expect("caught up"), 0);
+}
+
 async fn a_journaled_fence_takes_a_key_that_a_restore_brought_back(bed: Bed) {
     let (store, grant) = bed.with_grant().await;
     let paper = Paper::of(&bed);
-    let store = store.with_journal(paper.open(|_| panic!("it is new")).expect("made"));
+    let store = store.with_journal(paper.open(|_| panic!("it is new")).expect("made"), HashSet::new());
     let item = batch(grant);
     commit(&store, std::slice::from_ref(&item)).await.expect("no failure");
     ordered(&store, grant).await;
@@ -224,7 +249,7 @@ async fn a_clock_is_believed_up_to_its_bound(bed: Bed) {
 async fn an_era_begins_once_and_is_in_the_journal(bed: Bed) {
     let (store, _) = bed.with_grant().await;
     let paper = Paper::of(&bed);
-    let store = store.with_journal(paper.open(|_| {}).expect("made"));
+    let store = store.with_journal(paper.open(|_| {}).expect("made"), HashSet::new());
     assert_eq!(store.era(&controller()).await.expect("read"), None);
     store.begin_era(&controller(), 2, b"document", NOW).await.expect("begun");
     store.begin_era(&controller(), 2, b"other", NOW).await.expect_err("its number is used once");
@@ -257,7 +282,8 @@ async fn a_journal_under_another_master_key_says_what_it_said_and_nothing_is_und
     let (bed, folder) = (Bed::sqlite("").expect("always"), tempfile::tempdir().expect("a folder"));
     let path = folder.path().join("journal");
     let (store, grant) = bed.with_grant().await;
-    let store = store.with_journal(Journal::open(&path, |_| panic!("it is new")).expect("made"));
+    let store =
+        store.with_journal(Journal::open(&path, |_| panic!("it is new")).expect("made"), HashSet::new());
     let item = batch(grant);
     ordered(&store, grant).await;
     store.journal_fences(&controller(), ORDER, &[item.epoch], NOW).await.expect("journaled");

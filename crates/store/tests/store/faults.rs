@@ -3,6 +3,7 @@
 
 use crate::bed::{Bed, NOW, batch, commit, controller, grant, read, record, slug};
 use std::{
+    collections::HashSet,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -187,7 +188,7 @@ async fn what_a_tape_did_not_take_is_written_before_anything_else_is_recorded() 
     let bed = Bed::model();
     let (store, _) = bed.with_grant().await;
     let tape = Tape::new();
-    let store = store.with_journal(tape.open(|_| panic!("it is new")).expect("opens"));
+    let store = store.with_journal(tape.open(|_| panic!("it is new")).expect("opens"), HashSet::new());
     let entries = |n: u8| vec![crate::records::entry(n, &format!("ref-{n}"))];
     let rows = || {
         let mut rows = Vec::new();
