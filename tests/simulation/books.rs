@@ -244,10 +244,10 @@ pub(crate) async fn set_back_and_restore(play: &Arc<Play>) -> Result<()> {
 pub(crate) async fn serve_without_journal(play: &Arc<Play>, long: Duration) -> Result<()> {
     play.history.tell("central serves what was set back, without a journal");
     play.without_journal.store(true, Relaxed);
+    play.ran_without_journal.fetch_add(1, Relaxed);
     play.start_central(0).await?;
     tokio::time::sleep(long).await;
     play.kill_central(0).await;
     play.without_journal.store(false, Relaxed);
-    play.ran_without_journal.store(true, Relaxed);
     Ok(())
 }

@@ -194,19 +194,22 @@ async fn what_is_committed_after_a_withdrawal_was_answered_is_found() {
 async fn a_record_is_opened_once_and_never_again_after_its_erasure() {
     let forged = Forged::new();
     forged.release();
-    forged.watch.batch_opened(BATCH, EPOCH, vec![forged.record()]);
-    forged.watch.batch_opened(BATCH, EPOCH, vec![forged.record()]);
+    forged.watch.batch_opened(BATCH, EPOCH, vec![forged.record()], true);
+    forged.watch.batch_opened(BATCH, EPOCH, vec![forged.record()], true);
     forged.broke(&[]);
-    forged.watch.batch_opened(BatchId::from_bytes([9; 16]), EPOCH, vec![forged.record()]);
+    forged.watch.batch_opened(BatchId::from_bytes([9; 16]), EPOCH, vec![forged.record()], true);
     forged.broke(&[Rule::OpenedTwice]);
     let erased = Forged::new();
     erased.watch.erased(&[hashed(EPOCH)], 0, &BTreeSet::new());
-    erased.watch.batch_opened(BATCH, EPOCH, vec![erased.record()]);
+    // By a central that somebody started on old databases, without what it knows of erasures.
+    erased.watch.batch_opened(BATCH, EPOCH, vec![erased.record()], false);
+    erased.broke(&[]);
+    erased.watch.batch_opened(BATCH, EPOCH, vec![erased.record()], true);
     erased.broke(&[Rule::OpenedAfterErasure]);
     let ordered = Forged::new();
     ordered.release();
     ordered.watch.erased(&[], 1, &BTreeSet::from([CONSENT]));
-    ordered.watch.batch_opened(BATCH, EPOCH, Vec::new());
+    ordered.watch.batch_opened(BATCH, EPOCH, Vec::new(), true);
     ordered.broke(&[Rule::OpenedAfterErasure]);
 }
 

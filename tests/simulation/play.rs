@@ -18,7 +18,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicBool, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -113,7 +113,8 @@ pub(crate) struct Play {
     pub(crate) central_clocks: [Arc<Machine>; 2],
     pub(crate) set_back: AtomicBool,
     pub(crate) without_journal: AtomicBool,
-    pub(crate) ran_without_journal: AtomicBool,
+    /// How often a central was started without its journal.
+    pub(crate) ran_without_journal: AtomicU64,
     folder: PathBuf,
     buses: VirtualBuses,
     centrals: Mutex<[Option<Arc<Central>>; 2]>,
@@ -152,7 +153,7 @@ impl Play {
             gateway_clock,
             set_back: AtomicBool::new(false),
             without_journal: AtomicBool::new(false),
-            ran_without_journal: AtomicBool::new(false),
+            ran_without_journal: AtomicU64::new(0),
             folder,
             buses: VirtualBuses::default(),
             centrals: Mutex::default(),
@@ -183,6 +184,11 @@ impl Play {
 
     pub(crate) fn set_cut(&self, is: bool) {
         self.cut.store(is, Relaxed);
+    }
+
+    /// How often a central was started without its journal, if none runs so now.
+    pub(crate) fn journaled_since(&self) -> Option<u64> {
+        (!self.without_journal.load(Relaxed)).then(|| self.ran_without_journal.load(Relaxed))
     }
 
     pub(crate) fn is_disk_full(&self) -> bool {

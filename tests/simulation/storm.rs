@@ -208,7 +208,7 @@ pub(crate) async fn look(play: &Arc<Play>) -> Result<()> {
     for name in &recorded.without_leaf {
         play.history.broke(Rule::EvidenceBroken, format!("{name} has no leaf"));
     }
-    if !play.ran_without_journal.load(std::sync::atomic::Ordering::Relaxed) {
+    if play.journaled_since() == Some(0) {
         play.watch.check_stored(&recorded.batches);
     }
     let spool = futures_executor::block_on(spool(play))?;

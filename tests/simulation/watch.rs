@@ -229,17 +229,23 @@ impl Watch {
         seen.erasures.push((since, consents.clone()));
     }
 
-    /// A recipient was given an envelope and opened it.
-    pub(crate) fn opened(&self, of: &Content) {
+    /// A recipient was given an envelope, by a central that knows what was erased or not, and opened it.
+    pub(crate) fn opened(&self, of: &Content, knows_erasures: bool) {
         let header = of.envelope.header();
-        self.batch_opened(header.batch, header.epoch, records(&header.flow, &of.body));
+        self.batch_opened(header.batch, header.epoch, records(&header.flow, &of.body), knows_erasures);
     }
 
     /// A batch with these records was opened.
-    pub(crate) fn batch_opened(&self, batch: BatchId, epoch: EpochId, records: Vec<Record>) {
+    pub(crate) fn batch_opened(
+        &self,
+        batch: BatchId,
+        epoch: EpochId,
+        records: Vec<Record>,
+        knows_erasures: bool,
+    ) {
         let mut seen = self.seen();
         let mut broken = Vec::new();
-        if seen.erased.contains(&hashed(epoch)) {
+        if knows_erasures && seen.erased.contains(&hashed(epoch)) {
             broken.push((Rule::OpenedAfterErasure, format!("batch {batch} of an erased epoch")));
         }
         if let Some(queued) = seen.queued.get(&batch) {
@@ -248,7 +254,7 @@ impl Watch {
             let was_ordered_to_go = seen.erasures.iter().any(|(since, consents)| {
                 queued.true_micros < *since && rests_on.iter().any(|entry| consents.contains(entry))
             });
-            if was_ordered_to_go {
+            if knows_erasures && was_ordered_to_go {
                 broken.push((Rule::OpenedAfterErasure, format!("batch {batch} was ordered to go")));
             }
         }
