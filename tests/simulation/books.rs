@@ -106,17 +106,21 @@ impl Books {
     }
 
     /// Sets the main database back to a backup, and the second one, too, if `both`. Nobody has them open.
-    pub(crate) fn set_back(&self, play: &Arc<Play>, both: bool) -> bool {
-        let backups = lock(&self.backups);
-        if backups.is_empty() {
-            return false;
+    pub(crate) async fn set_back(&self, play: &Arc<Play>, both: bool) -> Result<bool> {
+        let reads = self.recorded().await?.reads;
+        {
+            let backups = lock(&self.backups);
+            if backups.is_empty() {
+                return Ok(false);
+            }
+            let now = self.model().backup();
+            let main = &backups[usize::try_from(play.dice.below(backups.len() as u64)).unwrap_or(0)];
+            *lock(&self.model) = Model::restored(main, if both { main } else { &now });
         }
-        let now = self.model().backup();
-        let main = &backups[usize::try_from(play.dice.below(backups.len() as u64)).unwrap_or(0)];
-        *lock(&self.model) = Model::restored(main, if both { main } else { &now });
-        drop(backups);
         self.expose(play);
-        true
+        // As with batches: what came since the backup is lost, and that is said openly.
+        play.watch.reads_lost(reads.saturating_sub(self.recorded().await?.reads));
+        Ok(true)
     }
 
     /// `vernport registry restored`: brings back what the ledger lost and begins an era.
@@ -215,13 +219,10 @@ pub(crate) async fn set_back_and_restore(play: &Arc<Play>) -> Result<()> {
     for place in 0..2 {
         play.kill_central(place).await;
     }
-    let reads = play.books.recorded().await?.reads;
-    if !play.books.set_back(play, play.dice.percent(30)) {
+    if !play.books.set_back(play, play.dice.percent(30)).await? {
         return play.start_central(0).await;
     }
     play.set_back.store(true, Relaxed);
-    // As with batches: what came since the backup is lost, and that is said openly.
-    play.watch.reads_lost(reads.saturating_sub(play.books.recorded().await?.reads));
     let forgotten = play.books.forgotten(play, 0).await?;
     play.history.tell(format!("the database is set back: {forgotten} entries of central 0 are lost"));
     if forgotten > 0 {

@@ -37,13 +37,18 @@ where
     Ok(())
 }
 
+/// A reminder was committed, and the next one waits at the gateway, whose line is cut.
+async fn a_reminder_waits(scene: &Scene) -> Result<()> {
+    scene.until("a reminder was committed", |play| play.watch.committed(REMINDER) > 0).await?;
+    scene.play.set_cut(true);
+    scene.until("a reminder waits", |play| play.watch.waiting(REMINDER) > 0).await
+}
+
 /// A batch waits at the gateway, whose line is cut, when its consent is withdrawn. In the control the counter
 /// says so and never tells central.
 async fn withdrawn_meanwhile(mut scene: Scene, off_seconds: i64, run: Run) -> Result<()> {
     let play = Arc::clone(&scene.play);
-    scene.until("a reminder was committed", |play| play.watch.committed(REMINDER) > 0).await?;
-    play.set_cut(true);
-    scene.until("a reminder waits", |play| play.watch.waiting(REMINDER) > 0).await?;
+    a_reminder_waits(&scene).await?;
     play.central_clocks[0].set_off(off_seconds);
     match run {
         Run::Case => scene.counter.withdraw().await?,
@@ -80,10 +85,8 @@ fn a_withdrawal_counts_when_it_is_answered_though_centrals_clock_was_set_back() 
 fn a_withdrawal_whose_commit_was_not_answered_is_in_the_journal_when_it_is_answered() -> Result<()> {
     holds(Rule::CommittedAfterWithdrawal, async |play: &Arc<Play>, run| {
         let mut scene = Scene::open(play).await?;
-        scene.until("a reminder was committed", |play| play.watch.committed(REMINDER) > 0).await?;
+        a_reminder_waits(&scene).await?;
         play.books.back_up();
-        play.set_cut(true);
-        scene.until("a reminder waits", |play| play.watch.waiting(REMINDER) > 0).await?;
         match run {
             Run::Case => {
                 play.books.lose_next_answer(play);
@@ -92,7 +95,7 @@ fn a_withdrawal_whose_commit_was_not_answered_is_in_the_journal_when_it_is_answe
             Run::Control => scene.counter.claim_withdrawal().await?,
         }
         play.kill_central(0).await;
-        ensure!(play.books.set_back(play, false), "there is a backup");
+        ensure!(play.books.set_back(play, false).await?, "there is a backup");
         play.set_back.store(true, Relaxed);
         play.books.restore(play).await?;
         play.start_central(0).await?;

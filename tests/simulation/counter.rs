@@ -365,9 +365,9 @@ pub(crate) async fn read_all(play: &Arc<Play>, recipient: &Slug, key: KeyId) -> 
             Err(error) => bail!("a read is refused: {error}"),
         };
         play.watch.read_answered();
+        // A central without its journal, on two old databases, knows of no erasure.
+        let knows_erasures = journaled.is_some() && journaled == play.journaled_since();
         for bytes in &answer.envelopes {
-            // A central without its journal, on two old databases, knows of no erasure.
-            let knows_erasures = journaled.is_some() && journaled == play.journaled_since();
             play.watch.opened(&*play.opened.open(&play.site, &bytes.0)?, knows_erasures);
         }
         after = answer.cursor;

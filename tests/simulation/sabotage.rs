@@ -54,7 +54,7 @@ fn an_alarm_where_nothing_is_said_to_have_been_set_back_is_found() -> Result<()>
         scene.until("a reminder was committed", |play| play.watch.committed(REMINDER) > 0).await?;
         scene.counter.withdraw().await?;
         play.kill_central(0).await;
-        ensure!(play.books.set_back(play, true), "there is a backup");
+        ensure!(play.books.set_back(play, true).await?, "there is a backup");
         // Long enough for both sides to have looked at each other's logs.
         books::serve_without_journal(play, Duration::from_secs(300)).await?;
         play.books.restore(play).await?;

@@ -170,12 +170,21 @@ pub fn interface_is_up(sysfs: &Path, name: &str) -> bool {
     flags.and_then(|text| number(&text)).is_some_and(|flags| flags & IS_UP != 0)
 }
 
+/// Whether the interface of this name is one of CAN. `sysfs` as in [`interface_is_up`].
+pub fn interface_is_can(sysfs: &Path, name: &str) -> bool {
+    is_can(&sysfs.join("class/net").join(name))
+}
+
+fn is_can(interface: &Path) -> bool {
+    attribute(interface, "type").is_some_and(|kind| kind == CAN_INTERFACE_TYPE)
+}
+
 fn attribute(folder: &Path, name: &str) -> Option<String> {
     fs::read_to_string(folder.join(name)).ok().map(|text| text.trim().to_owned())
 }
 
 fn adapter(interface: &Path) -> Option<Adapter> {
-    if attribute(interface, "type")? != CAN_INTERFACE_TYPE {
+    if !is_can(interface) {
         return None;
     }
     let part = fs::canonicalize(interface.join("device")).ok()?;

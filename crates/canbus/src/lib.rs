@@ -36,7 +36,7 @@ pub use bus_errors::{BusErrors, ControllerState};
 pub use clock::{Pace, Time};
 pub use errors::{FilterError, OpenError, ReadError, SendError};
 pub use filter::widened;
-pub use interface::{CanInterface, LookupError, interface_is_up};
+pub use interface::{CanInterface, LookupError, interface_is_can, interface_is_up};
 #[cfg(unix)]
 pub use serial::{LostError, SerialFrame, SerialOptions, SerialSendError, SerialSink, SerialSource};
 #[cfg(unix)]

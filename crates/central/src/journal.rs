@@ -52,7 +52,7 @@ impl Journaled {
 }
 
 /// All that a journal holds, by controller.
-type ByController = HashMap<ControllerId, Journaled>;
+pub(crate) type ByController = HashMap<ControllerId, Journaled>;
 
 /// A journal that is open to write, with all that it holds.
 pub struct OpenJournal {
@@ -73,14 +73,11 @@ impl OpenJournal {
         Ok(Self { journal, held })
     }
 
-    /// The store, with this journal.
-    pub(crate) fn of(self, store: Store) -> Store {
-        store.with_journal(self.journal, entries(&self.held))
+    /// The store with this journal, and what it holds.
+    pub(crate) fn of(self, store: Store) -> (Store, ByController) {
+        let entries = self.held.values().flat_map(|held| held.entries.iter().copied()).collect();
+        (store.with_journal(self.journal, entries), self.held)
     }
-}
-
-fn entries(held: &ByController) -> HashSet<EntryHash> {
-    held.values().flat_map(|held| held.entries.iter().copied()).collect()
 }
 
 impl std::fmt::Debug for OpenJournal {
@@ -103,13 +100,13 @@ pub(crate) async fn join(
     controllers: &[ControllerId],
     now: UtcMicros,
 ) -> Result<Store, StartError> {
-    let Some(OpenJournal { journal, held }) = journal else {
+    let Some(journal) = journal else {
         tracing::warn!(
             "no [journal] is configured: after a restore from a backup, withdrawals and erasures since then are lost"
         );
         return Ok(store);
     };
-    let store = store.with_journal(journal, entries(&held));
+    let (store, held) = journal.of(store);
     let nothing = Journaled::default();
     for controller in controllers {
         let held = held.get(controller).unwrap_or(&nothing);

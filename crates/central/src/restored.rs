@@ -98,7 +98,7 @@ pub async fn restored_over(
     now: UtcMicros,
 ) -> Result<Restored, RestoreError> {
     store.add_controller(controller).await?;
-    let store = journal.of(store);
+    let (store, _) = journal.of(store);
     let rows = in_order(controller, rows);
     let entries = record_again(&store, controller, &rows, now).await?;
     let mut fences = 0;

@@ -8,7 +8,7 @@ use std::{
     path::Path,
     process::Command,
 };
-use vernport_canbus::{CanInterface, SourceUrl, interface_is_up};
+use vernport_canbus::{CanInterface, SourceUrl, interface_is_can, interface_is_up};
 use vernport_gateway::config::Bus;
 
 pub(super) async fn look(checks: &mut Checks, bus: &Bus, system: &System) {
@@ -56,16 +56,14 @@ fn can(checks: &mut Checks, what: &str, interface: &CanInterface, bus: &Bus, sys
             return checks.fail(what, said(&error), "plug the adapter in, or name the one that is meant");
         }
     };
-    let about = system.sysfs.join("class/net").join(&name);
-    if !about.exists() {
+    if !system.sysfs.join("class/net").join(&name).exists() {
         return checks.fail(
             what,
             format!("there is no interface {name}"),
             "plug the adapter in; `ip link` shows what is there",
         );
     }
-    // ARPHRD_CAN of Linux.
-    if fs::read_to_string(about.join("type")).unwrap_or_default().trim() != "280" {
+    if !interface_is_can(&system.sysfs, &name) {
         return checks.fail(
             what,
             format!("{name} is no CAN interface"),
