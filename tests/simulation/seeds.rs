@@ -18,6 +18,9 @@ use std::{
 /// How many failures are shown in full.
 const SHOWN: usize = 3;
 
+/// So many seeds may end without a record that anyone opens.
+const FEW: u64 = 20;
+
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
@@ -62,8 +65,13 @@ fn no_forbidden_outcome_in_any_seed() -> Result<()> {
                         }
                         Err(error) => Some((Vec::new(), format!("seed {seed} did not run: {error:#}"))),
                     };
-                    if let Some(failure) = failure {
-                        failed.lock().expect("no worker panics with it").push((seed, failure));
+                    if let Some((broken, report)) = failure {
+                        let mut failed = failed.lock().expect("no worker panics with it");
+                        // At once: a run of many seeds takes hours.
+                        if failed.len() < SHOWN {
+                            let _ = writeln!(std::io::stderr(), "{report}");
+                        }
+                        failed.push((seed, broken));
                     }
                 }
             };
@@ -74,17 +82,15 @@ fn no_forbidden_outcome_in_any_seed() -> Result<()> {
     let failed = failed.into_inner().expect("no worker panics with it");
     let [queued, committed, opened] = totals.into_inner().expect("no worker panics with it");
     let mut out = std::io::stderr();
-    for (_, (_, report)) in failed.iter().take(SHOWN) {
-        writeln!(out, "{report}")?;
-    }
-    let list: Vec<String> = failed.iter().map(|(seed, (broken, _))| format!("{seed} {broken:?}")).collect();
+    let list: Vec<String> = failed.iter().map(|(seed, broken)| format!("{seed} {broken:?}")).collect();
     writeln!(
         out,
         "{count} seeds from {first} in {} s: {queued} batches queued, {committed} committed, {opened} records opened",
         began.elapsed().as_secs()
     )?;
     ensure!(failed.is_empty(), "{} of {count} seeds broke a rule: {}", failed.len(), list.join("; "));
-    ensure!(opened > 0, "nothing was opened: nothing was shown");
+    // One seed's storm may let nothing through.
+    ensure!(opened > 0 || count < FEW, "nothing was opened: nothing was shown");
     Ok(())
 }
 
