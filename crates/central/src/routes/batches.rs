@@ -23,8 +23,9 @@ pub(super) async fn deliver(
     from: Body,
 ) -> Result<Json<BatchAnswers>, Refusal> {
     let controller = admit(&served, &peer, Role::Gateway)?;
-    let device_keys = controller.device_keys(&peer.name).await?;
     let body = body(from, MAX_BODY_BYTES).await?;
+    // Not before all of it is here: a gateway may be revoked while it sends slowly.
+    let device_keys = controller.device_keys(&peer.name).await?;
     let items = decode(&body).map_err(|error| Refusal::new(Code::BadRequest, error.to_string()))?;
     let incoming = items
         .iter()

@@ -5,11 +5,17 @@ use crate::common::{
     enrolling::{BOX, NewBox, enrolling},
     open_flow, refused, slug, taken,
 };
-use reqwest::{Client, Response};
+use futures_util::{StreamExt as _, stream};
+use reqwest::{Body, Client, Response};
 use serde_json::json;
-use std::time::{Duration, Instant};
+use std::{
+    io,
+    time::{Duration, Instant},
+};
+use tokio::sync::oneshot;
 use vernport_api::{
-    Code, EnrolmentAnswer, FeedNonce, FeedRequest, GatewayState, GatewaysAnswer, PATH_FEED, PATH_GATEWAYS,
+    Code, EnrolmentAnswer, FeedNonce, FeedRequest, GatewayState, GatewaysAnswer, PATH_BATCHES, PATH_FEED,
+    PATH_GATEWAYS, batch::Encoder,
 };
 use vernport_central::Gateway;
 use vernport_testkit::postgres;
@@ -62,6 +68,37 @@ async fn a_revoked_gateway_is_refused_everywhere_at_once_and_its_open_call_ends(
     assert!(central.deliver_of(&other, &next, grant).await.status().is_success());
     refused(central.deliver_of(&other, &new, grant).await, Code::EnvelopeForged).await;
     refused(feed(&central, &gateway, None, 0).await, Code::CertificateRevoked).await;
+}
+
+/// In wrong hands, a box may begin to send before it is revoked and end long after.
+#[tokio::test]
+async fn what_a_gateway_was_still_sending_when_it_was_revoked_is_not_taken() {
+    let central = enrolling().await;
+    let (new, gateway, _, grant) = at_work(&central).await;
+    let mut body = Encoder::default();
+    for _ in 0..4 {
+        body.push(grant, &central.batch_of(&new, &[7; 900 * 1024])).expect("fits");
+    }
+    let mut begins = body.finish();
+    let ends = begins.split_off(begins.len() - 1);
+    let (is_read, read) = oneshot::channel();
+    let (go_on, goes_on) = oneshot::channel::<()>();
+    // Asked for the rest: central has taken more than it lets lie about, so it is at the body.
+    let rest = async move {
+        is_read.send(()).expect("waited for");
+        goes_on.await.expect("it goes on");
+        Ok::<_, io::Error>(ends)
+    };
+    let body = stream::iter([Ok(begins)]).chain(stream::once(rest));
+    let sent = gateway.post(central.url(PATH_BATCHES)).body(Body::wrap_stream(body)).send();
+    let sent = tokio::spawn(sent);
+    read.await.expect("central reads");
+    central.world.advance_seconds(1);
+    central.say(json!({"kind": "gateway-revoked", "gateway": BOX})).await;
+    go_on.send(()).expect("waited for");
+    let response = sent.await.expect("it ends").expect("an answer");
+    assert!(!response.status().is_success(), "{}", response.status());
+    assert_eq!(central.stored_batches().await, 0);
 }
 
 #[tokio::test]

@@ -188,10 +188,15 @@ impl Central {
 
     /// Delivers one batch that a box sealed.
     pub(crate) async fn deliver_of(&self, client: &Client, of: &NewBox, grant: GrantId) -> Response {
+        let batch = self.batch_of(of, b"sealed bytes of at least a tag's length");
+        self.send(client, &[(grant, &batch)]).await
+    }
+
+    /// A new batch of a box.
+    pub(crate) fn batch_of(&self, of: &NewBox, body: &[u8]) -> Vec<u8> {
         let mut header = self.world.header("odometer");
         header.gateway = slug(of.name);
         let keys = [self.world.workshop.wrapping_key(), self.world.recovery.wrapping_key()];
-        let batch = signed(&header, b"sealed bytes of at least a tag's length", &keys, &of.device);
-        self.send(client, &[(grant, &batch)]).await
+        signed(&header, body, &keys, &of.device)
     }
 }
