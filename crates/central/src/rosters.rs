@@ -45,12 +45,11 @@ impl Controller {
         if let Some(number) = number {
             for purpose in published {
                 // The newest: the operator has the older ones, too, and takes them out of use first.
-                let keys = state.facts.recipient_keys(&operator, &purpose, now);
-                let Some((key, _)) = keys.first() else {
+                let Some(key) = state.facts.newest_recipient_key(&operator, &purpose, now) else {
                     answer.without_key.push(purpose);
                     continue;
                 };
-                let sealed = SealedFleetNumber::seal(&self.id, &operator, &purpose, key, &number)
+                let sealed = SealedFleetNumber::seal(&self.id, &operator, &purpose, &key, &number)
                     .map_err(|_| Refusal::new(Code::Internal, "a key of the operator cannot be used"))?;
                 answer.purposes.push(purpose.clone());
                 let (key, sealed) = (sealed.key(), sealed.as_bytes().to_vec());
@@ -71,28 +70,29 @@ impl Controller {
     }
 
     /// Tells operators what no broker took since a day, until `end`; where the line is gone, the rest waits for
-    /// the next look.
+    /// the next look. Whose topic the broker refuses is passed over until then, and the others are told.
     pub(crate) async fn tell_rosters(&self, link: &NoticeLink, end: Instant) -> Result<(), StoreError> {
         let now = self.clock.now().wall;
         let again = now.plus_seconds(-TELL_AGAIN_SECONDS);
         let year = alias_year(&self.rules, now) - YEARS_BEFORE;
         let limit = u16::try_from(MAX_ROSTER_VEHICLES).expect("a message has fewer");
-        loop {
-            let mut rows = self.store.aliases_to_list(&self.id, year, again, limit).await?;
-            let Some(operator) = rows.first().map(|row| row.operator.clone()) else { return Ok(()) };
-            // They come by operator; the others' have their turn.
-            rows.retain(|row| row.operator == operator);
-            if self.published_to(&operator).is_empty() {
-                // The bundle does not name it any more: it is passed over, and looked at again in a day.
-                self.store.note_listed(&self.id, &rows, now).await?;
-                continue;
-            }
-            let roster = self.roster(&operator, &rows, now);
-            match self.is_taken(link.tell_roster(&operator, &roster, EXPIRY_S), end).await {
-                Some(true) => self.store.note_listed(&self.id, &rows, now).await?,
-                Some(false) | None => return Ok(()),
+        let flows = self.rules.flows().iter().filter(|flow| flow.deliver.topic.is_some());
+        let operators: BTreeSet<&Slug> = flows.map(|flow| &flow.recipient).collect();
+        for operator in operators {
+            loop {
+                let rows = self.store.aliases_to_list(&self.id, operator, year, again, limit).await?;
+                if rows.is_empty() {
+                    break;
+                }
+                let roster = self.roster(operator, &rows, now);
+                match self.is_taken(link.tell_roster(operator, &roster, EXPIRY_S), end).await {
+                    Some(true) => self.store.note_listed(&self.id, &rows, now).await?,
+                    Some(false) => break,
+                    None => return Ok(()),
+                }
             }
         }
+        Ok(())
     }
 
     /// What is said of vehicles of one operator.

@@ -21,8 +21,6 @@ pub struct FleetNumberRow {
 /// An alias, and what its operator calls that vehicle. `Debug` names no vehicle.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ListedRow {
-    /// Who is told.
-    pub operator: Slug,
     /// For what the vehicle is called so.
     pub purpose: Slug,
     /// What it is called.
@@ -35,13 +33,12 @@ pub struct ListedRow {
 
 impl std::fmt::Debug for ListedRow {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "ListedRow({}, {})", self.operator, self.purpose)
+        write!(f, "ListedRow({})", self.purpose)
     }
 }
 
 #[derive(sqlx::FromRow)]
 struct Columns {
-    recipient: String,
     purpose: String,
     alias: Vec<u8>,
     key_id: Vec<u8>,
@@ -53,7 +50,6 @@ impl TryFrom<Columns> for ListedRow {
 
     fn try_from(row: Columns) -> Result<Self, StoreError> {
         Ok(Self {
-            operator: text(TABLE, &row.recipient)?,
             purpose: text(TABLE, &row.purpose)?,
             vehicle: VehicleAlias::from_bytes(bytes(TABLE, &row.alias)?),
             key: KeyId::from_bytes(bytes(TABLE, &row.key_id)?),
@@ -108,24 +104,27 @@ impl Store {
         write.commit().await
     }
 
-    /// Aliases from a year on whose vehicles have a number that no broker took since `before`, by operator.
+    /// An operator's aliases from a year on whose vehicles have a number that no broker took since `before`.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn aliases_to_list(
         &self,
         controller: &ControllerId,
+        operator: &Slug,
         from_year: i16,
         before: UtcMicros,
         limit: u16,
     ) -> Result<Vec<ListedRow>, StoreError> {
-        let db = sql_or!(self, aliases_to_list(controller, from_year, before, limit));
-        let rows: Vec<Columns> = sql("SELECT a.recipient, a.purpose, a.alias, n.key_id, n.sealed
+        let db = sql_or!(self, aliases_to_list(controller, operator, from_year, before, limit));
+        let rows: Vec<Columns> = sql("SELECT a.purpose, a.alias, n.key_id, n.sealed
              FROM fleet_number n JOIN alias a ON a.controller = n.controller AND a.asset = n.asset
                   AND a.recipient = n.recipient AND a.purpose = n.purpose
-             WHERE n.controller = $1 AND a.year >= $2 AND (a.listed_at IS NULL OR a.listed_at < $3)
-             ORDER BY a.recipient, a.alias LIMIT $4")
+             WHERE n.controller = $1 AND n.recipient = $2 AND a.year >= $3
+               AND (a.listed_at IS NULL OR a.listed_at < $4)
+             ORDER BY a.alias LIMIT $5")
         .bind(controller.as_str())
+        .bind(operator.as_str())
         .bind(i64::from(from_year))
         .bind(before.0)
         .bind(i64::from(limit))

@@ -8,7 +8,7 @@ use crate::{
 use serde_json::{Value, json};
 use std::{fs, sync::Arc};
 use vernport_api::{Code, FleetNumberAnswer, PATH_FLEET_NUMBERS};
-use vernport_crypto::OpenError;
+use vernport_crypto::{OpenError, OpeningKey};
 use vernport_mqtt::{Heard, Listed, RosterVehicle, Subscription};
 
 const NUMBER: &str = "Lastebil 17";
@@ -67,6 +67,29 @@ async fn an_operator_finds_its_own_number_under_the_alias_and_nobody_else_reads_
         }
     }
     assert!(files > 1, "databases were looked into");
+}
+
+#[tokio::test]
+async fn a_number_is_sealed_to_the_key_that_came_last() {
+    let (central, broker) = publishing().await;
+    let mut workshop = subscribed(&broker, "workshop").await;
+    opened(&central, "odometer").await;
+    let first = central.world.workshop.wrapping_key().key_id();
+    // One that stands behind the first by its name, and one before it.
+    for is_behind in [true, false] {
+        central.world.advance_seconds(1);
+        let next = std::iter::repeat_with(OpeningKey::generate)
+            .find(|next| (next.wrapping_key().key_id() > first) == is_behind)
+            .expect("half of them are");
+        central
+            .say(json!({"kind": "recipient-key-activated", "recipient": "workshop", "purpose": "service",
+                        "key": next.wrapping_key()}))
+            .await;
+        call(&central, NUMBER.into()).await;
+        let told = listed(&mut workshop).await;
+        assert_eq!(only(&told).number().key(), next.wrapping_key().key_id());
+        told.ack.done();
+    }
 }
 
 #[tokio::test]

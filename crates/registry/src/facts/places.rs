@@ -2,7 +2,7 @@
 
 use super::{
     Facts,
-    history::{Book, Filed},
+    history::{Book, Filed, Item},
 };
 use crate::{
     EnrolmentEnded, GatewayEnrolled, GatewayRevoked, RecipientKeyActivated, RecipientKeyRevoked, StationRef,
@@ -190,16 +190,27 @@ impl Facts {
         purpose: &Slug,
         now: UtcMicros,
     ) -> Vec<(WrappingKey, EntryHash)> {
-        let revoked = |key: &KeyId| self.places.revoked.of(key).any(|item| self.voids.counts(item, now));
-        let mut active: Vec<_> = self
-            .places
-            .keys
-            .of(&(recipient.clone(), purpose.clone()))
-            .filter(|item| self.voids.counts(item, now) && !revoked(&item.says.key_id()))
-            .collect();
+        let mut active = self.active_keys(recipient, purpose, now);
         active.sort_by_key(|item| std::cmp::Reverse(item.place()));
         let keys: BTreeMap<_, _> =
             active.into_iter().map(|item| (item.says.key_id(), (item.says, item.entry))).collect();
         keys.into_values().collect()
+    }
+
+    fn active_keys(&self, recipient: &Slug, purpose: &Slug, now: UtcMicros) -> Vec<&Item<WrappingKey>> {
+        let revoked = |key: &KeyId| self.places.revoked.of(key).any(|item| self.voids.counts(item, now));
+        let keys = self.places.keys.of(&(recipient.clone(), purpose.clone()));
+        keys.filter(|item| self.voids.counts(item, now) && !revoked(&item.says.key_id())).collect()
+    }
+
+    /// The key of a recipient that was taken into use last, of those that are in use for a purpose now.
+    pub fn newest_recipient_key(
+        &self,
+        recipient: &Slug,
+        purpose: &Slug,
+        now: UtcMicros,
+    ) -> Option<WrappingKey> {
+        let active = self.active_keys(recipient, purpose, now).into_iter();
+        active.max_by_key(|item| item.place()).map(|item| item.says)
     }
 }

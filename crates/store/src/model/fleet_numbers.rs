@@ -27,6 +27,7 @@ impl Session {
     pub(crate) async fn aliases_to_list(
         &self,
         controller: &ControllerId,
+        operator: &Slug,
         from_year: i16,
         before: UtcMicros,
         limit: u16,
@@ -34,12 +35,14 @@ impl Session {
         let tables = self.reading("aliases_to_list", controller).await?;
         let mut rows = Vec::new();
         for (key, (vehicle, _)) in tables.aliases.iter().filter(|((.., year), _)| *year >= from_year) {
-            let (asset, operator, purpose, _) = key;
+            let (asset, whose, purpose, _) = key;
+            if whose != operator {
+                continue;
+            }
             let number = tables.fleet_numbers.get(&(*asset, operator.clone(), purpose.clone()));
             let Some((number, _)) = number else { continue };
             if tables.listed.get(key).is_none_or(|at| *at < before) {
                 rows.push(ListedRow {
-                    operator: operator.clone(),
                     purpose: purpose.clone(),
                     vehicle: *vehicle,
                     key: number.key,
@@ -47,7 +50,7 @@ impl Session {
                 });
             }
         }
-        rows.sort_by(|a, b| (&a.operator, a.vehicle).cmp(&(&b.operator, b.vehicle)));
+        rows.sort_by_key(|row| row.vehicle);
         rows.truncate(limit.into());
         Ok(rows)
     }

@@ -42,7 +42,12 @@ async fn call(store: &Store, asset: AssetId, operator: &str, rows: &[FleetNumber
 }
 
 async fn rows(store: &Store, from_year: i16, before: UtcMicros) -> Vec<ListedRow> {
-    store.aliases_to_list(&controller(), from_year, before, 8).await.expect("read")
+    let mut rows = Vec::new();
+    for operator in ["fjord", "sund"] {
+        let listed = store.aliases_to_list(&controller(), &slug(operator), from_year, before, 8).await;
+        rows.extend(listed.expect("read"));
+    }
+    rows
 }
 
 /// Alias and number of what is to be told, by their first bytes.
@@ -59,8 +64,8 @@ async fn each_alias_is_listed_with_its_number_until_told_and_again_after_a_day(b
     call(&store, VAN, "sund", &[number(4)]).await;
     assert_eq!(to_list(&store, 2025, NOW).await, [(15, 1), (16, 1), (6, 3)], "by operator");
     assert_eq!(to_list(&store, 2026, NOW).await, [(16, 1), (6, 3)]);
-    let first = store.aliases_to_list(&controller(), 2025, NOW, 1).await.expect("read");
-    assert_eq!((first.len(), first[0].operator.as_str(), first[0].key), (1, "fjord", number(1).key));
+    let first = store.aliases_to_list(&controller(), &slug("fjord"), 2025, NOW, 1).await.expect("read");
+    assert_eq!((first.len(), first[0].key), (1, number(1).key));
 
     store.note_listed(&controller(), &first, NOW).await.expect("noted");
     assert_eq!(to_list(&store, 2025, NOW).await, [(16, 1), (6, 3)]);

@@ -45,7 +45,7 @@ pub(super) enum Step {
     ConfirmNotice { n: u8, vehicle: u8, at: UtcMicros },
     Late(UtcMicros),
     Call { asset: u8, operator: u8, number: Option<u8> },
-    List { from_year: i16, before: UtcMicros, limit: u16, noted: bool },
+    List { operator: u8, from_year: i16, before: UtcMicros, limit: u16, noted: bool },
     Forget { from_year: i16, before: UtcMicros },
     Sweep { epoch: u8, count: usize, stranger: i64 },
     LookAgain { epoch: u8, at: UtcMicros },
@@ -112,8 +112,11 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         1 => at().prop_map(Step::Late),
         3 => (0..20_u8, 0..2_u8, prop::option::weighted(0.8, any::<u8>()))
             .prop_map(|(asset, operator, number)| Step::Call { asset, operator, number }),
-        2 => (2026..2028_i16, at(), 1_u16..6, any::<bool>())
-            .prop_map(|(from_year, before, limit, noted)| Step::List { from_year, before, limit, noted }),
+        2 => (0..2_u8, 2026..2028_i16, at(), 1_u16..6, any::<bool>()).prop_map(
+            |(operator, from_year, before, limit, noted)| Step::List {
+                operator, from_year, before, limit, noted
+            }
+        ),
         1 => (2026..2028_i16, at()).prop_map(|(from_year, before)| Step::Forget { from_year, before }),
         2 => (0..EPOCHS, 0..3_usize, 0_i64..40)
             .prop_map(|(epoch, count, stranger)| Step::Sweep { epoch, count, stranger }),
@@ -372,11 +375,13 @@ impl Step {
                 let (asset, operator) = (AssetId::from_bytes([*asset; 16]), gateway(*operator));
                 told(store.call_asset(&of, asset, &operator, number.as_slice(), now).await)
             }
-            Self::List { from_year, before, limit, noted } => {
-                let rows = store.aliases_to_list(&of, *from_year, *before, *limit).await.expect("reads");
+            Self::List { operator, from_year, before, limit, noted } => {
+                let operator = gateway(*operator);
+                let rows = store.aliases_to_list(&of, &operator, *from_year, *before, *limit).await;
+                let rows = rows.expect("reads");
                 let noted =
                     if *noted { told(store.note_listed(&of, &rows, now).await) } else { String::new() };
-                let all = rows.iter().map(|row| (&row.operator, row.vehicle, row.key, row.sealed[0]));
+                let all = rows.iter().map(|row| (row.vehicle, row.key, row.sealed[0]));
                 format!("{:?} {noted}", all.collect::<Vec<_>>())
             }
             Self::Forget { from_year, before } => told(store.forget_numbers(&of, *from_year, *before).await),
