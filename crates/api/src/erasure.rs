@@ -31,6 +31,8 @@ pub enum ErasureState {
     Kept,
     /// Nothing is left.
     Complete,
+    /// The order was a mistake: what it had erased by then is gone, the rest is there and used as before.
+    Voided,
 }
 
 /// What became of an order to erase.

@@ -105,9 +105,9 @@ fn an_erasure_is_asked_for_and_answered_like_this() {
     frozen(include_str!("../golden/erasure-answer.json"), &answer);
     let signed = &answer.certificates[0];
     assert_eq!(signed.verify(&key.verifying_key()).expect("signed so"), certificate());
-    let states = [ErasureState::UnderWay, ErasureState::Kept, ErasureState::Complete];
+    let states = [ErasureState::UnderWay, ErasureState::Kept, ErasureState::Complete, ErasureState::Voided];
     let words = states.map(|state| serde_json::to_value(state).expect("a word"));
-    assert_eq!(words, ["under-way", "kept", "complete"]);
+    assert_eq!(words, ["under-way", "kept", "complete", "voided"]);
 }
 
 #[test]

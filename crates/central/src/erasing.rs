@@ -34,7 +34,8 @@ const NO_ENTRY: EntryHash = EntryHash::from_bytes([0; 32]);
 pub(crate) struct Keeper {
     by: KeptBy,
     entry: EntryHash,
-    until: Option<UtcMicros>,
+    /// Until when; none: until it is lifted.
+    pub(crate) until: Option<UtcMicros>,
 }
 
 /// One grant that an order is about.
@@ -77,7 +78,8 @@ impl Controller {
         for entry in self.store.open_erasures(&self.id).await? {
             let outcome = self.fence_all(entry).await?;
             self.finish_fenced().await?;
-            self.certify(entry, &outcome).await?;
+            let is_voided = self.locked().await?.facts.voided_at(&entry).is_some();
+            self.certify(entry, &outcome, is_voided).await?;
         }
         Ok(())
     }
@@ -200,7 +202,7 @@ impl Controller {
     }
 
     /// A bundle that came later has the flow no more: only what was said about it keeps it.
-    fn keeper_without_flow(
+    pub(crate) fn keeper_without_flow(
         &self,
         state: &State,
         opening: &Opening,
@@ -217,12 +219,16 @@ impl Controller {
         Some(Keeper { by: KeptBy::Hold, entry: hold.entry, until: Some(hold.until) })
     }
 
-    /// Issues a certificate, if there is anything new to certify.
-    async fn certify(&self, entry: EntryHash, outcome: &Outcome) -> Result<(), StoreError> {
-        let complete = outcome.kept.is_empty();
+    /// Issues a certificate, if there is anything new to certify. An order that was a mistake ends where it was
+    /// voided: what was erased until then is certified, and the rest is there and used as before.
+    async fn certify(&self, entry: EntryHash, outcome: &Outcome, is_voided: bool) -> Result<(), StoreError> {
+        let complete = outcome.kept.is_empty() && !is_voided;
         let erased = self.store.erased_by(&self.id, &entry).await?;
         let deletions = self.store.deletions_of(&self.id, &entry).await?;
         let known = self.store.certificates(&self.id, &entry).await?;
+        if is_voided && known.is_empty() && erased.epochs.is_empty() {
+            return self.store.end_erasure(&self.id, &entry, self.clock.now().wall).await;
+        }
         let (epochs_hash, epoch_hashes) = Certificate::hashes(&erased.epochs);
         let now = self.clock.now().wall;
         let certificate = Certificate {
@@ -241,7 +247,10 @@ impl Controller {
             not_reached: outcome.not_reached(!deletions.is_empty()),
         };
         if known.last().is_some_and(|last| says_the_same(&last.certificate, &certificate)) {
-            return Ok(());
+            return match is_voided {
+                true => self.store.end_erasure(&self.id, &entry, now).await,
+                false => Ok(()),
+            };
         }
         let signed = certificate.sign(&self.head_key);
         let row = CertificateRow {
@@ -250,7 +259,7 @@ impl Controller {
             certificate: signed.certificate,
             signature: signed.signature.as_bytes().to_vec(),
         };
-        self.store.certify(&self.id, &entry, &row, complete).await?;
+        self.store.certify(&self.id, &entry, &row, complete || is_voided).await?;
         tracing::info!(%entry, number = row.number, complete, "an erasure is certified");
         Ok(())
     }

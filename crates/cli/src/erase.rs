@@ -57,7 +57,12 @@ pub async fn show(args: args::Erasure) -> Result<()> {
 }
 
 fn tell(dev: &Dev, entry: EntryHash, answer: &ErasureAnswer, json: bool) -> Result<()> {
-    let last = answer.certificates.last().context("central is still at it; ask again later")?;
+    let Some(last) = answer.certificates.last() else {
+        match answer.state {
+            ErasureState::Voided => bail!("the order was voided before anything was erased"),
+            _ => bail!("central is still at it; ask again later"),
+        }
+    };
     let certificate = last.verify(&dev.head_key)?;
     ensure!(certificate.entry == entry, "central sent the certificate of another erasure");
     if json {
@@ -96,7 +101,11 @@ fn said(certificate: &Certificate) -> String {
     let mut said = format!(
         "certificate {number} of {}: {epochs} key epochs with {batches} batches are erased; {}\n",
         show::time(*issued_at),
-        if *complete { "nothing of it is left here" } else { "the rest is kept" },
+        match (complete, certificate.kept.is_empty()) {
+            (true, _) => "nothing of it is left here",
+            (false, false) => "the rest is kept",
+            (false, true) => "the order was voided, and the rest is used as before",
+        },
     );
     for kept in &certificate.kept {
         let until = kept.until.map_or("it is lifted".into(), show::time);

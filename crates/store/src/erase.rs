@@ -5,7 +5,7 @@
 //! means that key and batches still have to go. So whoever finds such a row
 //! goes on with it, and doing a step twice changes nothing.
 
-use crate::{Store, StoreError, bytes, journal::Row, sql::sql};
+use crate::{Store, StoreError, Write, bytes, journal::Row, sql::sql};
 use vernport_audit::LeafKind;
 use vernport_types::{ControllerId, EntryHash, EpochId, GrantId, Slug, UtcMicros};
 
@@ -314,8 +314,8 @@ impl Store {
         Ok(erased)
     }
 
-    /// Keeps a certificate, with its leaf in the evidence log; `completes`: nothing of its order is left.
-    /// One that is there under its number stays.
+    /// Keeps a certificate, with its leaf in the evidence log; `completes`: nothing of its order is left to do.
+    /// One that is there under its number stays, and then nothing is completed: it may say something else.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -344,16 +344,26 @@ impl Store {
             let position = write.next_position(controller).await?;
             write.evidence(LeafKind::Erasure, position, row.certificate.as_bytes());
         }
-        if completes {
-            sql("UPDATE erasure_order SET completed_at = $3
-                 WHERE controller = $1 AND entry = $2 AND completed_at IS NULL")
-            .bind(controller.as_str())
-            .bind(&entry.as_bytes()[..])
-            .bind(row.issued_at.0)
-            .execute(&mut write.transaction)
-            .await?;
+        if completes && issued == 1 {
+            write.end_erasure(controller, entry, row.issued_at).await?;
         }
         write.append_evidence(controller).await?;
+        write.commit().await
+    }
+
+    /// Ends an order that there is nothing more to do for, nor anything new to certify.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn end_erasure(
+        &self,
+        controller: &ControllerId,
+        entry: &EntryHash,
+        now: UtcMicros,
+    ) -> Result<(), StoreError> {
+        let db = sql_or!(self, end_erasure(controller, entry, now));
+        let mut write = db.write(controller).await?;
+        write.end_erasure(controller, entry, now).await?;
         write.commit().await
     }
 
@@ -380,6 +390,24 @@ impl Store {
             Ok(CertificateRow { number, issued_at: UtcMicros(issued_at), certificate, signature })
         };
         rows.into_iter().map(row).collect()
+    }
+}
+
+impl Write {
+    async fn end_erasure(
+        &mut self,
+        controller: &ControllerId,
+        entry: &EntryHash,
+        now: UtcMicros,
+    ) -> Result<(), StoreError> {
+        sql("UPDATE erasure_order SET completed_at = $3
+             WHERE controller = $1 AND entry = $2 AND completed_at IS NULL")
+        .bind(controller.as_str())
+        .bind(&entry.as_bytes()[..])
+        .bind(now.0)
+        .execute(&mut self.transaction)
+        .await
+        .map(drop)
     }
 }
 

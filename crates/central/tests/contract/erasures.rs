@@ -205,6 +205,59 @@ async fn a_hold_over_one_flow_keeps_exactly_that_until_its_end_and_then_it_is_er
     assert_eq!((central.stored_batches().await, answer.certificates.len()), (0, 2));
 }
 
+/// What became of an order, once it is over.
+async fn over(central: &Central, entry: EntryHash) -> ErasureAnswer {
+    for _ in 0..1_000 {
+        let asked = json!({"entry": entry});
+        let answer = central.post(&central.registrar(), PATH_ERASURES, &asked).await;
+        let answer: ErasureAnswer = taken(answer).await;
+        if matches!(answer.state, ErasureState::Complete | ErasureState::Voided) {
+            return answer;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    panic!("{entry} is not over")
+}
+
+#[tokio::test]
+async fn an_order_that_was_a_mistake_ends_without_a_word_that_nothing_is_left() {
+    let central = with_visit().await;
+    let (speed, odometer) = (keep(&central, "speed").await, keep(&central, "odometer").await);
+    let until = central.world.now().plus_seconds(3 * DAY_SECONDS).0;
+    central.say(hold(&json!({"flows": {"flows": ["odometer", "speed"]}}), until)).await;
+    let entry = order(&central, json!({"subject": DRIVER})).await;
+    assert_eq!(certified(&central, entry, 1).await.0.state, ErasureState::Kept);
+    central.world.advance_seconds(1);
+    central.say(json!({"kind": "voided", "entry": entry, "reason": "mistake"})).await;
+    let ended = over(&central, entry).await;
+    let last = ended.certificates.last().expect("one more").verify(&central.world.head_key());
+    let last = last.expect("signed by the head key");
+    assert_eq!((ended.state, last.number), (ErasureState::Voided, 2));
+    assert_eq!(
+        (last.complete, last.epochs, last.kept),
+        (false, 0, vec![]),
+        "{speed:?} {odometer:?} are there"
+    );
+    assert_eq!(central.stored_batches().await, 2);
+}
+
+#[tokio::test]
+async fn an_order_that_was_voided_at_once_is_certified_as_nothing_at_all() {
+    let central = with_visit().await;
+    keep(&central, "speed").await;
+    let ordered = central.world.entry(erase(&json!({"subject": DRIVER})));
+    let until = central.world.now().plus_seconds(DAY_SECONDS).0;
+    central.say(hold(&json!({"flows": {"flows": ["speed"]}}), until)).await;
+    let entry = central.ledger(vec![ordered]).await.results[0].entry;
+    central.say(json!({"kind": "voided", "entry": entry, "reason": "mistake"})).await;
+    let ended = over(&central, entry).await;
+    assert_eq!((ended.state, central.stored_batches().await), (ErasureState::Voided, 1));
+    for certificate in ended.certificates {
+        let certificate = certificate.verify(&central.world.head_key()).expect("signed by the head key");
+        assert_eq!((certificate.complete, certificate.epochs), (false, 0), "it was looked at before");
+    }
+}
+
 #[tokio::test]
 async fn a_hold_over_one_epoch_keeps_that_one_and_no_other_of_its_flow() {
     let central = with_visit().await;

@@ -137,10 +137,21 @@ impl Session {
             place.insert(row.clone());
             let position = write.tables.next_position();
             write.tables.evidence(LeafKind::Erasure, position, row.certificate.as_bytes());
+            if completes {
+                write.tables.end_erasure(entry, row.issued_at);
+            }
         }
-        if let Some(order) = write.tables.erasure_orders.get_mut(entry).filter(|_| completes) {
-            order.completed_at.get_or_insert(row.issued_at);
-        }
+        write.commit().await
+    }
+
+    pub(crate) async fn end_erasure(
+        &self,
+        controller: &ControllerId,
+        entry: &EntryHash,
+        now: UtcMicros,
+    ) -> Result<(), StoreError> {
+        let mut write = self.writing("end_erasure", controller).await?;
+        write.tables.end_erasure(entry, now);
         write.commit().await
     }
 
@@ -206,6 +217,12 @@ impl Session {
 }
 
 impl Tables {
+    fn end_erasure(&mut self, entry: &EntryHash, now: UtcMicros) {
+        if let Some(order) = self.erasure_orders.get_mut(entry) {
+            order.completed_at.get_or_insert(now);
+        }
+    }
+
     /// Where the batches of an epoch are.
     pub(super) fn positions_of(&self, epoch: EpochId) -> Vec<i64> {
         let of = self.batches.iter().filter(|(_, batch)| batch.epoch == epoch);

@@ -15,6 +15,7 @@ const ORDER: EntryHash = EntryHash::from_bytes([0xE0; 32]);
 
 on_all! {
     an_erasure_broken_off_after_any_step_comes_to_the_same_end,
+    a_certificate_that_comes_second_under_its_number_ends_nothing,
     whoever_read_of_an_epoch_is_ordered_to_delete_once,
     whoever_read_from_behind_a_batch_is_not_ordered_to_delete_that,
     a_journaled_fence_takes_a_key_that_a_restore_brought_back,
@@ -95,6 +96,25 @@ async fn an_erasure_broken_off_after_any_step_comes_to_the_same_end(bed: Bed) {
     assert_eq!(store.count_batches(&controller()).await.expect("counted"), 0);
     assert_eq!(store.certificates(&controller(), &ORDER).await.expect("read").len(), 1);
     assert_eq!(store.erasure_order(&controller(), &ORDER).await.expect("read"), Some(Some(NOW)));
+}
+
+/// Two processes look at an order, one before the end of a hold and one after it.
+async fn a_certificate_that_comes_second_under_its_number_ends_nothing(bed: Bed) {
+    let (store, grant) = bed.with_grant().await;
+    ordered(&store, grant).await;
+    let of = controller();
+    for (certificate, completes) in [("kept", false), ("complete", true)] {
+        let certificate = certificate.into();
+        let row = CertificateRow { number: 1, issued_at: NOW, certificate, signature: vec![7] };
+        store.certify(&of, &ORDER, &row, completes).await.expect("taken");
+    }
+    let certificates = store.certificates(&of, &ORDER).await.expect("read");
+    assert_eq!(certificates.iter().map(|row| &row.certificate[..]).collect::<Vec<_>>(), ["kept"]);
+    assert_eq!(store.erasure_order(&of, &ORDER).await.expect("read"), Some(None));
+    for at in [NOW, NOW.plus_seconds(1)] {
+        store.end_erasure(&of, &ORDER, at).await.expect("ended");
+        assert_eq!(store.erasure_order(&of, &ORDER).await.expect("read"), Some(Some(NOW)));
+    }
 }
 
 async fn whoever_read_of_an_epoch_is_ordered_to_delete_once(bed: Bed) {

@@ -37,6 +37,7 @@ pub(super) enum Step {
     EraseKey(u8),
     DeleteFenced(u8),
     Certify { entry: u8, number: u32, completes: bool },
+    EndErasure { entry: u8 },
     Fetch { after: i64, limit: u16 },
     Confirm { positions: Vec<i64> },
     Notice { n: u8, grant: u8, entry: u8 },
@@ -103,6 +104,7 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         4 => (0..EPOCHS).prop_map(Step::DeleteFenced),
         2 => (0..ENTRIES, 1..3_u32, any::<bool>())
             .prop_map(|(entry, number, completes)| Step::Certify { entry, number, completes }),
+        1 => (0..ENTRIES).prop_map(|entry| Step::EndErasure { entry }),
         2 => numbers.prop_map(|(after, limit)| Step::Fetch { after, limit }),
         1 => vec(0_i64..40, 1..20).prop_map(|positions| Step::Confirm { positions }),
         1 => (0..NOTICES, 0..GRANTS, 0..ENTRIES).prop_map(|(n, grant, entry)| Step::Notice { n, grant, entry }),
@@ -348,6 +350,7 @@ impl Step {
                 let row = CertificateRow { number: *number, issued_at: now, certificate, signature };
                 told(store.certify(&of, &hash(*entry), &row, *completes).await)
             }
+            Self::EndErasure { entry } => told(store.end_erasure(&of, &hash(*entry), now).await),
             Self::Fetch { after, limit } => {
                 told(store.fetch_deletions(&of, &slug("workshop"), *after, *limit, now).await)
             }
