@@ -148,6 +148,9 @@ impl Controller {
             for line in judged.lines.iter_mut().filter(|line| line.outcome == LineOutcome::Recorded) {
                 line.entry = names.next();
             }
+        } else {
+            // All of it may be known by an attempt that was not told so.
+            self.store.settle_journal().await?;
         }
         Ok(judged)
     }

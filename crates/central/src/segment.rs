@@ -106,6 +106,9 @@ impl Controller {
             self.settle(&mut state, turn, merging).await?;
             state.segments.insert(gateway.clone(), tip);
             self.changed.send_replace(());
+        } else {
+            // All of it may be known by an attempt that was not told so.
+            self.store.settle_journal().await?;
         }
         Ok(SegmentAnswer { results, tip })
     }

@@ -7,7 +7,10 @@ use crate::{
 };
 use std::{
     collections::HashSet,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
 };
 use vernport_types::{ControllerId, EntryHash, EpochId, UtcMicros};
 
@@ -21,12 +24,18 @@ impl Store {
     /// Has every entry and fence from now on written to a journal as well, in which these entries lie already.
     #[must_use]
     pub fn with_journal(self, journal: Journal, entries: HashSet<EntryHash>) -> Self {
-        Self { journal: Some(Journaling { journal, entries: Mutex::new(entries) }), ..self }
+        let entries = Mutex::new(entries);
+        Self { journal: Some(Journaling { journal, entries, fails: AtomicBool::new(false) }), ..self }
     }
 
     /// Whether there is a journal.
     pub fn has_journal(&self) -> bool {
         self.journal.is_some()
+    }
+
+    /// Whether the journal did not take what it was last given.
+    pub fn journal_fails(&self) -> bool {
+        self.journal.as_ref().is_some_and(|journaling| journaling.fails.load(Relaxed))
     }
 
     /// Writes what the journal could not take when it was recorded. Nothing may be
@@ -39,10 +48,10 @@ impl Store {
     }
 
     pub(crate) async fn journal(&self, rows: Vec<Vec<u8>>) -> Result<(), StoreError> {
-        match &self.journal {
-            Some(Journaling { journal, .. }) => journal.append(rows).await.map_err(Into::into),
-            None => Ok(()),
-        }
+        let Some(Journaling { journal, fails, .. }) = &self.journal else { return Ok(()) };
+        let written = journal.append(rows).await;
+        fails.store(written.is_err(), Relaxed);
+        Ok(written?)
     }
 
     /// Writes entries, with their times and as they are sealed, that the journal does not hold. What it cannot take

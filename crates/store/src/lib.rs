@@ -103,7 +103,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
     fmt,
     str::FromStr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicBool},
 };
 use tokio::sync::{OwnedMutexGuard, Semaphore};
 use vernport_crypto::MasterKey;
@@ -125,6 +125,7 @@ pub struct Store {
 struct Journaling {
     journal: Journal,
     entries: Mutex<HashSet<EntryHash>>,
+    fails: AtomicBool,
 }
 
 /// Who has the tables. Everything above them, sealing and the journal, is the same for all.

@@ -24,6 +24,7 @@ pub(super) async fn stand(
 
 impl Controller {
     async fn consents(&self, asked: &ConsentsRequest) -> Result<ConsentsAnswer, Refusal> {
+        self.journaled().await?;
         let mut state = self.locked().await?;
         let now = state.now(&*self.clock);
         let facts = &state.facts;
