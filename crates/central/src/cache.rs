@@ -10,7 +10,10 @@ use crate::{
     controller::{Controller, Controllers, State},
     refusal::Refusal,
 };
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
 use tokio::{
     sync::MutexGuard,
     task::JoinSet,
@@ -36,6 +39,8 @@ pub(crate) enum LoadError {
     Store(StoreError),
     Entry,
     OtherRules,
+    /// The database is from before what this process has answered for.
+    SetBack,
 }
 
 impl From<StoreError> for LoadError {
@@ -51,6 +56,11 @@ impl From<LoadError> for Refusal {
             LoadError::Entry => Self::new(Code::Internal, "the ledger cannot be read; update central"),
             LoadError::OtherRules => {
                 let detail = "another process of central serves with another bundle; ask that one";
+                Self::new(Code::Busy, detail)
+            }
+            LoadError::SetBack => {
+                let detail = "central's database was set back while it ran: whoever runs it has to stop it and bring \
+                              the registry back";
                 Self::new(Code::Busy, detail)
             }
         }
@@ -96,7 +106,7 @@ impl Controller {
         let mut state = self.state.lock().await;
         state.looked_at = Instant::now();
         if state.revision > current.revision {
-            // Somebody here was faster; or the database is an older one now, and nothing in memory counts.
+            // Somebody here was faster; or the database is an older one now.
             current = self.current().await?;
             state.is_stored &= state.revision <= current.revision;
         }
@@ -133,10 +143,25 @@ impl Controller {
         Ok(turn)
     }
 
-    /// Takes over what others recorded; reads everything if what is in memory may not be stored.
+    /// Takes over what others recorded; reads everything if what is in memory may not be stored. INVARIANT: what
+    /// was recorded is never forgotten by a process with a journal. A database that knows less, a standby that
+    /// lagged or a backup put in its place, is told from the journal at a start; here, by its revision.
     pub(crate) async fn catch_up(&self, state: &mut State) -> Result<(), LoadError> {
+        if state.is_set_back {
+            return Err(LoadError::SetBack);
+        }
         let behind = if state.is_stored { state.revision } else { Revision::NONE };
         let loaded = self.store.load(&self.id, behind).await?;
+        if loaded.revision < state.revision && self.store.has_journal() {
+            (state.is_set_back, state.is_stored) = (true, false);
+            self.counted.is_set_back.store(true, Relaxed);
+            tracing::error!(
+                controller = %self.id,
+                "the database was set back to an older state while central ran: nothing is answered any more; stop \
+                 every central on it, run `vernport registry restored`, and start again"
+            );
+            return Err(LoadError::SetBack);
+        }
         if loaded.rules != Some(self.rules.hash()) {
             return Err(LoadError::OtherRules);
         }

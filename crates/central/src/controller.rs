@@ -82,6 +82,7 @@ impl Controllers {
                 LoadError::Store(error) => StartError::Store(error),
                 LoadError::Entry => StartError::Ledger { controller: id.clone() },
                 LoadError::OtherRules => StartError::OtherRules { controller: id.clone() },
+                LoadError::SetBack => StartError::Restored { controller: id.clone(), missing: 0 },
             })?;
             let mut gateways = deps.gateways;
             let issued = store.certificates_until(&id).await?;
@@ -181,6 +182,8 @@ pub(crate) struct State {
     /// INVARIANT: false while memory may differ from the store; whoever finds
     /// it false loads again. So a request that breaks off in between harms nobody.
     pub(crate) is_stored: bool,
+    /// The database turned out to be from before what was answered for: true until this process ends.
+    pub(crate) is_set_back: bool,
 }
 
 impl State {
@@ -198,6 +201,7 @@ impl State {
             revision: Revision::NONE,
             looked_at: Instant::now(),
             is_stored: false,
+            is_set_back: false,
         }
     }
 

@@ -92,6 +92,8 @@ pub(crate) struct OfController {
     pub(crate) waiting: AtomicI64,
     /// Sends of the feed.
     pub(crate) heads: AtomicU64,
+    /// Whether the database was set back while this process ran.
+    pub(crate) is_set_back: AtomicBool,
     /// Whether the last look after erasing and deleting failed.
     pub(crate) duties_fail: AtomicBool,
     /// The last notice to an operator was not taken by its broker.

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 use vernport_store::{Journal, JournalError, Row, RowKind, Store, StoreError};
-use vernport_types::{ControllerId, EntryHash, UtcMicros};
+use vernport_types::{ControllerId, EntryHash, EpochId, UtcMicros};
 
 /// What a journal holds of one controller.
 #[derive(Default)]
@@ -36,6 +36,11 @@ impl Journaled {
     fn unreadable(&self, store: &Store) -> usize {
         let fences = self.fences.iter().filter(|row| store.journaled_fences(row).is_err());
         fences.count() + self.eras.iter().filter(|row| store.journaled_era(row).is_err()).count()
+    }
+
+    /// The epochs that it fences, as far as it can be read.
+    pub(crate) fn fenced(&self, store: &Store) -> HashSet<EpochId> {
+        self.fences.iter().filter_map(|row| store.journaled_fences(row).ok()).flatten().collect()
     }
 
     /// Sees to it that no fenced epoch has an erasure key; how many had one again.

@@ -43,6 +43,13 @@ impl Controller {
             })
         };
         let page = self.store.read(&query, usable).await?.ok_or_else(unknown)?;
+        if page.unreadable > 0 {
+            tracing::error!(
+                %recipient,
+                batches = page.unreadable,
+                "batches do not open any more and were passed over: the erasure keys were set back to an older state"
+            );
+        }
         let broken = || Refusal::new(Code::Internal, "a stored batch cannot be put together");
         let whole = page.batches.iter().map(|batch| {
             let envelope = ReceivedEnvelope::parse(&batch.without_wraps).map_err(|_| broken())?;

@@ -18,7 +18,7 @@ use vernport_registry::{Entry, Event, Facts, VoidReason, Voided};
 use vernport_store::{
     Change, Journal, JournalError, RecordError, RecordedEntry, Revision, Row, RowKind, Store, StoreError,
 };
-use vernport_types::{ControllerId, EntryHash, UtcMicros};
+use vernport_types::{ControllerId, EntryHash, EpochId, UtcMicros};
 
 /// How many entries are recorded in one transaction.
 const ENTRIES_A_STEP: usize = 64;
@@ -98,12 +98,19 @@ pub async fn restored_over(
     now: UtcMicros,
 ) -> Result<Restored, RestoreError> {
     store.add_controller(controller).await?;
-    let (store, _) = journal.of(store);
+    let (store, held) = journal.of(store);
+    let mut own = held.get(controller).map(|held| held.fenced(&store)).unwrap_or_default();
     let rows = in_order(controller, rows);
     let entries = record_again(&store, controller, &rows, now).await?;
     let mut fences = 0;
     for row in rows.iter().filter(|row| row.kind == RowKind::Fences) {
-        let found = store.with_keys(controller, &store.journaled_fences(row)?).await?;
+        let epochs = store.journaled_fences(row)?;
+        // Those of other processes, too: after the next restore this journal may be the only one.
+        let news: Vec<EpochId> = epochs.iter().copied().filter(|epoch| own.insert(*epoch)).collect();
+        if !news.is_empty() {
+            store.journal_fences(controller, row.entry, &news, now).await?;
+        }
+        let found = store.with_keys(controller, &epochs).await?;
         store.erase_keys(controller, &found, now).await?;
         fences += found.len();
     }

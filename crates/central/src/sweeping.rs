@@ -118,8 +118,8 @@ impl Controller {
             Ok(state) => state,
             Err(LoadError::Store(error)) => return Err(error),
             Err(LoadError::Entry) => return Err(StoreError::Row { table: "entry" }),
-            // Another process serves by other rules, and looks by them.
-            Err(LoadError::OtherRules) => return Ok(false),
+            // Another process serves by other rules, and looks by them; or nothing is known for certain.
+            Err(LoadError::OtherRules | LoadError::SetBack) => return Ok(false),
         };
         let flow = state.book.get(look.grant).and_then(|known| self.rules.find(&known.opening.flow));
         // It began before its first batch came, and lasted a day at most.

@@ -109,9 +109,11 @@ impl Look<'_> {
         let store = Stage::new(StageKind::Store, State::Ok)
             .count("committed", committed)
             .count("entries", all().map(|one| one.counted.entries.load(Relaxed)).sum())
-            .because(Cause::DatabaseAway, !self.database_answers());
-        let journal =
-            Stage::new(StageKind::Journal, State::Ok).because(Cause::NoJournal, !told.store.has_journal());
+            .because(Cause::DatabaseAway, !self.database_answers())
+            .because(Cause::RegistrySetBack, all().any(|one| one.counted.is_set_back.load(Relaxed)));
+        let journal = Stage::new(StageKind::Journal, State::Ok)
+            .because(Cause::NoJournal, !told.store.has_journal())
+            .because(Cause::JournalFails, told.store.journal_fails());
         let waiting: i64 = all().map(|one| one.counted.waiting.load(Relaxed)).sum();
         let heads: u64 = all().map(|one| one.counted.heads.load(Relaxed)).sum();
         let feed = Stage::new(StageKind::Feed, if heads > 0 { State::Ok } else { State::Waiting })

@@ -82,8 +82,12 @@ causes! {
     StandsStill = "stands-still", Broken, "restart the daemon, and keep its log";
     /// A database does not answer.
     DatabaseAway = "database-unreachable", Broken, "start the database, or look at disk, network and login";
+    /// The database is from before what central has answered for.
+    RegistrySetBack = "registry-set-back", Broken, "stop every central on this database, run `vernport registry restored`, and start again";
     /// There is no journal.
     NoJournal = "no-journal", Degraded, "configure [journal] on another disk: without it a restored backup loses withdrawals";
+    /// The journal does not take what was recorded.
+    JournalFails = "journal-fails", Broken, "make room on the journal's disk: until it takes what waits, nothing about the ledger is answered";
     /// What is due was not deleted in time.
     RetentionLate = "retention-late", Degraded, "the log says what keeps central from deleting; see the clock too";
     /// All connections are taken.

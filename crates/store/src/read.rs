@@ -48,6 +48,9 @@ pub struct Page {
     pub batches: Vec<Released>,
     /// Where the page ended; none if there was nothing behind `after`.
     pub last: Option<i64>,
+    /// How many were passed over because their wraps do not open with the erasure key of their epoch: the second
+    /// database was set back to before that key, and another was made.
+    pub unreadable: u64,
 }
 
 #[derive(sqlx::FromRow)]
@@ -63,8 +66,8 @@ struct Row {
 impl Store {
     /// Releases batches to a recipient; none if the key is not that
     /// recipient's for that purpose, or was revoked. The log entry is durable
-    /// before this returns. Batches of erased epochs, overdue ones, and those
-    /// of a grant that `usable` says no to, are passed over.
+    /// before this returns. Batches of erased epochs, overdue ones, those of a grant that `usable` says no to, and
+    /// what nobody can open any more, are passed over.
     ///
     /// # Errors
     /// [`StoreError`]; then nothing was released.
@@ -79,7 +82,7 @@ impl Store {
             return Ok(None);
         }
         let rows: Vec<Row> = select(query).fetch_all(&mut write.transaction).await?;
-        let mut page = Page { batches: Vec::with_capacity(rows.len()), last: None };
+        let mut page = Page { batches: Vec::with_capacity(rows.len()), ..Page::default() };
         for row in rows {
             page.last = Some(row.position);
             if !usable(GrantId::from_bytes(bytes("epoch", &row.grant_id)?)) {
@@ -88,10 +91,12 @@ impl Store {
             let epoch = EpochId::from_bytes(bytes("batch", &row.epoch)?);
             let Some(key) = self.erasure_key(query.controller, epoch).await? else { continue };
             let batch = BatchId::from_bytes(bytes("batch", &row.batch)?);
-            let wraps = key
-                .open(&wraps_place(query.controller, batch), &row.wraps)
-                .map_err(|_| StoreError::Row { table: "batch" })?;
-            page.batches.push(Released { without_wraps: row.envelope, wraps: wraps.to_vec() });
+            match key.open(&wraps_place(query.controller, batch), &row.wraps) {
+                Ok(wraps) => {
+                    page.batches.push(Released { without_wraps: row.envelope, wraps: wraps.to_vec() });
+                }
+                Err(_) => page.unreadable += 1,
+            }
         }
         let position = write.next_position(query.controller).await?;
         let last = page.last.unwrap_or(query.after);

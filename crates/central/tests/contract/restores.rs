@@ -3,16 +3,21 @@
 
 use crate::{
     common::{
-        ASSET, CONTROLLER, Central, DRIVER, GATEWAY, World, controller, databases, rules, with_journal,
+        ASSET, CONTROLLER, Central, DRIVER, GATEWAY, World, controller, databases, refused, rules,
+        with_journal,
     },
     erasures::{certified, consent, granted, order, readable, withdrawal},
 };
 use serde_json::json;
+use sqlx::{ConnectOptions as _, Connection as _, sqlite::SqliteConnectOptions};
 use std::{fs, net::SocketAddr, path::PathBuf, sync::Arc};
 use tokio_util::sync::CancellationToken;
+use vernport_api::{Code, PATH_FEED};
 use vernport_central::{Listen, Restored, Restoring, StartError, restored, run};
 use vernport_crypto::{MasterKey, SigningKey};
 use vernport_policy::HeadError;
+use vernport_seal::EnvelopeHeader;
+use vernport_types::BatchId;
 
 const FILES: [&str; 2] = ["main.db", "erasure.db"];
 
@@ -170,6 +175,59 @@ async fn restored_with(central: Central, journal: PathBuf) -> (Central, Restored
 
 async fn is_open(central: &Central, flow: &str) -> bool {
     crate::common::open_flow(&central.snapshot().await, flow).is_some()
+}
+
+/// As a standby that had lagged takes over, or a backup is put in the place of what central has open.
+#[tokio::test]
+async fn a_database_that_is_set_back_under_a_running_central_is_not_served() {
+    let central = with_journal().await;
+    assert!(is_open(&central, "speed").await);
+    central.say(withdrawal()).await;
+    let file = SqliteConnectOptions::new().filename(central.world.folder.path().join("main.db"));
+    let mut set_back = file.connect().await.expect("connects");
+    for lost in [
+        "DELETE FROM entry WHERE position = (SELECT MAX(position) FROM entry)",
+        "UPDATE flow_grant SET closed_at = NULL, reason = NULL, revision = revision - 1
+         WHERE revision = (SELECT revision FROM controller)",
+        "UPDATE controller SET revision = revision - 1",
+    ] {
+        let lost = sqlx::query(lost).execute(&mut set_back).await.expect("our own table");
+        assert!(lost.rows_affected() > 0);
+    }
+    let asked = json!({"gateway": GATEWAY, "nonce": "09".repeat(16), "wait_ms": 0});
+    let refusal = refused(central.post(&central.gateway(), PATH_FEED, &asked).await, Code::Busy).await;
+    assert!(refusal.detail.contains("set back"), "{refusal}");
+    // Others may go on from there, and the revision is as high again: this process has seen it.
+    let again = "UPDATE controller SET revision = revision + 1";
+    sqlx::query(again).execute(&mut set_back).await.expect("our own table");
+    refused(central.post(&central.gateway(), PATH_FEED, &asked).await, Code::Busy).await;
+    set_back.close().await.expect("closes");
+
+    let world = central.stop().await;
+    let error = starts(&world).await.expect_err("the ledger lost an entry");
+    assert!(matches!(&error, StartError::Restored { missing: 1, .. }), "{error}");
+    bring_back(&world, &SigningKey::from_seed([5; 32])).await;
+    assert!(!is_open(&world.start().await, "speed").await);
+}
+
+/// Its batches under the key that was lost are gone; what comes after them is not.
+#[tokio::test]
+async fn a_reader_gets_past_batches_whose_erasure_key_was_set_back() {
+    let central = with_journal().await;
+    let grant = central.grant("odometer").await;
+    let world = central.stop().await;
+    copy(&world, "erasure.db", "", "backup-");
+    let central = world.start().await;
+    let header = central.world.header("odometer");
+    let next = EnvelopeHeader { batch: BatchId::from_bytes([8; 16]), ..header.clone() };
+    let [lost, kept] = [header, next].map(|header| central.world.envelope(&header, &[7; 32]));
+    central.deliver(&[(grant, &lost)]).await;
+    assert_eq!(readable(&central, "workshop").await, [lost]);
+    let world = central.stop().await;
+    copy(&world, "erasure.db", "backup-", "");
+    let central = world.start().await;
+    central.deliver(&[(grant, &kept)]).await;
+    assert_eq!(readable(&central, "workshop").await, [kept]);
 }
 
 async fn backed_up() -> Central {

@@ -56,10 +56,13 @@ impl Session {
             let usable = write.tables.epochs.get(&batch.epoch).is_some_and(|epoch| usable(epoch.grant));
             let key = keys.get(&(query.controller.clone(), batch.epoch));
             let Some(Some(wrapped)) = key.filter(|_| usable) else { continue };
-            let wraps = open_key(master, query.controller, batch.epoch, wrapped)?
-                .open(&wraps_place(query.controller, batch.batch), &batch.wraps)
-                .map_err(|_| StoreError::Row { table: "batch" })?;
-            page.batches.push(Released { without_wraps: batch.envelope.to_vec(), wraps: wraps.to_vec() });
+            let key = open_key(master, query.controller, batch.epoch, wrapped)?;
+            match key.open(&wraps_place(query.controller, batch.batch), &batch.wraps) {
+                Ok(wraps) => page
+                    .batches
+                    .push(Released { without_wraps: batch.envelope.to_vec(), wraps: wraps.to_vec() }),
+                Err(_) => page.unreadable += 1,
+            }
         }
         let read = Read {
             recipient: query.recipient.clone(),
