@@ -84,11 +84,13 @@ impl Controller {
     /// Two processes may erase at once, for what one did the other finds done; only one sweeps.
     async fn do_duties(&self, holder: &[u8; 16]) -> Result<(), Refusal> {
         if self.believes(self.clock.now().wall).await? {
-            self.erase().await?;
-            if self.goes_on(holder, self.clock.now().wall).await? {
-                self.pause_late().await?;
-            }
-            return self.sweep(holder).await;
+            // What one cannot do keeps the others from nothing: what is due goes while a journal is full.
+            let erased = self.erase().await;
+            let paused = match self.goes_on(holder, self.clock.now().wall).await? {
+                true => self.pause_late().await,
+                false => Ok(()),
+            };
+            return erased.and(paused).and(self.sweep(holder).await);
         }
         tracing::error!(
             controller = %self.id,

@@ -9,7 +9,6 @@ use crate::{
     refusal::Refusal,
 };
 use vernport_policy::{Kept, due};
-use vernport_registry::Whom;
 use vernport_store::{KeptBatch, LookAt, StoreError};
 use vernport_types::{EpochId, UtcMicros};
 
@@ -53,12 +52,14 @@ impl Controller {
             let batches = self.store.kept_batches(&self.id, look.epoch, after, BATCHES_A_STEP).await?;
             let Some(last) = batches.last() else { break };
             after = last.position;
-            // Nothing can be said between the question and the deletion.
-            let state = self.locked().await?;
+            // Nothing can be said between the question and the deletion. What was said until now counts, also since
+            // this round began, and also by a clock that is ahead of ours.
+            let mut state = self.locked().await?;
+            let heard = state.now(&*self.clock);
             let known = state.book.get(look.grant);
             let mut over = Vec::new();
             for batch in batches {
-                match self.due_at(&state, known, look.epoch, &batch, now) {
+                match self.due_at(&state, known, look.epoch, &batch, heard) {
                     None => is_empty = false,
                     Some(at) if at <= now => over.push(batch),
                     Some(at) => (next, is_empty) = (next.min(at), false),
@@ -89,14 +90,10 @@ impl Controller {
         let Some(known) = known else { return Some(batch.latest_due) };
         let opening = &known.opening;
         let Some(flow) = self.rules.find(&opening.flow) else {
-            let people = opening.subjects.iter().map(|(_, subject)| Whom::Subject(*subject));
-            let mut whom = std::iter::once(Whom::Asset(opening.asset)).chain(people);
-            if whom.any(|whom| state.facts.restriction(whom, &opening.purpose, now).is_some()) {
-                return None;
-            }
-            let hold = state.facts.hold(opening.asset, &opening.flow, epoch, now);
-            let hold = hold.filter(|hold| self.rules.hold(hold.ground).is_some());
-            return Some(hold.map_or(batch.latest_due, |hold| batch.latest_due.max(hold.until)));
+            return match self.keeper_without_flow(state, opening, epoch, now) {
+                None => Some(batch.latest_due),
+                Some(keeper) => keeper.until.map(|until| batch.latest_due.max(until)),
+            };
         };
         let kept = Kept {
             flow,

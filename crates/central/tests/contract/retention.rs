@@ -117,6 +117,23 @@ async fn what_is_held_or_restricted_stays_beyond_its_time_and_goes_after_it() {
     assert_eq!((central.stored_batches().await, deleted(&central).await), (1, 1));
 }
 
+/// By a counter whose clock is ahead it begins a little later; it was answered, and so it counts.
+#[tokio::test]
+async fn a_restriction_by_a_counter_whose_clock_is_ahead_keeps_what_is_due_before_that() {
+    let central = with_visit().await;
+    keep_for(&central, 1).await;
+    central.world.advance_seconds(DAY_SECONDS - 30);
+    assert!(confirm(&central, 0).await);
+    let restricted =
+        json!({"kind": "restriction-set", "whom": {"subject": DRIVER}, "ground": "unlawful", "case": "c"});
+    let mut entry = central.world.entry(restricted);
+    entry["occurred_at"] = json!(central.world.now().plus_seconds(240).0);
+    central.ledger(vec![entry]).await;
+    central.world.advance_seconds(60);
+    let central = restart_and_look(central).await;
+    assert_eq!((central.stored_batches().await, deleted(&central).await), (1, 0));
+}
+
 #[tokio::test]
 async fn nothing_goes_by_a_clock_that_went_days_ahead_before_it_is_confirmed() {
     let central = with_visit().await;
