@@ -7,7 +7,7 @@ use sqlx::{ConnectOptions as _, Connection as _, sqlite::SqliteConnectOptions};
 use std::{fs, time::Duration};
 use tokio::time::Instant;
 use vernport::args;
-use vernport_api::{ErasureAnswer, ErasureState};
+use vernport_api::{ErasureAnswer, ErasureState, LogAlarm};
 use vernport_registry::{Erasure, ErasureGround, Event, Whom};
 use vernport_types::EntryHash;
 
@@ -34,6 +34,10 @@ fn copy(stand: &Stand, from: &str, to: &str) -> Result<()> {
     }
     fs::copy(folder.join(from), folder.join(to)).context("the database is copied")?;
     Ok(())
+}
+
+fn database(stand: &Stand, name: &str) -> SqliteConnectOptions {
+    SqliteConnectOptions::new().filename(stand.stage.dev.dir.join("central").join(name))
 }
 
 #[tokio::test]
@@ -68,6 +72,11 @@ async fn nothing_erased_opens_after_a_restore_and_the_gateway_goes_on_in_a_new_e
     stand.until("delivered", is_delivered).await?;
     let since = stand.opened().await?.len();
     assert!(since > 10, "{since}");
+    // The gateway has seen more of central's evidence than the backup holds.
+    let (backed_up,): (i64,) = sqlx::query_as("SELECT size FROM evidence_log")
+        .fetch_one(&mut database(&stand, "backup.db").connect().await?)
+        .await?;
+    stand.until("witnessed", |status| status.log.central_leaves > backed_up.unsigned_abs()).await?;
 
     // Restored, and served by somebody who does not look at the journal.
     stand.stage.stop_central().await;
@@ -85,8 +94,7 @@ async fn nothing_erased_opens_after_a_restore_and_the_gateway_goes_on_in_a_new_e
     // It catches up with its own numbers while the gateway is away: what it lost does not come back by that.
     stand.stop().await;
     stand.stage.stop_central().await;
-    let database = stand.stage.dev.dir.join("central/main.db");
-    let mut hand = SqliteConnectOptions::new().filename(database).connect().await?;
+    let mut hand = database(&stand, "main.db").connect().await?;
     sqlx::query("UPDATE gateway SET head_sequence = head_sequence + 1000000").execute(&mut hand).await?;
     hand.close().await?;
     stand.stage.start_central().await?;
@@ -114,6 +122,11 @@ async fn nothing_erased_opens_after_a_restore_and_the_gateway_goes_on_in_a_new_e
     truck.drive(&stand, 2).await?;
     stand.until("delivered", is_delivered).await?;
     assert!(stand.opened().await?.len() > 10, "it goes on");
+    // The era explains what its log lost, and from there it is watched as before.
+    let anew = |status: &vernport_gateway::Status| status.log.alarms.central == Some(LogAlarm::BegunAnew);
+    let seen = stand.until("its log is begun anew", anew).await?.log.central_leaves;
+    truck.drive(&stand, 2).await?;
+    stand.until("its log is watched", |status| status.log.central_leaves > seen).await?;
     stand.stage.stop().await;
     Ok(())
 }

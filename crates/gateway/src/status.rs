@@ -84,6 +84,11 @@ impl Shared {
         self.first_head.notify_waiters();
     }
 
+    /// The era of the last head that was believed.
+    pub(crate) fn era(&self) -> Option<u32> {
+        self.state().head.map(|(head, _)| head.era)
+    }
+
     /// Waits until central was heard of once.
     pub(crate) async fn first_head(&self) {
         loop {

@@ -1,6 +1,8 @@
 //! Shows central the head of this gateway's evidence log, and watches central's: each
 //! must begin with what the other saw before. A log that was cut, forked or begun anew is an
-//! alarm: logged, counted, shown in the status and told to the other side. It stops nothing.
+//! alarm: logged, counted, shown in the status and told to the other side. It stops nothing. What central lost
+//! with its database is explained by the era that its controller began after that, and signed: then its log is
+//! one begun anew.
 
 use crate::{chain, status::Shared};
 use serde::{Deserialize, Serialize};
@@ -13,6 +15,7 @@ use vernport_audit::{
     SignedCheckpoint, advance,
 };
 use vernport_crypto::{SigningKey, VerifyingKey, random};
+use vernport_policy::Era;
 use vernport_spool::{KeptCheckpoint, ReadError, SettleError, Spool};
 use vernport_types::Clock;
 use vernport_uplink::{Backoff, CallError, Uplink};
@@ -26,6 +29,14 @@ const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_se
 /// Under which names the spool keeps central's last checkpoint, and what was found wrong.
 const CENTRAL: &str = "central-checkpoint";
 const ALARMS: &str = "log-alarms";
+
+/// The last checkpoint of central that was seen.
+#[derive(Debug, Serialize, Deserialize)]
+struct CentralSeen {
+    /// The era of its registry then.
+    era: u32,
+    note: String,
+}
 
 /// What was found wrong with the two logs. Kept in the spool, so that a restart does not hide it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,7 +132,7 @@ impl Witness {
         let (_, cosigned) = self.spool.last_checkpoints().await?;
         let alarms = self.spool.kept(ALARMS).await?;
         let alarms = alarms.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
-        let central_leaves = self.central_seen().await?.map_or(0, |seen| seen.checkpoint().size);
+        let central_leaves = self.central_seen().await?.map_or(0, |(_, seen)| seen.checkpoint().size);
         let cosigned_leaves = cosigned.map_or(0, |kept| kept.size);
         self.shared.log_seen(|seen| *seen = LogSeen { cosigned_leaves, central_leaves, alarms });
         Ok(())
@@ -161,7 +172,7 @@ impl Witness {
             Err(ReadError::NotKept { .. }) => Proof::default(),
             proof => proof?,
         };
-        let central = self.central_seen().await?;
+        let (_, central) = self.central_seen().await?.unzip();
         let name = self.gateway.to_string();
         let unix_s = (self.clock.now().wall.0 / 1_000_000).unsigned_abs();
         let cosignature =
@@ -217,13 +228,21 @@ impl Witness {
     /// Holds central's log against what was seen of it.
     async fn watch(&self, answer: &WitnessAnswer, from: u64) -> Result<(), RoundError> {
         let signed = self.central_checkpoint(&answer.checkpoint)?;
-        let last = self.central_seen().await?;
+        let (seen_in, last) = self.central_seen().await?.unzip();
         let last = last.as_ref().map(SignedCheckpoint::checkpoint);
+        let era = self.shared.era();
         let proof = Proof(answer.proof.iter().map(|hash| hash.0).collect());
         let found = match advance(last, signed.checkpoint(), from, &proof) {
             Ok(_) => None,
             // Another answer came in between; the next round proves from there.
             Err(broken) if !broken.is_alarm() => return Ok(()),
+            Err(broken) if seen_in < era => {
+                tracing::warn!(
+                    error = chain(&broken),
+                    "the evidence log of central is not the one that was seen: its registry was restored since"
+                );
+                Some(LogAlarm::BegunAnew)
+            }
             Err(broken) => {
                 tracing::error!(
                     error = chain(&broken),
@@ -233,18 +252,21 @@ impl Witness {
             }
         };
         if matches!(found, None | Some(LogAlarm::BegunAnew)) {
-            self.spool.keep(CENTRAL, Some(answer.checkpoint.clone().into_bytes())).await?;
+            let seen = CentralSeen { era: era.unwrap_or(Era::FIRST), note: answer.checkpoint.clone() };
+            let seen = serde_json::to_vec(&seen).expect("plain data");
+            self.spool.keep(CENTRAL, Some(seen)).await?;
             let leaves = signed.checkpoint().size;
             self.shared.log_seen(|seen| seen.central_leaves = leaves);
         }
         self.alarm(|alarms| &mut alarms.central, found).await
     }
 
-    /// The last checkpoint of central that was seen.
-    async fn central_seen(&self) -> Result<Option<SignedCheckpoint>, RoundError> {
-        let note = self.spool.kept(CENTRAL).await?;
-        // One that does not read any more was written under another key: central's log is seen anew then.
-        Ok(note.and_then(|note| self.central_checkpoint(std::str::from_utf8(&note).ok()?).ok()))
+    /// The last checkpoint of central that was seen, and in which era.
+    async fn central_seen(&self) -> Result<Option<(u32, SignedCheckpoint)>, RoundError> {
+        let Some(kept) = self.spool.kept(CENTRAL).await? else { return Ok(None) };
+        let seen = serde_json::from_slice::<CentralSeen>(&kept);
+        // One that does not read any more was written under another key, or by an earlier version: it is seen anew.
+        Ok(seen.ok().and_then(|seen| Some((seen.era, self.central_checkpoint(&seen.note).ok()?))))
     }
 
     fn central_checkpoint(&self, note: &str) -> Result<SignedCheckpoint, RoundError> {
