@@ -1,8 +1,9 @@
 //! House rules that no compiler knows: floors, file headers, lengths, words,
-//! what may lie at the top.
+//! what may lie at the top, and that tests which a document names are there.
 
 mod files;
 mod floors;
+mod named;
 
 use crate::{metadata::Metadata, workspace::Workspace};
 use anyhow::{Result, bail};
@@ -14,12 +15,14 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let mut findings = floors::findings(&members);
     let files = workspace.files()?;
     findings.extend(files::top_level(&files));
-    for file in &files {
-        // What is not text has no words.
-        if let Ok(text) = workspace.read(file) {
-            findings.extend(files::findings(file, &text));
-        }
+    // What is not text has no words.
+    let texts = files.iter().filter_map(|file| Some((file.as_str(), workspace.read(file).ok()?)));
+    let texts: Vec<(&str, String)> = texts.collect();
+    let texts: Vec<(&str, &str)> = texts.iter().map(|(file, text)| (*file, text.as_str())).collect();
+    for (file, text) in &texts {
+        findings.extend(files::findings(file, text));
     }
+    findings.extend(named::findings(&texts));
     if !findings.is_empty() {
         bail!("{} findings:\n  {}", findings.len(), findings.join("\n  "));
     }
