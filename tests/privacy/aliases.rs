@@ -67,7 +67,7 @@ fn invariant_9_envelopes_of_two_purposes_share_no_16_bytes_but_the_controller_s_
 }
 
 /// Batch, epoch and alias are of one purpose. Inside the sealed body a controller's recipients share
-/// what the design puts there: the work order, the entries that it rests on, the start of the machine,
+/// what is meant to stand there: the work order, the entries that it rests on, the start of the machine,
 /// the hashes of bundle and catalogue. Two controllers share no name of vehicle, order or entry.
 #[test]
 fn invariant_9_inside_the_bodies_two_controllers_share_nothing_about_the_vehicle() {

@@ -4,7 +4,7 @@ use crate::evidence::{Batch, Holder, evidence};
 use vernport_seal::ReceivedEnvelope;
 use vernport_testkit::canary::Canaries;
 
-/// Whether the design lets this key open this batch.
+/// Whether this key is meant to open this batch.
 fn may_open(holder: &Holder, batch: &Batch) -> bool {
     match holder {
         Holder::Recipient { controller, recipient, purpose } => {

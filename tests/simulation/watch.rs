@@ -16,7 +16,7 @@ use vernport_types::{BatchId, EntryHash, EpochId, GrantId, Slug};
 
 /// What may pass between a word and its effect inside of one machine.
 const GRACE_MICROS: u64 = 2_000_000;
-/// The longest that a consent is believed without a head: the design's five minutes.
+/// The longest that a consent is believed without a head: five minutes.
 const LEASE_MICROS: u64 = 300_000_000;
 
 /// A flow that central opened.

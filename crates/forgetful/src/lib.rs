@@ -7,7 +7,7 @@
 //! file's own name; where it is not set, nothing is copied. A file that was never
 //! synced has no copy: a power cut may take it whole.
 //!
-//! This is the only place of vernport with unsafe code. It does two things that
+//! Beside the allocator that counts in `testkit`, this is the only place of vernport with unsafe code. It does two things that
 //! need it: it defines two symbols of the C library, and borrows the number of
 //! an open file from the caller. Neither touches memory.
 #![allow(unsafe_code)]

@@ -42,7 +42,7 @@ pub enum Principal {
     },
     /// A fleet operator: reads its own topics, confirms deletions.
     Operator(Slug),
-    /// Central: tells every operator what to delete, reads what they confirm.
+    /// Central: tells every operator what to delete and its roster, reads what they confirm.
     Central,
 }
 

@@ -208,7 +208,7 @@ impl Flow {
     }
 }
 
-/// The longest lease that a basis allows, in seconds (design, section 6).
+/// The longest lease that a basis allows, in seconds: our assumption.
 pub(crate) const fn longest_lease_seconds(basis: LegalBasis) -> Option<u32> {
     match basis {
         LegalBasis::Consent

@@ -14,7 +14,7 @@ use thiserror::Error;
 use vernport_crypto::{Signature, SigningKey, VerifyingKey, WrappingKey, hash_text, sha256};
 use vernport_types::{ControllerId, GrantId, Reason, Slug, UtcMicros};
 
-/// The longest that any opening may be believed after a head: 30 days (design, section 6, statutory).
+/// The longest that any opening may be believed after a head: 30 days, our assumption for a duty by law.
 pub const MAX_BELIEF_SECONDS: i64 = 30 * 86_400;
 
 const HEAD_TAG: &[u8] = b"vernport head v1\0";

@@ -1,5 +1,5 @@
 //! Facts to grants: what opens, what closes, why, until when, and what becomes of
-//! batches that are on the way. Numbers are those of the invariants in the design.
+//! batches that are on the way. Numbers are those of the invariants in `tests/README.md`.
 
 mod world;
 

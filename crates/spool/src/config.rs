@@ -9,7 +9,8 @@ pub struct Config {
     /// `<path>.lock` and `<path>.reserve`. The folder must exist.
     pub path: PathBuf,
     /// How many bytes may wait: sealed bytes and [`ROW_BYTES`](Self::ROW_BYTES) for each
-    /// row, parked and quarantined ones included. At the bound new units are refused.
+    /// row, parked and quarantined ones included. At the bound units whose source can
+    /// wait are refused; those of a live bus make others give way.
     pub max_bytes: u64,
     /// How long anything may wait, in seconds, unless it is parked: then it is destroyed as if there were no room.
     pub max_age_seconds: u64,

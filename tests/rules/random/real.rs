@@ -239,7 +239,7 @@ impl<'a> Real<'a> {
     }
 }
 
-/// What a reason does to a batch (design 3.2).
+/// What a reason does to a batch (invariant 2).
 pub(super) fn fate(reason: Name) -> Name {
     match Reason::from_code(reason).expect("a reason").fate() {
         vernport_types::Fate::Send => "send",

@@ -62,7 +62,7 @@ fn covers(known: &Known<'_>, (withdrawal, said): (&Withdrawal, Micros), wanted: 
     }
 }
 
-/// Design 3.3 and 3.7, note 0005, *Consent*: the entry of a consent in force and
+/// Invariants 3 and 7, note 0005, *Consent*: the entry of a consent in force and
 /// its end; or why there is none. Among what counts, the latest word decides. A form of the
 /// bundle binds: what was given on it is about its purpose, recipient and categories only, and
 /// holds for no longer than it says.
@@ -70,7 +70,7 @@ pub(super) fn consented(known: &Known<'_>, wanted: Wanted, now: Micros) -> Resul
     consented_then(known, wanted, now, now)
 }
 
-/// Design 3.2 and note 0004: a consent that ended and was given again is in force for what is
+/// Invariant 2 and note 0004: a consent that ended and was given again is in force for what is
 /// read from then on. Whether one was in force at each moment from one time to another.
 pub(super) fn held(known: &Known<'_>, wanted: Wanted, since: Micros, now: Micros) -> Result<(), Name> {
     // Between two of these nothing about consent changes.

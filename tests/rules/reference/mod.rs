@@ -5,7 +5,7 @@
 //! It shares nothing with the crates that answer the same questions: plain
 //! structs, lists that are searched from end to end, nothing computed ahead and
 //! nothing kept. Each rule is a function that names the paragraph it was
-//! written from: *design* is the design page by section, *note* a decision note,
+//! written from: *invariant* is one of those in `tests/README.md`, *note* a decision note,
 //! *format* the README of the bundles.
 //!
 //! [`Fault`] breaks one rule on purpose, so that a test can see the

@@ -40,14 +40,14 @@ impl Opening {
     }
 }
 
-/// Design 6, *Grants*: the assets that a station may meet, by the ids that stand: those with an
+/// Note 0004, *grants*: the assets that a station may meet, by the ids that stand: those with an
 /// order open there, and those that carry a gateway enrolled there.
 pub(crate) fn is_known_asset(known: &Known<'_>, asset: Asset, station: Name, now: Micros) -> bool {
     the_asset(known, asset) == asset
         && (open_order(known, asset, station, now).is_some() || carries_gateway(known, asset, station, now))
 }
 
-/// Design 3.1 and 6, note 0008: whether a flow is open for an asset that the station may
+/// Invariant 1, note 0008: whether a flow is open for an asset that the station may
 /// meet; else the first of the reasons in the order of note 0008.
 pub(crate) fn open(
     known: &Known<'_>,
@@ -111,7 +111,7 @@ fn believed_at_most(now: Micros) -> (Micros, Name) {
     (now - now.rem_euclid(DAY) + 30 * DAY, "grant-stale")
 }
 
-/// Design 6, *Believe-until per basis*: five minutes where the basis can change from afar, by a
+/// Note 0004, *Believe*: five minutes where the basis can change from afar, by a
 /// withdrawal or (GDPR Art. 21) an objection; format (`believe`) may shorten it.
 fn lease(known: &Known<'_>, flow: &Flow) -> Option<Micros> {
     match known.purpose(flow.purpose).basis {
@@ -256,7 +256,7 @@ fn stops(
 
 type RestsOn = Vec<(EntryId, Option<(Micros, Name)>)>;
 
-/// Design 3.7: of each role that the flow names at least one person, and where it rests on
+/// Invariant 7: of each role that the flow names at least one person, and where it rests on
 /// consent the consent of all of them, to all categories that it reads.
 fn basis(known: &Known<'_>, flow: &Flow, asset: Asset, now: Micros) -> Result<RestsOn, Name> {
     let purpose = known.purpose(flow.purpose);
@@ -305,7 +305,7 @@ pub(super) fn consents(
     Ok(given)
 }
 
-/// Design 3.2: whether the consents of one person in one role to all that a flow reads were in force at
+/// Invariant 2: whether the consents of one person in one role to all that a flow reads were in force at
 /// each moment from one time to another.
 pub(super) fn held(
     known: &Known<'_>,

@@ -11,7 +11,7 @@ pub(super) struct Link {
     pub(super) until: Option<Micros>,
 }
 
-/// Design 1 (*subject*), note 0005, *Ends*: whoever is linked to an asset in a
+/// Note 0005, *Ends*: whoever is linked to an asset in a
 /// role now, by id. A sale ends every link of before, drivers' too.
 pub(super) fn people(known: &Known<'_>, asset: Asset, role: Role, now: Micros) -> Vec<Link> {
     let asset = the_asset(known, asset);

@@ -11,7 +11,7 @@ pub(super) struct Order {
     pub(super) expires: Micros,
 }
 
-/// Design 1 (*work order*), note 0005, *Ends*: the order that is open for an asset at a
+/// Note 0005, *Ends*: the order that is open for an asset at a
 /// station; of several the one that was opened last. A closing holds for the number.
 pub(super) fn open_order(known: &Known<'_>, asset: Asset, station: Name, now: Micros) -> Option<Order> {
     let said = counting(known, now);
@@ -48,7 +48,7 @@ pub(super) fn carries_gateway(known: &Known<'_>, asset: Asset, station: Name, no
     })
 }
 
-/// Design 5: whether a recipient has a key in use for a purpose. A revoked key never comes back.
+/// Note 0006: whether a recipient has a key in use for a purpose. A revoked key never comes back.
 pub(super) fn has_key(known: &Known<'_>, recipient: Name, purpose: Name, now: Micros) -> bool {
     let said = counting(known, now);
     said.iter().any(|entry| match entry.event {

@@ -87,7 +87,7 @@ pub(crate) enum Said {
 }
 
 impl Past {
-    /// Design 3.3, note 0004, *Time*: the wall clock counts for no less than the latest
+    /// Invariant 3, note 0004, *Time*: the wall clock counts for no less than the latest
     /// seen since the last head, whose time is the floor.
     fn wall(&self, known: &Known<'_>, now: Clock) -> Micros {
         if known.fault == Some(Fault::ClockMayGoBack) {
@@ -123,7 +123,7 @@ fn over(known: &Known<'_>, past: &Past, opening: &Opening, now: Clock) -> Option
     opening.lease.filter(|lease| now.boot - head.boot > *lease).map(|_| "grant-stale")
 }
 
-/// Design 3.1, note 0008: each flow that names the signal answers for itself; else one answer.
+/// Invariant 1, note 0008: each flow that names the signal answers for itself; else one answer.
 /// `known` is what central knew at the last head.
 pub(crate) fn read(
     known: &Known<'_>,
@@ -239,7 +239,7 @@ fn sample(
     Ok(())
 }
 
-/// Design 3.2: may a batch of an opening be sent now, as far as the gateway knows? `held`: it
+/// Invariant 2: may a batch of an opening be sent now, as far as the gateway knows? `held`: it
 /// stands in what was told last; else why it does not, if that was told.
 pub(crate) fn standing(
     known: &Known<'_>,

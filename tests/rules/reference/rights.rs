@@ -19,7 +19,7 @@ fn is_for(purpose: Option<Name>, flow: &Flow) -> bool {
     purpose.is_none_or(|purpose| purpose == flow.purpose)
 }
 
-/// Design 3.4, note 0005: every restriction of the asset or of anybody linked has to be
+/// Invariant 4, note 0005: every restriction of the asset or of anybody linked has to be
 /// excepted for the flow; the exceptions, each with its end.
 pub(super) fn restricted(
     known: &Known<'_>,
@@ -89,7 +89,7 @@ fn excepted(
     longest.map(|(entry, until)| (entry.id, until))
 }
 
-/// Design 3.4: lifting only after the notice was given. A lifting that counts, and before it an
+/// Invariant 4: lifting only after the notice was given. A lifting that counts, and before it an
 /// announcement that counts, which is later than the restriction itself.
 fn lifted(known: &Known<'_>, restriction: EntryId, now: Micros) -> bool {
     let said = counting(known, now);
@@ -114,7 +114,7 @@ enum Objected {
     Upheld,
 }
 
-/// Design 3.2 and 3.5: objections of anybody linked. Against marketing and profiling one is
+/// Invariants 2 and 5: objections of anybody linked. Against marketing and profiling one is
 /// absolute; against a purpose it counts where the basis is a legitimate interest or a
 /// public task (GDPR Art. 21), is weighed, and stops the flow meanwhile.
 pub(super) fn objected(
@@ -172,7 +172,7 @@ fn outcome(known: &Known<'_>, objection: EntryId, now: Micros) -> Objected {
     }
 }
 
-/// Design 6, format (`private_mode`): private trips close the flow.
+/// A bundle's `private_mode`: private trips close the flow.
 pub(super) fn is_private(known: &Known<'_>, asset: Asset, now: Micros) -> bool {
     let switches = counting(known, now).into_iter().filter(|entry| match entry.event {
         Event::PrivateModeStarted(of) | Event::PrivateModeEnded(of) => {
@@ -183,7 +183,7 @@ pub(super) fn is_private(known: &Known<'_>, asset: Asset, now: Micros) -> bool {
     matches!(latest(known, switches).map(|entry| &entry.event), Some(Event::PrivateModeStarted(_)))
 }
 
-/// Design 3.11, the doc comment of `erasure-ordered`: a fence. For the asset and for each person
+/// Invariant 11, the doc comment of `erasure-ordered`: a fence. For the asset and for each person
 /// the last order to erase what was read for a flow: up to its time everything goes.
 pub(super) fn erasures(
     known: &Known<'_>,

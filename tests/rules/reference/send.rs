@@ -1,11 +1,11 @@
-//! May what was read then be sent now: design 3.2 and note 0004.
+//! May what was read then be sent now: invariant 2 and note 0004.
 
 use super::ledger::voided;
 use super::open::{agreements, consents, held};
 use super::rights::{erasures, objected, restricted};
 use super::{Basis, Fault, Known, Micros, Name, Opening};
 
-/// Design 3.2: a batch is judged by its own opening. An order that ended, a role that
+/// Invariant 2: a batch is judged by its own opening. An order that ended, a role that
 /// changed hands or a private trip does not stop it. What was withdrawn, expired,
 /// voided, objected to or erased does for good; but what is restricted waits first,
 /// and nothing drops it. A consent that ended in between and was given again is not for it.

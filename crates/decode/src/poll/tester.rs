@@ -1,4 +1,4 @@
-//! Whether another tester is on the bus (invariant 14, design section 7).
+//! Whether another tester is on the bus (invariant 14).
 //!
 //! What shows one, of frames that we did not send ourselves:
 //! - what only a tester sends ([`uds::request_heard`]);
