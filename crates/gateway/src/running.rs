@@ -410,13 +410,20 @@ pub async fn run_with(
         Driver::new(pipeline, spool.clone(), deps.clock, Arc::clone(&shared), max_wait_micros, wants);
     let stopping = stop.clone();
     parts.spawn(async move {
-        if let Err(error) = driver.run(inputs, stopping.clone()).await {
-            tracing::error!(
-                error = chain(&error),
-                "the catalogue does not fit the decoder: the gateway stops"
-            );
-            stopping.cancel();
+        match driver.run(inputs, stopping.clone()).await {
+            Err(error) => {
+                tracing::error!(
+                    error = chain(&error),
+                    "the catalogue does not fit the decoder: the gateway stops"
+                );
+            }
+            Ok(()) if !stopping.is_cancelled() => {
+                tracing::error!("nothing is queued any more: the gateway stops");
+            }
+            Ok(()) => {}
         }
+        // Without it nothing is decided: whoever looks after the process starts it again.
+        stopping.cancel();
     });
     Ok(Running { told, status_at, rules, catalogue, stop, parts })
 }

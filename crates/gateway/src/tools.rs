@@ -121,20 +121,22 @@ impl Tools {
                 (id, messages)
             }
         };
-        let (mut seen, mut keys, mut outcomes) = (0_usize, Vec::new(), Vec::new());
+        let (mut seen, mut fresh) = (0_usize, Vec::new());
         // One without readings has nothing to decide and nothing to keep.
         for message in messages.into_iter().filter(|message| !message.readings.is_empty()) {
             let key = self.key_of(&tool.tool, &message.id);
             match self.is_seen(&tool.tool, key, under_way).await {
                 Some(true) => seen += 1,
-                Some(false) => {
-                    let Some(outcome) = self.hand_on(&tool.tool, key, message).await else { return };
-                    keys.push(key);
-                    outcomes.push(outcome);
-                }
-                // Unacknowledged, the broker keeps it and brings it again.
+                Some(false) => fresh.push((key, message)),
+                // Unacknowledged, the broker keeps it and brings it again: whole, so nothing of it is handed on.
                 None => return,
             }
+        }
+        let (mut keys, mut outcomes) = (Vec::new(), Vec::new());
+        for (key, message) in fresh {
+            let Some(outcome) = self.hand_on(&tool.tool, key, message).await else { return };
+            keys.push(key);
+            outcomes.push(outcome);
         }
         if outcomes.is_empty() {
             let code = if seen > 0 { ResultCode::Duplicate } else { ResultCode::Accepted };
