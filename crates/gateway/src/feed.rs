@@ -115,7 +115,7 @@ impl Feed {
             let _ = self.kept.keep(&self.spool, self.kept.seal(head, &last)).await;
         }
         self.settle().await;
-        let _ = self.inputs.send(Input::Grants).await;
+        self.tell_driver();
     }
 
     async fn apply(&self, feed: vernport_api::Feed) -> Result<Applied, vernport_policy::ApplyError> {
@@ -132,8 +132,7 @@ impl Feed {
                 self.shared.expects(expected);
                 self.settle().await;
                 is_kept = self.kept.keep(&self.spool, row).await;
-                // The pipeline looks at its visits again; when it is gone, so are we.
-                let _ = self.inputs.send(Input::Grants).await;
+                self.tell_driver();
                 known
             }
             None => {
@@ -155,7 +154,16 @@ impl Feed {
         Ok(Applied { hash: head.snapshot_hash, is_kept })
     }
 
+    /// The pipeline looks at its visits again. It does so soon by itself; while it waits for room nobody
+    /// takes its inputs, and who stood behind them would hear of no withdrawal.
+    fn tell_driver(&self) {
+        let _ = self.inputs.try_send(Input::Grants);
+    }
+
     async fn settle(&self) {
         settle(&self.holds, &self.spool, &*self.clock, &self.shared).await;
     }
 }
+
+#[cfg(test)]
+mod tests;

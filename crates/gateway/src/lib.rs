@@ -39,6 +39,8 @@ mod running;
 pub mod secrets;
 mod settle;
 mod source;
+#[cfg(test)]
+mod stand;
 pub mod station;
 mod status;
 pub mod storage;

@@ -1,0 +1,75 @@
+//! What central says, heard by a gateway of which something is stuck, slow or broken.
+
+use super::*;
+use crate::stand::{
+    Central, OPENING, SetClock, snapshot,
+    waiting::{Place, grant},
+};
+use vernport_crypto::{StorageKey, StorageKeys};
+use vernport_policy::Standing;
+use vernport_types::Reason;
+
+/// How long a state is waited for.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A feed that runs, and what it works on.
+struct Gateway {
+    central: Arc<Central>,
+    clock: Arc<SetClock>,
+    holds: Holds,
+    _inputs: mpsc::Receiver<Input>,
+    stop: CancellationToken,
+    _place: Place,
+}
+
+impl Gateway {
+    /// It hears a central whose news wait on no one but it: nobody takes what it tells the driver.
+    async fn hears(central: Central, clock: Arc<SetClock>) -> Self {
+        let place = Place::new();
+        let spool = place.open().await;
+        let holds = crate::stand::holds(&spool).await;
+        let (sender, inputs) = mpsc::channel(1);
+        sender.try_send(Input::Grants).expect("room for one");
+        let (central, stop) = (Arc::new(central), CancellationToken::new());
+        let feed = Feed {
+            uplink: central.uplink(),
+            guard: central.guard(),
+            holds: holds.clone(),
+            spool,
+            clock: Arc::<SetClock>::clone(&clock),
+            inputs: sender,
+            kept: Last::new(Arc::new(StorageKeys::new(StorageKey::generate(), None))),
+            shared: Arc::default(),
+        };
+        tokio::spawn(feed.run(stop.clone()));
+        Self { central, clock, holds, _inputs: inputs, stop, _place: place }
+    }
+
+    fn standing(&self) -> Standing {
+        self.holds.standing(grant(OPENING), self.clock.now())
+    }
+
+    async fn until(&self, what: &str, is_it: impl AsyncFn(&Self) -> bool) {
+        let waits = async {
+            while !is_it(self).await {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, waits).await.unwrap_or_else(|_| panic!("{what}: never"));
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+#[tokio::test]
+async fn a_driver_that_waits_for_room_keeps_no_withdrawal_from_being_heard() {
+    let gateway = Gateway::hears(Central::new(snapshot(None)), SetClock::new()).await;
+    gateway.until("it opens", async |gateway| gateway.standing() == Standing::Send).await;
+    gateway.central.say(snapshot(Some(Reason::ConsentWithdrawn)));
+    let closed = Standing::Destroy(Reason::ConsentWithdrawn);
+    gateway.until("it closes", async |gateway| gateway.standing() == closed).await;
+}
