@@ -89,6 +89,12 @@ impl SetClock {
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self { wall: AtomicI64::new(NOW.0), boot: AtomicU64::new(3_600_000_000) })
     }
+
+    /// Time passes.
+    pub(crate) fn pass(&self, seconds: u32) {
+        self.wall.fetch_add(i64::from(seconds) * 1_000_000, Ordering::SeqCst);
+        self.boot.fetch_add(u64::from(seconds) * 1_000_000, Ordering::SeqCst);
+    }
 }
 
 impl Clock for SetClock {

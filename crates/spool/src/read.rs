@@ -88,8 +88,10 @@ pub struct HeldGrant {
     pub grant: GrantId,
     /// How many items may go.
     pub queued: u64,
-    /// How many are parked.
+    /// How many are parked, in quarantine or not.
     pub parked: u64,
+    /// What all of them are parked for, those in quarantine too; none where one is not, or for something else.
+    pub parked_for: Option<Reason>,
 }
 
 /// What was destroyed, and why.
@@ -281,7 +283,8 @@ pub(crate) fn number(row: &SqliteRow, column: &str) -> sqlx::Result<u64> {
 pub(crate) async fn grants(connection: &mut SqliteConnection) -> sqlx::Result<Vec<HeldGrant>> {
     let rows = sqlx::query(
         "SELECT grant_id, sum(parked IS NULL AND problem IS NULL) AS queued,
-                sum(parked IS NOT NULL AND problem IS NULL) AS parked
+                count(parked) AS parked,
+                CASE WHEN count(parked) = count(*) AND min(parked) = max(parked) THEN min(parked) END AS parked_for
          FROM (SELECT grant_id, parked, problem FROM batch
                UNION ALL SELECT grant_id, parked, problem FROM topic)
          GROUP BY grant_id ORDER BY grant_id",
@@ -294,6 +297,8 @@ pub(crate) async fn grants(connection: &mut SqliteConnection) -> sqlx::Result<Ve
                 grant: GrantId::from_bytes(fixed(row, "grant_id")?),
                 queued: number(row, "queued")?,
                 parked: number(row, "parked")?,
+                // One that a later version wrote is no reason here: it is written anew.
+                parked_for: row.try_get::<Option<i64>, _>("parked_for")?.and_then(known_reason),
             })
         })
         .collect()
@@ -341,7 +346,6 @@ pub(crate) async fn notes(
     rows.iter()
         .map(|row| {
             let id = fixed(row, "id")?;
-            let place: i64 = row.try_get("reason")?;
             Ok(Note {
                 row: row.try_get("row")?,
                 item: match row.try_get::<i64, _>("kind")? {
@@ -349,17 +353,18 @@ pub(crate) async fn notes(
                     _ => Item::Topic(MessageId::from_bytes(id)),
                 },
                 grant: GrantId::from_bytes(fixed(row, "grant_id")?),
-                reason: usize::try_from(place)
-                    .ok()
-                    .and_then(|place| Reason::ALL.get(place).copied())
-                    .ok_or_else(|| sqlx::Error::ColumnDecode {
-                        index: "reason".into(),
-                        source: "not a reason of this version".into(),
-                    })?,
+                reason: known_reason(row.try_get("reason")?).ok_or_else(|| sqlx::Error::ColumnDecode {
+                    index: "reason".into(),
+                    source: "not a reason of this version".into(),
+                })?,
                 at: UtcMicros(row.try_get("at")?),
             })
         })
         .collect()
+}
+
+fn known_reason(number: i64) -> Option<Reason> {
+    usize::try_from(number).ok().and_then(|place| Reason::ALL.get(place).copied())
 }
 
 pub(crate) async fn last_batch_row(connection: &mut SqliteConnection) -> sqlx::Result<i64> {

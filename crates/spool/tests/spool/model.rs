@@ -303,14 +303,17 @@ impl Model {
     }
 
     fn grants(&self) -> Vec<HeldGrant> {
-        let mut held: BTreeMap<u32, (u64, u64)> = BTreeMap::new();
+        let mut held: BTreeMap<u32, Vec<&Waiting>> = BTreeMap::new();
         for waiting in self.all() {
-            let (queued, parked) = held.entry(waiting.under).or_default();
-            *queued += u64::from(waiting.may_go());
-            *parked += u64::from(waiting.parked.is_some() && !waiting.damaged);
+            held.entry(waiting.under).or_default().push(waiting);
         }
         held.into_iter()
-            .map(|(under, (queued, parked))| HeldGrant { grant: grant(under), queued, parked })
+            .map(|(under, all)| HeldGrant {
+                grant: grant(under),
+                queued: all.iter().filter(|waiting| waiting.may_go()).count() as u64,
+                parked: all.iter().filter(|waiting| waiting.parked.is_some()).count() as u64,
+                parked_for: all[0].parked.filter(|_| all.iter().all(|one| one.parked == all[0].parked)),
+            })
             .collect()
     }
 }

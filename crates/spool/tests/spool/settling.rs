@@ -94,13 +94,40 @@ async fn parked_waits_through_a_new_opening_and_resumes_with_its_grant() {
     assert_eq!(
         spool.grants().await.expect("reads"),
         [
-            HeldGrant { grant: grant(1), queued: 0, parked: 3 },
-            HeldGrant { grant: grant(2), queued: 1, parked: 0 }
+            HeldGrant { grant: grant(1), queued: 0, parked: 3, parked_for: Some(Reason::Restricted) },
+            HeldGrant { grant: grant(2), queued: 1, parked: 0, parked_for: None }
         ]
     );
     assert_eq!(spool.apply(grant(1), Standing::Send, NOW).await.expect("settles"), 3);
     assert_eq!(ready(&spool).await, [1, 2, 3]);
     assert!(reasons(&spool).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_grant_tells_what_all_that_rests_on_it_waits_for_in_quarantine_too() {
+    let place = Place::new();
+    let spool = place.open().await;
+    spool.queue(unit(vec![batch(1, 1), batch(2, 1)], vec![topic(1, 1, 1)])).await.expect("fits");
+    let waits_for = async || {
+        let held = spool.grants().await.expect("reads");
+        (held[0].queued, held[0].parked, held[0].parked_for)
+    };
+    let park = async |reason| {
+        spool.apply(grant(1), Standing::Park(reason), NOW).await.expect("settles");
+    };
+    assert_eq!(waits_for().await, (3, 0, None));
+    park(Reason::GrantStale).await;
+    assert_eq!(waits_for().await, (0, 3, Some(Reason::GrantStale)));
+    settle(&spool, a_batch(1), Settlement::Parked(Reason::Restricted)).await;
+    assert_eq!(waits_for().await, (0, 3, None), "for two things");
+    park(Reason::Restricted).await;
+    settle(&spool, a_batch(2), Settlement::Quarantined).await;
+    assert_eq!(waits_for().await, (0, 3, Some(Reason::Restricted)));
+    settle(&spool, a_batch(1), Settlement::Delivered).await;
+    settle(&spool, a_topic(1), Settlement::Delivered).await;
+    assert_eq!(waits_for().await, (0, 1, Some(Reason::Restricted)));
+    spool.apply(grant(1), Standing::Send, NOW).await.expect("settles");
+    assert_eq!(waits_for().await, (0, 0, None), "in quarantine, and for its due time");
 }
 
 #[tokio::test]
