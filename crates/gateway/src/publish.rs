@@ -2,7 +2,12 @@
 //! sent, publishes in order, and lets it go only on the broker's acknowledgement.
 
 use crate::{chain, holds::Holds, status::Shared};
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
 use vernport_mqtt::{FleetLink, Numbers, Outcome, PublishError, Publisher, Receipt};
 use vernport_policy::Standing;
@@ -16,7 +21,7 @@ const IDLE: Duration = Duration::from_secs(5);
 /// What has waited for longer than this is marked as late.
 const LATE_MICROS: i64 = 60 * 1_000_000;
 
-/// Pause before the same is tried again on a connection that stands.
+/// Pause before an operator of whom something was not taken is served again on a connection that stands.
 const NOT_TAKEN: Duration = Duration::from_secs(5);
 
 /// Why a page was not published to its end.
@@ -48,38 +53,14 @@ impl Publish {
                 link = self.publisher.link() => link,
             };
             let Some(link) = link else { break };
-            let ended = tokio::select! {
+            let rounds =
+                in_turn(&self.operators, &self.shared.queued, |operator| self.round(&link, operator));
+            tokio::select! {
                 () = shutdown.cancelled() => break,
-                ended = self.while_linked(&link) => ended,
-            };
-            if ended == Ended::NotTaken {
-                tokio::select! {
-                    () = shutdown.cancelled() => break,
-                    () = tokio::time::sleep(NOT_TAKEN) => {}
-                }
+                () = rounds => {}
             }
         }
         self.publisher.stop().await;
-    }
-
-    /// Publishes until a message is lost with its connection, or the broker does not take it.
-    async fn while_linked(&self, link: &FleetLink) -> Ended {
-        loop {
-            let rung = self.shared.queued.notified();
-            let mut sent = false;
-            for operator in &self.operators {
-                match self.round(link, operator).await {
-                    Ok(any) => sent |= any,
-                    Err(ended) => return ended,
-                }
-            }
-            if !sent {
-                tokio::select! {
-                    () = rung => {}
-                    () = tokio::time::sleep(IDLE) => {}
-                }
-            }
-        }
     }
 
     /// One page of one operator; whether there was anything.
@@ -154,6 +135,92 @@ impl Publish {
     }
 }
 
+/// Serves the operators one after the other, until a message is lost with its connection. One of whom the
+/// broker does not take something is set aside for a pause: the others do not wait behind it.
+async fn in_turn<'a, R: Future<Output = Result<bool, Ended>>>(
+    operators: &'a BTreeSet<Slug>,
+    queued: &Notify,
+    mut round: impl FnMut(&'a Slug) -> R,
+) {
+    let mut aside: BTreeMap<&Slug, Instant> = BTreeMap::new();
+    loop {
+        let rung = queued.notified();
+        let mut sent = false;
+        for operator in operators {
+            if aside.get(operator).is_some_and(|until| Instant::now() < *until) {
+                continue;
+            }
+            match round(operator).await {
+                Ok(any) => sent |= any,
+                Err(Ended::NotTaken) => {
+                    aside.insert(operator, Instant::now() + NOT_TAKEN);
+                }
+                Err(Ended::Lost) => return,
+            }
+        }
+        if !sent {
+            tokio::select! {
+                () = rung => {}
+                () = tokio::time::sleep(IDLE) => {}
+            }
+        }
+    }
+}
+
 fn is_late(queued_at: UtcMicros, now: UtcMicros) -> bool {
     now.0.saturating_sub(queued_at.0) > LATE_MICROS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stand::waiting::slug;
+    use std::cell::RefCell;
+
+    /// Serves until a connection is lost: what a round comes to is said by its operator and the time since
+    /// the first. Who was served when.
+    async fn served(
+        operators: &[&str],
+        round: impl Fn(&str, Duration) -> Result<bool, Ended>,
+    ) -> Vec<(String, Duration)> {
+        let operators = operators.iter().map(|name| slug(name)).collect();
+        let (began, queued, served) = (Instant::now(), Notify::new(), RefCell::new(Vec::new()));
+        let rounds = in_turn(&operators, &queued, |operator| {
+            let since = began.elapsed();
+            served.borrow_mut().push((operator.to_string(), since));
+            let too_many = served.borrow().len() > 200;
+            let went = if too_many { Err(Ended::Lost) } else { round(operator.as_str(), since) };
+            async move {
+                tokio::time::sleep(Duration::from_millis(400)).await;
+                went
+            }
+        });
+        rounds.await;
+        served.into_inner()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_operator_whom_the_broker_refuses_holds_up_no_other() {
+        let served = served(&["fjord", "hall", "skog"], |operator, since| match operator {
+            "fjord" => Err(Ended::NotTaken),
+            "skog" if since > Duration::from_secs(3) => Err(Ended::Lost),
+            _ => Ok(true),
+        })
+        .await;
+        let of = |name: &str| served.iter().filter(|(operator, _)| operator == name).count();
+        assert_eq!((of("fjord"), of("hall"), of("skog")), (1, 4, 4), "{served:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_operator_that_was_set_aside_is_served_again_after_the_pause() {
+        let served = served(&["fjord", "hall"], |operator, since| match operator {
+            "hall" if since > Duration::from_secs(30) => Err(Ended::Lost),
+            "hall" => Ok(true),
+            _ => Err(Ended::NotTaken),
+        })
+        .await;
+        let mut fjord = served.iter().filter(|(operator, _)| operator == "fjord").map(|(_, since)| *since);
+        let (first, second) = (fjord.next(), fjord.next());
+        assert!(first.zip(second).is_some_and(|(first, second)| second - first >= NOT_TAKEN), "{served:?}");
+    }
 }
