@@ -5,6 +5,7 @@
 
 use crate::{chain, holds::Holds, status::Shared};
 use std::{sync::Arc, time::Duration};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use vernport_api::{Answer, Code};
 use vernport_crypto::random;
@@ -15,8 +16,10 @@ use vernport_uplink::{Backoff, CallError, SendError, Uplink};
 
 /// How many envelopes are looked at in one go, and how many bytes of them.
 const PAGE: Page = Page::front(64, 4 << 20);
-/// How often the spool is looked at when nobody rings, and swept.
+/// How often the spool is looked at when nobody rings.
 const IDLE: Duration = Duration::from_secs(5);
+/// How often it is swept, however much there is to do.
+const SWEEP_EVERY: Duration = Duration::from_secs(5);
 /// First and longest pause after a failure.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(30));
 
@@ -26,17 +29,19 @@ pub(crate) struct Deliver {
     pub(crate) spool: Spool,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) shared: Arc<Shared>,
+    /// When the spool was last swept.
+    pub(crate) swept: Instant,
 }
 
 impl Deliver {
     /// Delivers until shutdown.
-    pub(crate) async fn run(self, shutdown: CancellationToken) {
+    pub(crate) async fn run(mut self, shutdown: CancellationToken) {
         let mut backoff = Backoff::new(BACKOFF.0, BACKOFF.1);
         loop {
             let shared = Arc::clone(&self.shared);
             let (rung, back, resumed) =
                 (shared.queued.notified(), shared.central_back.notified(), shared.resumed.notified());
-            tokio::pin!(resumed);
+            tokio::pin!(rung, back, resumed);
             let went = tokio::select! {
                 biased;
                 () = shutdown.cancelled() => return,
@@ -54,13 +59,18 @@ impl Deliver {
                     (backoff.failed(u32::from_le_bytes(random()), retry_after), why)
                 }
             };
-            tokio::select! {
-                biased;
-                () = shutdown.cancelled() => return,
-                () = rung, if why == Pause::Idle => {}
-                () = back, if why == Pause::Failed => {}
-                () = resumed, if why != Pause::Asked => {}
-                () = tokio::time::sleep(pause) => self.sweep().await,
+            let over = tokio::time::sleep(pause);
+            tokio::pin!(over);
+            loop {
+                tokio::select! {
+                    biased;
+                    () = shutdown.cancelled() => return,
+                    () = &mut rung, if why == Pause::Idle => break,
+                    () = &mut back, if why == Pause::Failed => break,
+                    () = &mut resumed, if why != Pause::Asked => break,
+                    () = &mut over => break,
+                    () = tokio::time::sleep_until(self.swept + SWEEP_EVERY) => self.sweep_if_due().await,
+                }
             }
         }
     }
@@ -68,11 +78,13 @@ impl Deliver {
     /// Once through the queue, page by page. Between two pages of what waited before goes one of what
     /// has come since: live readings do not wait behind a long queue. Fails at the end when a batch has to
     /// be tried again.
-    async fn round(&self) -> Result<(), Failed> {
+    async fn round(&mut self) -> Result<(), Failed> {
         let mut retry = false;
         let mut old = 0;
         let mut new = self.spool.last_batch_row().await.map_err(|error| unread(&error))?;
         loop {
+            // Between two calls: what is under way is not destroyed meanwhile.
+            self.sweep_if_due().await;
             self.next_page(&mut new, &mut retry).await?;
             if !self.next_page(&mut old, &mut retry).await? {
                 break;
@@ -185,6 +197,13 @@ impl Deliver {
         })
     }
 
+    async fn sweep_if_due(&mut self) {
+        if self.swept.elapsed() >= SWEEP_EVERY {
+            self.sweep().await;
+            self.swept = Instant::now();
+        }
+    }
+
     async fn sweep(&self) {
         match self.spool.sweep(self.clock.now().wall).await {
             Ok(0) => {}
@@ -249,3 +268,6 @@ fn retry_after(error: &SendError) -> Option<Duration> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

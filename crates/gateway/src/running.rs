@@ -34,6 +34,7 @@ use thiserror::Error;
 use tokio::{
     sync::{Mutex, Notify, mpsc},
     task::JoinSet,
+    time::Instant,
 };
 use tokio_util::sync::CancellationToken;
 use vernport_audit::Keeper;
@@ -354,6 +355,7 @@ pub async fn run_with(
         spool: spool.clone(),
         clock: Arc::clone(&deps.clock),
         shared: Arc::clone(&shared),
+        swept: Instant::now(),
     };
     parts.spawn(deliver.run(stop.clone()));
     let station = Arc::new(Station {
