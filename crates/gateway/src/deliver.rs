@@ -11,7 +11,7 @@ use vernport_api::{Answer, Code};
 use vernport_crypto::random;
 use vernport_policy::Standing;
 use vernport_spool::{Item, Page, Settlement, Spool, StoredBatch};
-use vernport_types::{Clock, Reason};
+use vernport_types::{BootMicros, Clock, Reason, UtcMicros};
 use vernport_uplink::{Backoff, CallError, SendError, Uplink};
 
 /// How many envelopes are looked at in one go, and how many bytes of them.
@@ -20,6 +20,8 @@ const PAGE: Page = Page::front(64, 4 << 20);
 const IDLE: Duration = Duration::from_secs(5);
 /// How often it is swept, however much there is to do.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
+/// How far ahead of central a clock may be and still say what is due: as at central itself.
+const MAX_AHEAD_MICROS: i64 = 4 * 86_400 * 1_000_000;
 /// First and longest pause after a failure.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(30));
 
@@ -31,6 +33,8 @@ pub(crate) struct Deliver {
     pub(crate) shared: Arc<Shared>,
     /// When the spool was last swept.
     pub(crate) swept: Instant,
+    /// The time of the last head before this process began, and when that was, by the boot clock.
+    pub(crate) kept: Option<(UtcMicros, BootMicros)>,
 }
 
 impl Deliver {
@@ -204,8 +208,20 @@ impl Deliver {
         }
     }
 
+    /// The time to destroy by: that of this box, unless it is too far ahead of what central said last and
+    /// what has passed since. None before central was ever heard; then nothing is known to be due.
+    fn time_to_sweep_by(&self) -> Option<UtcMicros> {
+        let now = self.clock.now();
+        let heard = self.shared.last_head().map(|(head, received)| (head.at, received.boot));
+        let (at, boot) = heard.or(self.kept)?;
+        let since = i64::try_from(now.boot.0.saturating_sub(boot.0)).unwrap_or(i64::MAX);
+        let by_central = at.plus_micros(since);
+        Some(if now.wall > by_central.plus_micros(MAX_AHEAD_MICROS) { by_central } else { now.wall })
+    }
+
     async fn sweep(&self) {
-        match self.spool.sweep(self.clock.now().wall).await {
+        let Some(now) = self.time_to_sweep_by() else { return };
+        match self.spool.sweep(now).await {
             Ok(0) => {}
             Ok(items) => tracing::info!(items, "what was past its time was destroyed"),
             Err(error) => tracing::error!(error = chain(&error), "the spool could not be swept"),

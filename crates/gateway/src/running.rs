@@ -356,6 +356,7 @@ pub async fn run_with(
         clock: Arc::clone(&deps.clock),
         shared: Arc::clone(&shared),
         swept: Instant::now(),
+        kept: last_head.map(|head| (head.at, deps.clock.now().boot)),
     };
     parts.spawn(deliver.run(stop.clone()));
     let station = Arc::new(Station {

@@ -92,8 +92,13 @@ impl SetClock {
 
     /// Time passes.
     pub(crate) fn pass(&self, seconds: u32) {
-        self.wall.fetch_add(i64::from(seconds) * 1_000_000, Ordering::SeqCst);
+        self.set(seconds.into());
         self.boot.fetch_add(u64::from(seconds) * 1_000_000, Ordering::SeqCst);
+    }
+
+    /// Somebody sets the wall clock, so far ahead or back.
+    pub(crate) fn set(&self, seconds: i64) {
+        self.wall.fetch_add(seconds * 1_000_000, Ordering::SeqCst);
     }
 }
 

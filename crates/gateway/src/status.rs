@@ -84,9 +84,9 @@ impl Shared {
         self.first_head.notify_waiters();
     }
 
-    /// The era of the last head that was believed.
-    pub(crate) fn era(&self) -> Option<u32> {
-        self.state().head.map(|(head, _)| head.era)
+    /// The last head of this run, and when it came.
+    pub(crate) fn last_head(&self) -> Option<(Head, Stamp)> {
+        self.state().head
     }
 
     /// Waits until central was heard of once.

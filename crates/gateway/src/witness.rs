@@ -230,7 +230,7 @@ impl Witness {
         let signed = self.central_checkpoint(&answer.checkpoint)?;
         let (seen_in, last) = self.central_seen().await?.unzip();
         let last = last.as_ref().map(SignedCheckpoint::checkpoint);
-        let era = self.shared.era();
+        let era = self.shared.last_head().map(|(head, _)| head.era);
         let proof = Proof(answer.proof.iter().map(|hash| hash.0).collect());
         let found = match advance(last, signed.checkpoint(), from, &proof) {
             Ok(_) => None,
