@@ -212,7 +212,7 @@ impl Deliver {
     /// what has passed since. None before central was ever heard; then nothing is known to be due.
     fn time_to_sweep_by(&self) -> Option<UtcMicros> {
         let now = self.clock.now();
-        let heard = self.shared.last_head().map(|(head, received)| (head.at, received.boot));
+        let heard = self.shared.last_head().map(|(head, asked)| (head.at, asked.boot));
         let (at, boot) = heard.or(self.kept)?;
         let since = i64::try_from(now.boot.0.saturating_sub(boot.0)).unwrap_or(i64::MAX);
         let by_central = at.plus_micros(since);

@@ -7,11 +7,13 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use vernport_crypto::random;
 use vernport_spool::Spool;
-use vernport_types::Clock;
+use vernport_types::{Clock, Stamp};
 use vernport_uplink::{Backoff, FeedError, HeadGuard, Uplink};
 
 /// How long central may hold the question. Heads come at least this often.
 const WAIT: Duration = Duration::from_secs(3);
+/// An answer that was on its way for longer is old when it comes, and the next question is answered at once.
+const LATE_MICROS: u64 = 5_000_000;
 /// First and longest pause after a failure: short, because nothing that needs a lease outlives it long.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
@@ -43,6 +45,7 @@ impl Feed {
         // for want of a fresh head waits for that one.
         let mut wait = WAIT;
         loop {
+            let asked = self.clock.now();
             let question = self.uplink.feed(&mut self.guard, random(), known, wait);
             let answer = tokio::select! {
                 biased;
@@ -55,12 +58,13 @@ impl Feed {
             };
             match answer {
                 Ok(feed) => {
-                    wait = WAIT;
+                    let late = self.clock.now().boot.0.saturating_sub(asked.boot.0) > LATE_MICROS;
+                    wait = if late { Duration::ZERO } else { WAIT };
                     if backoff.failures() > 0 {
                         self.shared.central_back.notify_waiters();
                     }
                     backoff.succeeded();
-                    match self.apply(feed).await {
+                    match self.apply(feed, asked).await {
                         Ok(Applied { hash, is_kept: true }) => known = Some(hash),
                         // Central is not told that it is in effect: a restart would bring back what was before.
                         Ok(Applied { is_kept: false, .. }) => {
@@ -118,17 +122,23 @@ impl Feed {
         self.tell_driver();
     }
 
-    async fn apply(&self, feed: vernport_api::Feed) -> Result<Applied, vernport_policy::ApplyError> {
+    /// Leases run from when the question was `asked`, since the answer cannot be older: it may have lain in a
+    /// buffer of this box for as long as that slept.
+    async fn apply(
+        &self,
+        feed: vernport_api::Feed,
+        asked: Stamp,
+    ) -> Result<Applied, vernport_policy::ApplyError> {
         let mut is_kept = true;
         let head = feed.head.head;
-        let received = self.clock.now();
+        let now = self.clock.now();
         let merged = feed.merged.as_ref().map(|signed| &signed.merged);
         let known = match feed.snapshot {
             Some(snapshot) => {
                 let expected = snapshot.grants.len();
                 let row = self.kept.seal(&head, &snapshot);
                 self.holds.hear(feed.notices);
-                let known = self.holds.apply(snapshot, &head, received, merged)?;
+                let known = self.holds.apply(snapshot, &head, (asked, now), merged)?;
                 self.shared.expects(expected);
                 self.settle().await;
                 is_kept = self.kept.keep(&self.spool, row).await;
@@ -136,7 +146,7 @@ impl Feed {
                 known
             }
             None => {
-                let known = self.holds.refresh(&head, received, merged)?;
+                let known = self.holds.refresh(&head, asked, merged)?;
                 // What was parked because the last head was too old may go on.
                 self.settle().await;
                 known
@@ -147,7 +157,7 @@ impl Feed {
         {
             tracing::error!(error = chain(&error), "what central knows by now could not be forgotten");
         }
-        self.shared.head(head, received);
+        self.shared.head(head, asked);
         if self.shared.rolled_back(false) {
             self.kept.keep_behind(&self.spool, None).await;
         }

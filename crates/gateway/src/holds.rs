@@ -84,16 +84,16 @@ impl Holds {
         &self,
         snapshot: Snapshot,
         head: &Head,
-        received: Stamp,
+        (asked, now): (Stamp, Stamp),
         merged: Option<&Merged>,
     ) -> Result<Option<u64>, ApplyError> {
         let mut chain = self.chain();
         let known = chain.known(merged);
-        let applied = self.table_mut().apply_under(snapshot, head, received, &chain.links(known))?;
+        let applied = self.table_mut().apply_under(snapshot, head, asked, &chain.links(known))?;
         // A snapshot that cannot be applied brings no news of the chain either.
         let known = chain.forget(known);
         drop(chain);
-        self.note_orders(received);
+        self.note_orders(now);
         tell(&applied);
         tracing::info!(openings = applied.opened, sequence = head.sequence, "grants applied");
         Ok(known)
@@ -149,12 +149,12 @@ impl Holds {
     pub(crate) fn refresh(
         &self,
         head: &Head,
-        received: Stamp,
+        asked: Stamp,
         merged: Option<&Merged>,
     ) -> Result<Option<u64>, ApplyError> {
         let mut chain = self.chain();
         let mut table = self.table_mut();
-        table.refresh(head, received)?;
+        table.refresh(head, asked)?;
         let known = chain.known(merged);
         if known > 0 {
             table.say(&chain.links(known));

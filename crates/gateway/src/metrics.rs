@@ -183,11 +183,11 @@ fn central(status: &Status, moment: &Moment, families: &mut Vec<Family>) {
     let sent = status.delivering;
     let answers =
         Family::counter("vernport_gateway_batches_total", "Batches sent to central, by its answer.");
-    let head = status.head.map(|(_, received)| received);
+    let head = status.head.map(|(_, asked)| asked);
     let age = |stamp: Stamp| moment.now.boot.0.saturating_sub(stamp.boot.0) as f64 / 1e6;
     let head_age = Family::gauge(
         "vernport_gateway_head_age_seconds",
-        "Since the last signed head came; none before the first.",
+        "Since the last signed head was asked for; none before the first.",
     );
     let believed = Family::gauge(
         "vernport_gateway_believed_until_timestamp_seconds",

@@ -213,7 +213,7 @@ fn uplink(status: &Status, moment: &Moment) -> Stage {
     let now = moment.now;
     // By the boot clock: a wall clock that is set back makes no head fresh again.
     let since = |stamp: Stamp| i64::try_from(now.boot.0.saturating_sub(stamp.boot.0) / 1_000_000);
-    let heard = status.head.map(|(_, received)| received);
+    let heard = status.head.map(|(_, asked)| asked);
     let seconds = since(heard.unwrap_or(moment.started)).unwrap_or(i64::MAX);
     let certificate = status.certificate.map(|seen| seen.health);
     let state = if heard.is_some() { State::Ok } else { State::Waiting };

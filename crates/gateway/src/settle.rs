@@ -70,7 +70,8 @@ mod tests {
             self.sequence += 1;
             let said = snapshot(closed);
             let head = head(self.sequence, [0; 16], &said);
-            self.holds.apply(said, &head, self.clock.now(), None).expect("it applies");
+            let now = self.clock.now();
+            self.holds.apply(said, &head, (now, now), None).expect("it applies");
             self.settle().await;
         }
 

@@ -9,7 +9,7 @@ use crate::{holds::Holds, station::Chain};
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicI64, AtomicU64, Ordering},
+        atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -117,13 +117,34 @@ pub(crate) struct Central {
     key: SigningKey,
     says: Mutex<Snapshot>,
     sequence: AtomicU64,
+    /// So many seconds pass by this clock while an answer is on its way.
+    slow: Option<(Arc<SetClock>, AtomicU32)>,
+    /// How long it might wait with its answer, in milliseconds, question by question.
+    asked: Mutex<Vec<u32>>,
 }
 
 impl Central {
     pub(crate) fn new(says: Snapshot) -> Self {
         let says = Mutex::new(says);
         let key = SigningKey::from_seed([2; 32]);
-        Self { key, says, sequence: AtomicU64::new(0) }
+        Self { key, says, sequence: AtomicU64::new(0), slow: None, asked: Mutex::default() }
+    }
+
+    /// Its answers take so many seconds by this clock.
+    pub(crate) fn slow(self, clock: &Arc<SetClock>, seconds: u32) -> Self {
+        Self { slow: Some((Arc::clone(clock), seconds.into())), ..self }
+    }
+
+    /// Its answers take so many seconds from now on.
+    pub(crate) fn take(&self, seconds: u32) {
+        if let Some((_, slow)) = &self.slow {
+            slow.store(seconds, Ordering::SeqCst);
+        }
+    }
+
+    /// How long it might wait with each answer, in milliseconds.
+    pub(crate) fn asked(&self) -> Vec<u32> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn said(&self) -> MutexGuard<'_, Snapshot> {
@@ -162,10 +183,14 @@ impl Transport for Central {
         Box::pin(async move {
             let (_, body) = call.body.ok_or_else(|| Broken::from("no question"))?;
             let question: FeedRequest = serde_json::from_slice(&body)?;
+            self.asked.lock().unwrap_or_else(PoisonError::into_inner).push(question.wait_ms);
             if question.known == Some(self.said().hash()) {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
             let answer = serde_json::to_vec(&self.answer(&question))?;
+            if let Some((clock, seconds)) = &self.slow {
+                clock.pass(seconds.load(Ordering::SeqCst));
+            }
             Ok(Carried { status: 200, retry_after: None, body: answer.into() })
         })
     }

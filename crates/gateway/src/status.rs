@@ -79,12 +79,13 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn head(&self, head: Head, received: Stamp) {
-        self.state().head = Some((head, received));
+    /// A head of central came, which was asked for then.
+    pub(crate) fn head(&self, head: Head, asked: Stamp) {
+        self.state().head = Some((head, asked));
         self.first_head.notify_waiters();
     }
 
-    /// The last head of this run, and when it came.
+    /// The last head of this run, and when it was asked for.
     pub(crate) fn last_head(&self) -> Option<(Head, Stamp)> {
         self.state().head
     }
@@ -298,7 +299,7 @@ pub struct Status {
     pub tally: Tally,
     /// What waits.
     pub spool: SpoolStatus,
-    /// The last head of central and when it came.
+    /// The last head of central and when it was asked for.
     pub head: Option<(Head, Stamp)>,
     /// Calls to central that failed.
     pub central_failures: u64,

@@ -74,7 +74,7 @@ impl Told {
                 (self.shared.read(self.shared.seen(), Default::default(), self.links()), false)
             }
         };
-        let heard = status.head.map(|(_, received)| received);
+        let heard = status.head.map(|(_, asked)| asked);
         let moment = Moment {
             now: self.clock.0.now(),
             started: self.started,

@@ -15,7 +15,7 @@ use vernport_types::{
 /// How long an opening may be believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Believe {
-    /// Seconds since the last signed head was received; none for a basis that does not change from afar.
+    /// Seconds since the last signed head was asked for; none for a basis that does not change from afar.
     pub lease_seconds: Option<u32>,
     /// The end, whatever the heads say.
     pub until: UtcMicros,

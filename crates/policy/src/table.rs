@@ -52,7 +52,7 @@ pub struct Table {
     asset_of: ByRandom<BlindIndex, Option<AssetId>>,
     /// Why an asset without a row gets nothing.
     pub(crate) absent: Reason,
-    /// The boot clock when the last head was received.
+    /// The boot clock when the last head was asked for.
     head_boot: BootMicros,
     /// All bits set where that was before this process, so that the head is older than any lease; else 0.
     no_head: u64,
@@ -112,13 +112,13 @@ impl Table {
     }
 
     /// Puts a snapshot in the place of the last one. `head` was verified and names it;
-    /// `received` is when it came. Closings count at once; openings only as far as the
-    /// bundle here allows them.
+    /// `asked` is when it was asked for: it is no older, however long its answer lay about here. Closings count
+    /// at once; openings only as far as the bundle here allows them.
     ///
     /// # Errors
     /// [`ApplyError`] for a snapshot of another controller or head, or one that contradicts itself.
-    pub fn apply(&mut self, snapshot: Snapshot, head: &Head, received: Stamp) -> Result<Applied, ApplyError> {
-        self.apply_under(snapshot, head, received, &[])
+    pub fn apply(&mut self, snapshot: Snapshot, head: &Head, asked: Stamp) -> Result<Applied, ApplyError> {
+        self.apply_under(snapshot, head, asked, &[])
     }
 
     /// The same where something was said at the station: `links` are all that the snapshot does
@@ -130,11 +130,11 @@ impl Table {
         &mut self,
         snapshot: Snapshot,
         head: &Head,
-        received: Stamp,
+        asked: Stamp,
         links: &[SignedLink],
     ) -> Result<Applied, ApplyError> {
         let applied = self.take(snapshot, head, links)?;
-        self.believe(head, received);
+        self.believe(head, asked);
         Ok(applied)
     }
 
@@ -241,16 +241,16 @@ impl Table {
     ///
     /// # Errors
     /// [`ApplyError::OtherSnapshot`] if it names another one, or none was applied.
-    pub fn refresh(&mut self, head: &Head, received: Stamp) -> Result<(), ApplyError> {
+    pub fn refresh(&mut self, head: &Head, asked: Stamp) -> Result<(), ApplyError> {
         if self.snapshot.is_none() || head.snapshot_hash != self.snapshot_hash {
             return Err(ApplyError::OtherSnapshot);
         }
-        self.believe(head, received);
+        self.believe(head, asked);
         Ok(())
     }
 
-    fn believe(&mut self, head: &Head, received: Stamp) {
-        (self.head_boot, self.no_head) = (received.boot, 0);
+    fn believe(&mut self, head: &Head, asked: Stamp) {
+        (self.head_boot, self.no_head) = (asked.boot, 0);
         *self.floor.get_mut() = head.at.0;
     }
 

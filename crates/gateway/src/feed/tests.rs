@@ -73,3 +73,20 @@ async fn a_driver_that_waits_for_room_keeps_no_withdrawal_from_being_heard() {
     let closed = Standing::Destroy(Reason::ConsentWithdrawn);
     gateway.until("it closes", async |gateway| gateway.standing() == closed).await;
 }
+
+#[tokio::test]
+async fn an_answer_that_lay_about_while_the_box_slept_opens_nothing_and_a_new_one_is_asked_for_at_once() {
+    let clock = SetClock::new();
+    // Longer than any lease.
+    let gateway = Gateway::hears(Central::new(snapshot(None)).slow(&clock, 600), Arc::clone(&clock)).await;
+    let heard = async |gateway: &Gateway, times| gateway.central.asked().len() > times;
+    gateway.until("it hears an old answer", async |gateway| heard(gateway, 3).await).await;
+    assert_eq!(gateway.standing(), Standing::Park(Reason::GrantStale));
+    let waits = gateway.central.asked();
+    assert_eq!((waits[0], &waits[1..]), (3_000, &vec![0; waits.len() - 1][..]));
+    gateway.central.take(1);
+    gateway.until("it opens", async |gateway| gateway.standing() == Standing::Send).await;
+    let times = gateway.central.asked().len() + 2;
+    gateway.until("it asks on", async |gateway| heard(gateway, times).await).await;
+    assert_eq!(gateway.central.asked().last(), Some(&3_000));
+}
