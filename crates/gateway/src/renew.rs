@@ -1,7 +1,7 @@
 //! Renews the gateway's own certificate at two thirds of its life, while it runs:
 //! a new key, a new certificate, both in their files and then in use, without a restart.
 //!
-//! By the gateway's clock. From 80 % on it is told, after the end it is an error; what fails is tried
+//! By the gateway's clock; pauses by the boot clock. From 80 % on it is told, after the end it is an error; what fails is tried
 //! again with pauses of a minute to an hour.
 
 use crate::{
@@ -17,7 +17,7 @@ use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 use vernport_api::{Blob, CertificateAnswer, RenewalRequest};
 use vernport_crypto::{Zeroizing, random};
-use vernport_types::{Clock, UtcMicros};
+use vernport_types::{BootMicros, Clock, Stamp, UtcMicros};
 use vernport_uplink::{
     Backoff, CallError, Certificate, Held, SetupError, TlsError, TlsFiles, Uplink, Validity,
 };
@@ -67,17 +67,17 @@ enum RenewError {
 struct Plan {
     validity: Validity,
     backoff: Backoff,
-    /// Not tried again before.
-    next: UtcMicros,
+    /// Not tried again before; by the boot clock, since the other one may be set right meanwhile.
+    next: BootMicros,
 }
 
 impl Plan {
     fn new(validity: Validity) -> Self {
-        Self { validity, backoff: Backoff::new(BACKOFF.0, BACKOFF.1), next: UtcMicros(i64::MIN) }
+        Self { validity, backoff: Backoff::new(BACKOFF.0, BACKOFF.1), next: BootMicros(0) }
     }
 
-    fn is_due(&self, now: UtcMicros) -> bool {
-        now >= self.validity.after(2, 3).max(self.next)
+    fn is_due(&self, now: Stamp) -> bool {
+        now.wall >= self.validity.after(2, 3) && now.boot >= self.next
     }
 
     fn seen(&self, now: UtcMicros) -> CertificateSeen {
@@ -91,9 +91,10 @@ impl Plan {
         CertificateSeen { until: self.validity.not_after, health }
     }
 
-    fn failed(&mut self, now: UtcMicros, draw: u32, retry_after: Option<Duration>) {
+    fn failed(&mut self, now: Stamp, draw: u32, retry_after: Option<Duration>) {
         let pause = self.backoff.failed(draw, retry_after);
-        self.next = now.plus_micros(i64::try_from(pause.as_micros()).unwrap_or(i64::MAX));
+        let micros = u64::try_from(pause.as_micros()).unwrap_or(u64::MAX);
+        self.next = BootMicros(now.boot.0.saturating_add(micros));
     }
 }
 
@@ -138,7 +139,7 @@ impl Renew {
     }
 
     async fn look(&mut self) {
-        let now = self.clock.now().wall;
+        let now = self.clock.now();
         if self.plan.is_due(now) {
             let uplink = self.uplink.clone();
             let renewed = self.renew(&files::open, async |request| uplink.renew(request).await).await;
@@ -154,7 +155,7 @@ impl Renew {
                 }
             }
         }
-        self.tell(now);
+        self.tell(now.wall);
     }
 
     /// Once for each change: a log that repeats itself is not read.

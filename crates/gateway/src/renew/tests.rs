@@ -22,6 +22,12 @@ fn days(days: i64) -> UtcMicros {
     NOW.plus_seconds(days * DAY_SECONDS)
 }
 
+/// A clock that was right all the time.
+fn at(wall: UtcMicros) -> Stamp {
+    let boot = BootMicros(wall.0.abs_diff(NOW.0));
+    Stamp { wall, boot, quality: TimeQuality::Bounded }
+}
+
 fn plan() -> Plan {
     Plan::new(Validity { not_before: NOW, not_after: days(30) })
 }
@@ -30,26 +36,36 @@ fn plan() -> Plan {
 fn it_is_due_at_two_thirds_told_from_80_percent_and_an_error_after_the_end() {
     let plan = plan();
     let late = UtcMicros(days(24).0 - 1);
-    assert!(!plan.is_due(NOW) && !plan.is_due(UtcMicros(days(20).0 - 1)) && plan.is_due(days(20)));
+    let before = UtcMicros(days(20).0 - 1);
+    assert!(!plan.is_due(at(NOW)) && !plan.is_due(at(before)) && plan.is_due(at(days(20))));
     let health = |now| plan.seen(now).health;
     assert_eq!((health(days(20)), health(late)), (CertificateHealth::Good, CertificateHealth::Good));
     assert_eq!((health(days(24)), health(days(30))), (CertificateHealth::Late, CertificateHealth::Ended));
     assert_eq!(plan.seen(NOW).until, days(30));
-    assert!(plan.is_due(days(400)), "central may know better what still counts");
+    assert!(plan.is_due(at(days(400))), "central may know better what still counts");
 }
 
 #[test]
 fn after_a_failure_it_waits_a_minute_to_an_hour_or_as_long_as_it_is_told() {
     let mut plan = plan();
     let now = days(20);
-    plan.failed(now, u32::MAX, None);
-    assert!(!plan.is_due(now.plus_seconds(59)) && plan.is_due(now.plus_seconds(60)));
+    let is_due = |plan: &Plan, seconds| plan.is_due(at(now.plus_seconds(seconds)));
+    plan.failed(at(now), u32::MAX, None);
+    assert!(!is_due(&plan, 59) && is_due(&plan, 60));
     for _ in 0..20 {
-        plan.failed(now, u32::MAX, None);
+        plan.failed(at(now), u32::MAX, None);
     }
-    assert!(!plan.is_due(now.plus_seconds(3_599)) && plan.is_due(now.plus_seconds(3_600)));
-    plan.failed(now, 0, Some(Duration::from_secs(120)));
-    assert!(!plan.is_due(now.plus_seconds(119)) && plan.is_due(now.plus_seconds(120)));
+    assert!(!is_due(&plan, 3_599) && is_due(&plan, 3_600));
+    plan.failed(at(now), 0, Some(Duration::from_secs(120)));
+    assert!(!is_due(&plan, 119) && is_due(&plan, 120));
+}
+
+#[test]
+fn a_clock_that_was_years_ahead_once_puts_off_no_renewal_after_it_is_right() {
+    let mut plan = plan();
+    let ahead = Stamp { wall: days(12 * 365), ..at(days(20)) };
+    plan.failed(ahead, u32::MAX, None);
+    assert!(plan.is_due(at(days(20).plus_seconds(60))));
 }
 
 /// A gateway with a certificate of 30 days, and the authority.
