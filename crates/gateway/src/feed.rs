@@ -26,6 +26,23 @@ pub(crate) struct Feed {
     pub(crate) inputs: mpsc::Sender<Input>,
     pub(crate) kept: Last,
     pub(crate) shared: Arc<Shared>,
+    pub(crate) known: KnownLinks,
+}
+
+/// The links of the station that central's grants know, up to the last, and that are remembered still.
+#[derive(Debug, Default)]
+pub(crate) struct KnownLinks(Option<u64>);
+
+impl KnownLinks {
+    fn hear(&mut self, known: Option<u64>) {
+        self.0 = self.0.max(known);
+    }
+
+    /// Up to where they may be forgotten: not before grants that know them hold after a restart, too. Those
+    /// from before would open again what was closed by them.
+    fn to_forget(&self, is_kept: bool) -> Option<u64> {
+        self.0.filter(|_| is_kept)
+    }
 }
 
 /// A state of central that is in effect here.
@@ -125,7 +142,7 @@ impl Feed {
     /// Leases run from when the question was `asked`, since the answer cannot be older: it may have lain in a
     /// buffer of this box for as long as that slept.
     async fn apply(
-        &self,
+        &mut self,
         feed: vernport_api::Feed,
         asked: Stamp,
     ) -> Result<Applied, vernport_policy::ApplyError> {
@@ -152,10 +169,17 @@ impl Feed {
                 known
             }
         };
-        if let Some(sequence) = known
-            && let Err(error) = self.spool.forget_links(sequence).await
-        {
-            tracing::error!(error = chain(&error), "what central knows by now could not be forgotten");
+        self.known.hear(known);
+        if let Some(sequence) = self.known.to_forget(is_kept) {
+            match self.spool.forget_links(sequence).await {
+                Ok(_) => self.known = KnownLinks::default(),
+                Err(error) => {
+                    tracing::error!(
+                        error = chain(&error),
+                        "what central knows by now could not be forgotten"
+                    );
+                }
+            }
         }
         self.shared.head(head, asked);
         if self.shared.rolled_back(false) {

@@ -10,7 +10,7 @@ use crate::{
     dialects::{self, DialectError},
     driver::{Driver, MAX_WAITING},
     enrol,
-    feed::Feed,
+    feed::{Feed, KnownLinks},
     gather::{DELIVERY_WINDOW_H, Sealing},
     given::Given,
     holds::Holds,
@@ -406,6 +406,7 @@ pub async fn run_with(
         clock: Arc::clone(&deps.clock),
         inputs: sender,
         shared: Arc::clone(&shared),
+        known: KnownLinks::default(),
     };
     parts.spawn(feed.run(stop.clone()));
     let max_wait_micros = config.batch.max_wait_ms * 1000;

@@ -40,6 +40,7 @@ impl Gateway {
             inputs: sender,
             kept: Last::new(Arc::new(StorageKeys::new(StorageKey::generate(), None))),
             shared: Arc::default(),
+            known: KnownLinks::default(),
         };
         tokio::spawn(feed.run(stop.clone()));
         Self { central, clock, holds, _inputs: inputs, stop, _place: place }
@@ -89,4 +90,17 @@ async fn an_answer_that_lay_about_while_the_box_slept_opens_nothing_and_a_new_on
     let times = gateway.central.asked().len() + 2;
     gateway.until("it asks on", async |gateway| heard(gateway, times).await).await;
     assert_eq!(gateway.central.asked().last(), Some(&3_000));
+}
+
+#[test]
+fn links_are_forgotten_when_the_grants_that_know_them_are_kept_and_not_before() {
+    let mut known = KnownLinks::default();
+    assert_eq!(known.to_forget(true), None);
+    known.hear(Some(7));
+    assert_eq!(known.to_forget(false), None, "after a power cut they count");
+    // Central's word on them is news once only.
+    known.hear(None);
+    assert_eq!(known.to_forget(true), Some(7));
+    known.hear(Some(9));
+    assert_eq!(known.to_forget(true), Some(9));
 }
