@@ -73,27 +73,28 @@ impl Feed {
                 }
                 answer = question => answer,
             };
-            match answer {
+            let pause = match answer {
                 Ok(feed) => {
                     let late = self.clock.now().boot.0.saturating_sub(asked.boot.0) > LATE_MICROS;
                     wait = if late { Duration::ZERO } else { WAIT };
-                    if backoff.failures() > 0 {
-                        self.shared.central_back.notify_waiters();
-                    }
-                    backoff.succeeded();
                     match self.apply(feed, asked).await {
-                        Ok(Applied { hash, is_kept: true }) => known = Some(hash),
-                        // Central is not told that it is in effect: a restart would bring back what was before.
-                        Ok(Applied { is_kept: false, .. }) => {
-                            known = None;
-                            tokio::select! {
-                                biased;
-                                () = shutdown.cancelled() => return,
-                                () = tokio::time::sleep(BACKOFF.1) => {}
+                        Ok(applied) => {
+                            if backoff.failures() > 0 {
+                                self.shared.central_back.notify_waiters();
                             }
+                            backoff.succeeded();
+                            // Central is not told that it is in effect where a restart would bring back what was
+                            // before.
+                            known = applied.is_kept.then_some(applied.hash);
+                            if applied.is_kept {
+                                continue;
+                            }
+                            BACKOFF.1
                         }
+                        // The next one may be the same.
                         Err(error) => {
                             tracing::error!(error = chain(&error), "a state of central cannot be used");
+                            backoff.failed(u32::from_le_bytes(random()), None)
                         }
                     }
                 }
@@ -108,14 +109,14 @@ impl Feed {
                     }
                     tracing::warn!(error = chain(&error), "no grants from central");
                     self.shared.central_failed();
-                    let pause = backoff.failed(u32::from_le_bytes(random()), error.retry_after());
-                    tokio::select! {
-                        biased;
-                        () = shutdown.cancelled() => return,
-                        () = self.shared.resumed.notified() => backoff.succeeded(),
-                        () = tokio::time::sleep(pause) => {}
-                    }
+                    backoff.failed(u32::from_le_bytes(random()), error.retry_after())
                 }
+            };
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => return,
+                () = self.shared.resumed.notified() => backoff.succeeded(),
+                () = tokio::time::sleep(pause) => {}
             }
         }
     }

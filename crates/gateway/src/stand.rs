@@ -184,9 +184,8 @@ impl Transport for Central {
             let (_, body) = call.body.ok_or_else(|| Broken::from("no question"))?;
             let question: FeedRequest = serde_json::from_slice(&body)?;
             self.asked.lock().unwrap_or_else(PoisonError::into_inner).push(question.wait_ms);
-            if question.known == Some(self.said().hash()) {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
+            let is_news = question.known != Some(self.said().hash());
+            tokio::time::sleep(Duration::from_millis(if is_news { 1 } else { 20 })).await;
             let answer = serde_json::to_vec(&self.answer(&question))?;
             if let Some((clock, seconds)) = &self.slow {
                 clock.pass(seconds.load(Ordering::SeqCst));

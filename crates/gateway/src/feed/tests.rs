@@ -6,7 +6,7 @@ use crate::stand::{
     waiting::{Place, grant},
 };
 use vernport_crypto::{StorageKey, StorageKeys};
-use vernport_policy::Standing;
+use vernport_policy::{Snapshot, Standing};
 use vernport_types::Reason;
 
 /// How long a state is waited for.
@@ -103,4 +103,15 @@ fn links_are_forgotten_when_the_grants_that_know_them_are_kept_and_not_before() 
     assert_eq!(known.to_forget(true), Some(7));
     known.hear(Some(9));
     assert_eq!(known.to_forget(true), Some(9));
+}
+
+#[tokio::test]
+async fn a_state_that_cannot_be_used_is_asked_for_again_after_pauses_and_the_next_one_is_used() {
+    let foreign = Snapshot { controller: "NO-888888888".parse().expect("a controller"), ..snapshot(None) };
+    let gateway = Gateway::hears(Central::new(foreign), SetClock::new()).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let asked = gateway.central.asked().len();
+    assert!((1..50).contains(&asked), "{asked}");
+    gateway.central.say(snapshot(None));
+    gateway.until("it opens", async |gateway| gateway.standing() == Standing::Send).await;
 }
