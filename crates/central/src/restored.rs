@@ -17,6 +17,7 @@ use vernport_policy::{Era, SignedEra};
 use vernport_registry::{Entry, Event, Facts, VoidReason, Voided};
 use vernport_store::{
     Change, Journal, JournalError, RecordError, RecordedEntry, Revision, Row, RowKind, Store, StoreError,
+    stand_in_ref,
 };
 use vernport_types::{ControllerId, EntryHash, EpochId, UtcMicros};
 
@@ -216,7 +217,7 @@ async fn record_again(
             // Sealed identifiers did not come along: blind indexes and links are all there.
             note(&mut change, entry, *name, &BTreeMap::new());
             if !is_free && let Some(new) = change.entries.last_mut() {
-                new.external_ref = format!("restored {name}");
+                new.external_ref = stand_in_ref(*name);
             }
         }
         record(store, controller, &change, now).await?;

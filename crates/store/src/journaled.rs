@@ -2,8 +2,10 @@
 //! main database does not, because that was restored from a backup.
 
 use crate::{
-    Journal, JournalError, Journaling, Row, RowKind, Store, StoreError, bytes, erase::fences_place,
-    ledger::entry_place, sql::sql,
+    Journal, JournalError, Journaling, Row, RowKind, Store, StoreError, bytes,
+    erase::fences_place,
+    ledger::{Sealed, entry_place},
+    sql::sql,
 };
 use std::{
     collections::HashSet,
@@ -17,8 +19,10 @@ use vernport_types::{ControllerId, EntryHash, EpochId, UtcMicros};
 /// How many entries are read in one go, to be journaled or sealed anew.
 pub(crate) const ENTRIES_A_STEP: u16 = 256;
 
-/// Position, hash and sealed JSON of an entry.
-pub(crate) type SealedEntry = (i64, EntryHash, Vec<u8>);
+/// Position and hash of an entry, and what is stored of what it says.
+pub(crate) type SealedEntry = (i64, EntryHash, Sealed);
+
+type SealedColumns = (i64, Vec<u8>, Vec<u8>, Vec<u8>);
 
 impl Store {
     /// Has every entry and fence from now on written to a journal as well, in which these entries lie already.
@@ -145,7 +149,7 @@ impl Store {
             let rows = self.sealed_entries(controller, after).await?;
             let Some((last, ..)) = rows.last() else { return Ok(count) };
             after = *last;
-            let entries = rows.into_iter().map(|(_, entry, sealed)| (entry, now, sealed));
+            let entries = rows.into_iter().map(|(_, entry, sealed)| (entry, now, sealed.json));
             count += self.journal_entries(controller, entries).await?;
         }
     }
@@ -157,15 +161,16 @@ impl Store {
         after: i64,
     ) -> Result<Vec<SealedEntry>, StoreError> {
         let db = sql_or!(self, sealed_entries(controller, after));
-        let rows: Vec<(i64, Vec<u8>, Vec<u8>)> = sql("SELECT position, entry, sealed FROM entry
+        let rows: Vec<SealedColumns> = sql("SELECT position, entry, sealed, reference FROM entry
              WHERE controller = $1 AND position > $2 ORDER BY position LIMIT $3")
         .bind(controller.as_str())
         .bind(after)
         .bind(i64::from(ENTRIES_A_STEP))
         .fetch_all(&db.main)
         .await?;
-        let row = |(position, entry, sealed): (i64, Vec<u8>, Vec<u8>)| {
-            Ok((position, EntryHash::from_bytes(bytes("entry", &entry)?), sealed))
+        let row = |(position, entry, json, reference): SealedColumns| {
+            let reference = bytes("entry", &reference)?;
+            Ok((position, EntryHash::from_bytes(bytes("entry", &entry)?), Sealed { json, reference }))
         };
         rows.into_iter().map(row).collect()
     }

@@ -219,6 +219,12 @@ pub(crate) fn reference(master: &MasterKey, controller: &ControllerId, external_
         .index(&[b"external-ref\0", controller.as_str().as_bytes(), b"\0", external_ref.as_bytes()].concat())
 }
 
+/// The reference of an entry whose own one stands for another entry already, as after a restored
+/// registry was told something again.
+pub fn stand_in_ref(entry: EntryHash) -> String {
+    format!("restored {entry}")
+}
+
 pub(crate) fn entry_place(controller: &ControllerId, entry: EntryHash) -> Vec<u8> {
     [b"entry\0", controller.as_str().as_bytes(), b"\0", entry.as_bytes()].concat()
 }

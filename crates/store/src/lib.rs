@@ -83,7 +83,7 @@ pub use error::StoreError;
 pub use evidence::LogHead;
 pub use fleet_number::{FleetNumberRow, ListedRow};
 pub use journal::{Journal, JournalError, MAX_ROW_BYTES, Row, RowKind};
-pub use ledger::RecordError;
+pub use ledger::{RecordError, stand_in_ref};
 pub use link::LinkRow;
 pub use listen::{Heard, Listener};
 pub use look::{Look, Recorded, Things};

@@ -31,7 +31,8 @@ impl Store {
     /// Answers under an Idempotency-Key are forgotten: keys are kept as keyed hashes only. What was recorded
     /// is still recorded once, by its reference.
     ///
-    /// References of sources are kept as keyed hashes, so `external_ref` reads them out of an entry's JSON.
+    /// References of sources are kept as keyed hashes, so `external_ref` reads them out of an entry's JSON. An
+    /// entry that is not recorded under its own keeps [`stand_in_ref`](crate::stand_in_ref).
     ///
     /// # Errors
     /// [`StoreError::Row`] for a row that neither key opens; run it again after mending that.
@@ -71,11 +72,14 @@ impl Store {
             let mut resealed = Vec::new();
             for (position, entry, sealed) in rows {
                 let place = ledger::entry_place(controller, entry);
-                let Some(plain) = under_old(&self.master, new, &place, &sealed).map_err(|_| broken())? else {
-                    continue;
-                };
-                let reference = external_ref(&plain).ok_or_else(broken)?;
-                let reference = ledger::reference(new, controller, &reference);
+                let plain = under_old(&self.master, new, &place, &sealed.json).map_err(|_| broken())?;
+                let Some(plain) = plain else { continue };
+                let mut own = external_ref(&plain).ok_or_else(broken)?;
+                if sealed.reference != ledger::reference(&self.master, controller, &own) {
+                    // Its own stands for another entry of the ledger.
+                    own = Zeroizing::new(ledger::stand_in_ref(entry));
+                }
+                let reference = ledger::reference(new, controller, &own);
                 resealed.push((position, Sealed { json: new.seal(&place, &plain), reference }));
             }
             done += resealed.len() as u64;

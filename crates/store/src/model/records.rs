@@ -124,7 +124,9 @@ impl Session {
     ) -> Result<Vec<SealedEntry>, StoreError> {
         let tables = self.reading("sealed_entries", controller).await?;
         let entries = tables.entries.iter().filter(|(position, _)| **position > after);
-        let row = |(position, entry): (&i64, &Entry)| (*position, entry.entry, entry.sealed.to_vec());
+        let row = |(position, entry): (&i64, &Entry)| {
+            (*position, entry.entry, Sealed { json: entry.sealed.to_vec(), reference: entry.reference })
+        };
         Ok(entries.take(ENTRIES_A_STEP.into()).map(row).collect())
     }
 
@@ -135,6 +137,13 @@ impl Session {
     ) -> Result<(), StoreError> {
         let mut write = self.writing("reseal_entries", controller).await?;
         for (position, Sealed { json, reference }) in resealed {
+            let Some(source) = write.tables.entries.get(position).map(|entry| entry.source.clone()) else {
+                continue;
+            };
+            let mut others = write.tables.entries.iter().filter(|(of, _)| *of != position);
+            if others.any(|(_, of)| of.source == source && of.reference == *reference) {
+                return Err(Refused::Unique.into());
+            }
             if let Some(entry) = write.tables.entries.get_mut(position) {
                 (entry.sealed, entry.reference) = (json.as_slice().into(), *reference);
             }

@@ -5,13 +5,16 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 use vernport_api::Answer;
 use vernport_crypto::{MasterKey, Zeroizing};
-use vernport_store::{Change, LinkRow, NewEntry, RecordError, Revision, Rewrapped, Store, StoreError};
+use vernport_store::{
+    Change, LinkRow, NewEntry, RecordError, Revision, Rewrapped, Store, StoreError, stand_in_ref,
+};
 use vernport_types::{EntryHash, LinkHash, Reason, SegmentId};
 
 on_all! {
     no_head_sequence_is_given_twice_also_after_a_restart,
     a_change_is_recorded_whole_or_not_at_all_and_its_entries_are_sealed,
     under_another_master_key_everything_is_as_before_and_under_the_one_before_nothing_opens,
+    under_another_master_key_what_was_said_again_after_a_restore_keeps_its_stand_in,
     a_place_of_a_chain_is_entered_once_and_the_last_one_is_known,
     refusals_of_links_are_counted_by_gateway_and_code,
     ; sql:
@@ -167,6 +170,34 @@ async fn under_another_master_key_everything_is_as_before_and_under_the_one_befo
     let again = Change { entries: vec![made(7)], ..Change::default() };
     let refused = record(&store, &again).await;
     assert!(matches!(refused, Err(RecordError::ReferenceReused { item: 0 })), "references count as before");
+}
+
+async fn under_another_master_key_what_was_said_again_after_a_restore_keeps_its_stand_in(bed: Bed) {
+    let (store, _) = bed.with_grant().await;
+    let json = |byte: u8| format!("order-1 {byte}").into_bytes();
+    let said = |byte: u8, external_ref: &str| NewEntry { json: json(byte), ..entry(byte, external_ref) };
+    let stand_in = stand_in_ref(EntryHash::from_bytes([2; 32]));
+    let both = Change { entries: vec![said(1, "order-1"), said(2, &stand_in)], ..Change::default() };
+    record(&store, &both).await.expect("recorded");
+    store.close().await;
+
+    let own = |_: &[u8]| Some(Zeroizing::new("order-1".to_owned()));
+    // Twice: what the first change wrote is what the second one reads.
+    for (old, new) in [(7, 8), (8, 9)] {
+        let store = bed.open_as([old; 32]).await;
+        let done = store.rewrap(&MasterKey::from_bytes([new; 32]), own).await.expect("sealed anew");
+        assert_eq!(done.entries, 2);
+        store.close().await;
+        let store = bed.open_as([new; 32]).await;
+        for (byte, external_ref) in [(1, "order-1"), (2, &stand_in)] {
+            let found = store.find_entry(&controller(), &slug("dms"), external_ref).await.expect("asked");
+            assert_eq!(found.map(|row| row.entry), Some(EntryHash::from_bytes([byte; 32])));
+        }
+        let loaded = store.load(&controller(), Revision::NONE).await.expect("loads");
+        let texts: Vec<Vec<u8>> = loaded.entries.into_iter().map(|entry| entry.json).collect();
+        assert_eq!(texts, [json(1), json(2)]);
+        store.close().await;
+    }
 }
 
 #[tokio::test]
