@@ -59,6 +59,12 @@ pub enum LoadError {
         /// The file.
         file: PathBuf,
     },
+    /// A key file holds nothing but zeros.
+    #[error("{}: was not drawn at random but is zeros alone, as a key that was wiped", .file.display())]
+    WipedKey {
+        /// The file.
+        file: PathBuf,
+    },
     /// A PEM file does not hold what it should.
     #[error("{}: holds no {what} in PEM form", .file.display())]
     Pem {
@@ -316,6 +322,9 @@ fn key(file: &Path) -> Result<Zeroizing<[u8; 32]>, LoadError> {
     let text = Zeroizing::new(read(file)?);
     let mut key = Zeroizing::new([0; 32]);
     hex::decode_to_slice(text.trim(), &mut *key).map_err(|_| LoadError::Key { file: file.to_owned() })?;
+    if *key == [0; 32] {
+        return Err(LoadError::WipedKey { file: file.to_owned() });
+    }
     Ok(key)
 }
 
@@ -381,6 +390,17 @@ mod tests {
             fleet: None,
         };
         load_controller(&controller, region, &catalogue).map(|_| ()).expect_err("it has no identity key")
+    }
+
+    #[test]
+    fn a_wiped_key_is_no_key() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("master.key");
+        for (digits, is_key) in [("00", false), ("07", true)] {
+            fs::write(&file, digits.repeat(32)).expect("written");
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("own file");
+            assert_eq!(key(&file).is_ok(), is_key);
+        }
     }
 
     #[test]

@@ -37,6 +37,12 @@ pub enum SecretError {
         /// Which file.
         path: PathBuf,
     },
+    /// Nothing but zeros.
+    #[error("{}: was not drawn at random but is zeros alone, as a key that was wiped", path.display())]
+    Wiped {
+        /// Which file.
+        path: PathBuf,
+    },
     /// The process was started without credentials.
     #[error(
         "credential:{name}: this process was given no credentials; start it by its systemd unit with \
@@ -102,6 +108,8 @@ fn storage(source: &KeySource, credentials: Option<&Path>) -> Result<StorageKeys
     let before = match read_source(&before, credentials) {
         Ok(key) => Some(StorageKey::from_bytes(*key)),
         Err(SecretError::Read { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => None,
+        // It was being taken away when that was interrupted.
+        Err(SecretError::Wiped { .. }) => None,
         Err(error) => return Err(error),
     };
     Ok(StorageKeys::new(current, before))
@@ -144,6 +152,9 @@ fn read_closed(path: &Path, closed_to: u32) -> Result<Zeroizing<[u8; 32]>, Secre
     let text = Zeroizing::new(std::fs::read_to_string(path).map_err(read)?);
     let mut key = Zeroizing::new([0; 32]);
     hex::decode_to_slice(text.trim_end(), &mut *key).map_err(|_| SecretError::Form { path: path.into() })?;
+    if *key == [0; 32] {
+        return Err(SecretError::Wiped { path: path.into() });
+    }
     Ok(key)
 }
 
@@ -177,6 +188,18 @@ mod tests {
         assert!(!error.to_string().contains("c0ffee"));
         let (_folder, path) = file(&format!("{}\n", "0a".repeat(32)), 0o600);
         assert_eq!(*read_key(&path).expect("a key"), [10; 32]);
+    }
+
+    #[test]
+    fn a_wiped_key_is_refused_and_one_before_it_is_taken_for_gone() {
+        let (folder, path) = file(&"00".repeat(32), 0o600);
+        assert!(matches!(read_key(&path), Err(SecretError::Wiped { .. })));
+        for (name, content) in [("storage", "07"), ("device", "01"), ("identity", "02")] {
+            write(&folder.path().join(name), &content.repeat(32), 0o600);
+        }
+        write(&folder.path().join("storage.before"), &"00".repeat(32), 0o600);
+        let secrets = Secrets::load_with(&keys("credential:storage"), Some(folder.path())).expect("loads");
+        assert!(secrets.storage.before().is_none());
     }
 
     fn keys(storage: &str) -> Keys {

@@ -6,7 +6,7 @@ use std::{
     ffi::OsStr,
     fs::{self, File, OpenOptions},
     io::{ErrorKind, Write as _},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 use vernport_crypto::{Zeroizing, random};
@@ -84,27 +84,59 @@ pub(super) fn next(path: &Path) -> Result<Secret> {
     Ok(key)
 }
 
-/// Puts the next key in the place of the one in `path`, at one moment. The old one stays as `keep`, if given.
+/// Whether the key in `path` can be kept under this name: nothing is there, or that key itself, where a
+/// change was interrupted before the new key had taken the place.
+pub(super) fn is_free(path: &Path, keep: &Path) -> Result<bool> {
+    Ok(identity(keep)?.is_none() || is_one(path, keep)?)
+}
+
+/// Whether two names are of one file. A link by name is another file than what it leads to: that would be
+/// gone when the new key takes the place.
+pub(super) fn is_one(path: &Path, other: &Path) -> Result<bool> {
+    let (one, other) = (identity(path)?, identity(other)?);
+    Ok(one.is_some() && one == other)
+}
+
+/// Which file a name is of; none if nothing is there.
+fn identity(path: &Path) -> Result<Option<(u64, u64)>> {
+    match path.symlink_metadata() {
+        Ok(about) => Ok(Some((about.dev(), about.ino()))),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("{}: cannot be looked at", path.display())),
+    }
+}
+
+/// Puts the next key in the place of the one in `path`, at one moment. The old one stays as `keep`, if given:
+/// a second name of it, until then.
 pub(super) fn take_place(path: &Path, keep: Option<&Path>) -> Result<()> {
-    if let Some(keep) = keep {
+    if let Some(keep) = keep
+        && !is_one(path, keep)?
+    {
         fs::hard_link(path, keep)
             .with_context(|| format!("{}: the old key cannot be kept under this name", keep.display()))?;
+        sync_folder(keep)?;
     }
     fs::rename(with(path, ".new"), path)
         .with_context(|| format!("{}: cannot be replaced", path.display()))?;
     sync_folder(path)
 }
 
-/// Wipes and removes a key. What a file system or flash keeps of it elsewhere is out of reach.
-pub(super) fn remove(path: &Path) -> Result<()> {
+/// Wipes and removes a key. What a file system or flash keeps of it elsewhere is out of reach. False: it has
+/// another name, so it was not wiped.
+pub(super) fn remove(path: &Path) -> Result<bool> {
     let wipe = || {
         let mut file = OpenOptions::new().write(true).open(path)?;
-        file.write_all(&[b'0'; 64])?;
-        file.sync_all()?;
-        fs::remove_file(path)
+        let is_alone = file.metadata()?.nlink() == 1;
+        if is_alone {
+            file.write_all(&[b'0'; 64])?;
+            file.sync_all()?;
+        }
+        fs::remove_file(path)?;
+        Ok::<_, std::io::Error>(is_alone)
     };
-    wipe().with_context(|| format!("{}: cannot be removed", path.display()))?;
-    sync_folder(path)
+    let is_wiped = wipe().with_context(|| format!("{}: cannot be removed", path.display()))?;
+    sync_folder(path)?;
+    Ok(is_wiped)
 }
 
 /// Writes `new` in the place of `old` wherever it stands in a text file; says how often that was.

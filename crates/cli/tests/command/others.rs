@@ -86,7 +86,7 @@ fn unseal_refuses_what_is_no_envelope_without_showing_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let (file, key) = (folder.path().join("batch.bin"), folder.path().join("a.key"));
     fs::write(&file, b"not an envelope: YV2RT40A8KB123456").expect("a file");
-    fs::write(&key, "00".repeat(32)).expect("a file");
+    fs::write(&key, "07".repeat(32)).expect("a file");
     let (file, key) = (file.to_str().expect("UTF-8"), key.to_str().expect("UTF-8"));
     let output = vernport(&["unseal", file, "--key", key]);
     assert!(!output.status.success());

@@ -7,7 +7,7 @@ use vernport::dev::Dev;
 #[test]
 fn check_says_what_is_wrong_where_and_how_to_mend_it() {
     type Harm = fn(&Path);
-    let cases: [(&str, Harm, &str); 11] = [
+    let cases: [(&str, Harm, &str); 12] = [
         ("westrum/keys/storage.key", |file| mode(file, 0o640), "chmod 600"),
         (
             "westrum/keys/device.key",
@@ -21,6 +21,11 @@ fn check_says_what_is_wrong_where_and_how_to_mend_it() {
         (
             "westrum/keys/storage.key",
             |file| fs::write(file, "00".repeat(32)).expect("written"),
+            "zeros alone, as a key that was wiped",
+        ),
+        (
+            "westrum/keys/storage.key",
+            |file| fs::write(file, "4c".repeat(32)).expect("written"),
             "not drawn at random",
         ),
         ("westrum/tls/gateway.key", |file| mode(file, 0o640), "others can read it; run `chmod 600`"),

@@ -1,6 +1,7 @@
 //! `vernport keys …`, as a person types it.
 
 mod check;
+mod interrupted;
 mod recorded;
 
 use std::{
@@ -215,18 +216,6 @@ async fn the_storage_key_before_stays_until_nothing_waits_under_it() {
         assert!(said(&output).contains(says), "{}", said(&output));
         assert_eq!(output.status.success(), source == "memory");
     }
-}
-
-#[test]
-fn an_interrupted_change_goes_on_with_the_key_it_had_begun_with() {
-    let (_folder, dev, controller) = set();
-    let storage = dev.folder(&controller).join("keys/storage.key");
-    let begun = dev.folder(&controller).join("keys/storage.key.new");
-    fs::write(&begun, format!("{}\n", "5a".repeat(32))).expect("written");
-    fs::set_permissions(&begun, fs::Permissions::from_mode(0o600)).expect("own file");
-    ok(&["keys", "rotate", "storage", "--gateway", text(&dev.gateway_config(&controller))]);
-    assert_eq!(key(&storage), [0x5A; 32]);
-    assert!(!begun.exists());
 }
 
 #[test]

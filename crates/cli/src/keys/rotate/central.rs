@@ -1,6 +1,6 @@
 //! A new master key of central: everything under the old one is sealed anew.
 
-use crate::keys::file::{next, take_place, with};
+use crate::keys::file::{is_free, next, take_place, with};
 use anyhow::{Context as _, Result, ensure};
 use std::path::{Path, PathBuf};
 use vernport_central::{Config, rewrap_master};
@@ -13,7 +13,7 @@ pub(super) async fn master(config: &Path, others: &[PathBuf]) -> Result<()> {
     let path = &config.keys.master;
     let kept = with(path, BEFORE);
     ensure!(
-        !kept.exists(),
+        is_free(path, &kept)?,
         "{}: the key before is still here; put it with the backups that were made under it, or destroy both",
         kept.display()
     );

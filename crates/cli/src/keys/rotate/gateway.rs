@@ -1,6 +1,6 @@
 //! New keys of a gateway: the one that signs, the one that seals what waits for topics.
 
-use crate::keys::file::{self, next, replace_in, take_place};
+use crate::keys::file::{self, is_free, is_one, next, replace_in, take_place};
 use anyhow::{Context as _, Result, bail, ensure};
 use std::path::{Path, PathBuf};
 use vernport_crypto::SigningKey;
@@ -61,7 +61,7 @@ pub(super) fn storage(config: &Path) -> Result<()> {
     let path = file_of(&config.keys.storage, "storage")?;
     let kept = before(&path);
     ensure!(
-        !kept.exists(),
+        is_free(&path, &kept)?,
         "{}: the key before is still here, and messages may wait under it; start the gateway, let it send, stop it, and \
          run this with --finish",
         kept.display()
@@ -83,6 +83,12 @@ pub(super) async fn finish_storage(config: &Path) -> Result<()> {
     let path = file_of(&config.keys.storage, "storage")?;
     let kept = before(&path);
     ensure!(kept.exists(), "{}: is not there; the change is finished", kept.display());
+    ensure!(
+        !is_one(&path, &kept)?,
+        "{}: is still the key that seals, under a second name: the change was interrupted; run this without \
+         --finish first",
+        kept.display()
+    );
     let keys = Secrets::load(&config.keys)?.storage;
     let database = config.gateway.data_dir.join("spool.db");
     let spool = SpoolConfig::new(database.clone(), config.spool.max_mib << 20);
@@ -98,8 +104,11 @@ pub(super) async fn finish_storage(config: &Path) -> Result<()> {
         kept.display(),
         found.before
     );
-    file::remove(&kept)?;
+    let is_wiped = file::remove(&kept)?;
     output::tell(&format!("{}: taken away; no message waits under it", kept.display()))?;
+    if !is_wiped {
+        output::tell("it was not wiped: the same file has another name, where it lies on; look for it")?;
+    }
     Ok(())
 }
 

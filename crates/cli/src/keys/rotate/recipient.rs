@@ -3,7 +3,7 @@
 use crate::{
     args::RotateRecipient,
     dev::Dev,
-    keys::file::{next, take_place},
+    keys::file::{is_free, next, take_place},
     registrar::Registrar,
 };
 use anyhow::{Result, ensure};
@@ -19,7 +19,7 @@ pub(super) async fn run(args: &RotateRecipient) -> Result<()> {
     let new = OpeningKey::from_bytes(*next(path)?).wrapping_key();
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let kept = path.with_file_name(format!("{stem}.{old}.key"));
-    ensure!(!kept.exists(), "{}: is there already; move it away", kept.display());
+    ensure!(is_free(path, &kept)?, "{}: is there already; move it away", kept.display());
     let (recipient, purpose) = (args.recipient.clone(), args.purpose.clone());
     let mut events =
         vec![Event::RecipientKeyActivated(RecipientKeyActivated { recipient, purpose, key: new })];
