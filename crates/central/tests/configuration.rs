@@ -6,6 +6,7 @@ use vernport_central::{Config, ConfigError, Deps};
 use vernport_crypto::SigningKey;
 
 const BASIC: &str = include_str!("../../../config/central.basic.toml");
+const UNIT: &str = include_str!("../../../config/systemd/vernport-central.service");
 const FULL: &str = include_str!("../../../config/central.full.toml");
 
 fn read(text: &str) -> Result<Config, ConfigError> {
@@ -27,12 +28,28 @@ fn both_samples_are_read_and_the_defaults_in_the_full_one_are_true() {
 
 #[test]
 fn paths_begin_at_the_file_and_absolute_ones_stay() {
-    let relative = BASIC.replace("sqlite:///var/lib/vernport/central.db", "sqlite://data/central.db");
+    let relative = BASIC.replace("sqlite:///var/lib/vernport-central/central.db", "sqlite://data/central.db");
     let config = read(&relative).expect("good");
     assert_eq!(config.tls.certificate, Path::new("/etc/vernport/tls/central.pem"));
     assert_eq!(config.controllers[0].bundle, Path::new("/etc/vernport/bundles/example-fleet"));
     assert_eq!(config.store.main, "sqlite:///etc/vernport/data/central.db");
     assert_eq!(config.store.erasure, "sqlite:///var/lib/vernport-erasure/keys.db");
+}
+
+/// All else is read-only to it.
+#[test]
+fn what_the_samples_have_central_write_lies_where_the_shipped_unit_lets_it() {
+    let folders = UNIT.lines().find_map(|line| line.strip_prefix("StateDirectory=")).expect("it has some");
+    let folders: Vec<_> = folders.split(' ').map(|name| Path::new("/var/lib").join(name)).collect();
+    assert!(UNIT.lines().any(|line| line == "ProtectSystem=strict"));
+    for sample in [BASIC, FULL] {
+        let config = read(sample).expect("good");
+        let databases = [&config.store.main, &config.store.erasure];
+        let databases = databases.map(|url| Path::new(url.strip_prefix("sqlite://").expect("a file")));
+        for path in databases.into_iter().chain(config.journal.as_deref()) {
+            assert!(folders.iter().any(|folder| path.parent() == Some(folder)), "{}", path.display());
+        }
+    }
 }
 
 #[test]
@@ -71,12 +88,12 @@ fn a_wrong_file_says_which_line_or_key_and_what_is_expected() {
         (
             BASIC.replace(
                 "sqlite:///var/lib/vernport-erasure/keys.db",
-                "sqlite:///var/lib/vernport/central.db",
+                "sqlite:///var/lib/vernport-central/central.db",
             ),
             "central.toml: store.erasure: give the erasure keys a database of their own",
         ),
         (
-            BASIC.replace("/var/lib/vernport-journal/central", "/var/lib/./vernport/x/../central.db"),
+            BASIC.replace("/var/lib/vernport-journal/central", "/var/lib/./vernport-central/x/../central.db"),
             "central.toml: journal.path: give the journal a file of its own",
         ),
         (
