@@ -171,8 +171,13 @@ impl Table {
         sampler: &mut Sampler,
         out: &mut Outcomes,
     ) -> Result<(), Reason> {
-        let sample = self.sample(self.rules.flow(flow), row, reading, now);
-        if sample.is_some_and(|sample| !sampler.is_due(sample.key, self.wall(now))) {
+        let rule = self.rules.flow(flow);
+        let sample = self.sample(rule, row, reading, now);
+        let interval = match rule.sampling {
+            Sampling::Interval(micros) => Some(micros),
+            Sampling::Every | Sampling::PerOrder => None,
+        };
+        if sample.is_some_and(|sample| !sampler.is_due(sample.key, self.wall(now), interval)) {
             return Err(Reason::SampledOut);
         }
         self.release(row, flow, step, reading, out)?;

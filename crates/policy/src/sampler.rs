@@ -47,9 +47,13 @@ impl Sampler {
         self.until.reserve(samples);
     }
 
-    /// Whether a sample may be taken now.
-    pub(crate) fn is_due(&self, key: SampleKey, now: UtcMicros) -> bool {
-        self.until.get(&key).is_none_or(|until| *until <= now)
+    /// Whether a sample may be taken now. Where there is an interval, none waits for twice as long: then the clock
+    /// had run ahead when the last one was taken, and was set right since. A smaller step back takes no extra sample.
+    pub(crate) fn is_due(&self, key: SampleKey, now: UtcMicros, interval: Option<i64>) -> bool {
+        self.until.get(&key).is_none_or(|until| {
+            let is_ahead = |micros| now.plus_micros(micros).plus_micros(micros) < *until;
+            *until <= now || interval.is_some_and(is_ahead)
+        })
     }
 
     pub(crate) fn take(&mut self, sample: Sample) {

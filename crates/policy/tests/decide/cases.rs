@@ -173,3 +173,23 @@ fn a_sample_counts_across_a_restart() {
     restarted.make_room(stamp(20, 21).wall, 8);
     assert_eq!(decide(&mut restarted, stamp(20, 21)).0, 1);
 }
+
+/// The interval is ten seconds. A clock that was set back counts from the start or head that sets it right.
+#[test]
+fn a_clock_that_had_run_ahead_takes_no_samples_away_for_longer_than_two_intervals() {
+    let taken_at = |wall_s| Sampled::new(2).decide(&mut Sampler::default(), stamp(wall_s, 1)).1;
+    for (ahead_s, released) in [(9, 0), (10, 0), (11, 1), (3_000, 1)] {
+        let (mut sampled, mut restarted) = (Sampled::new(2), Sampler::from_samples(taken_at(ahead_s)));
+        restarted.make_room(stamp(0, 10).wall, 8);
+        assert_eq!(sampled.decide(&mut restarted, stamp(0, 10)).0, released, "{ahead_s} s ahead");
+        assert_eq!(sampled.decide(&mut restarted, stamp(1, 11)).0, 0, "and then as ever");
+        assert_eq!(sampled.decide(&mut restarted, stamp(20, 30)).0, 1, "{ahead_s} s ahead");
+    }
+}
+
+#[test]
+fn an_order_has_one_sample_whatever_the_clock_says() {
+    let kept = Sampled::new(1).decide(&mut Sampler::default(), stamp(3_500, 1)).1;
+    let mut restarted = Sampler::from_samples(kept);
+    assert_eq!(Sampled::new(1).decide(&mut restarted, stamp(0, 10)).0, 0);
+}
