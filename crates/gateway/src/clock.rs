@@ -31,10 +31,17 @@ fn quality(wall: UtcMicros) -> TimeQuality {
     if wall < NEVER_SET_BEFORE { TimeQuality::Unset } else { TimeQuality::Bounded }
 }
 
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+
 /// The id of this start of the machine, or a random one where the kernel tells none.
 pub(crate) fn boot_id() -> BootId {
-    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    text.trim().replace('-', "").parse().unwrap_or_else(|_| BootId::from_bytes(vernport_crypto::random()))
+    let text = std::fs::read_to_string(BOOT_ID).unwrap_or_default();
+    text.trim().replace('-', "").parse().unwrap_or_else(|_| {
+        tracing::warn!(
+            "{BOOT_ID} cannot be read: records bear a boot id that ends with this process; let the service see it"
+        );
+        BootId::from_bytes(vernport_crypto::random())
+    })
 }
 
 #[cfg(test)]
@@ -45,6 +52,12 @@ mod tests {
     fn a_clock_from_before_this_version_was_never_set() {
         assert_eq!(quality(UtcMicros(0)), TimeQuality::Unset);
         assert_eq!(quality(NEVER_SET_BEFORE), TimeQuality::Bounded);
+    }
+
+    #[test]
+    fn the_shipped_unit_does_not_hide_the_boot_id() {
+        let unit = include_str!("../../../config/systemd/vernport-gateway.service");
+        assert!(unit.contains("ProtectProc=") && !unit.lines().any(|line| line.starts_with("ProcSubset=")));
     }
 
     #[test]
