@@ -21,7 +21,7 @@ use std::{
 };
 use thiserror::Error;
 use vernport_crypto::{IdentityKey, MasterKey, SigningKey, WrappingKey, Zeroizing};
-use vernport_mqtt::{Endpoint, UrlError};
+use vernport_mqtt::{Endpoint, SectionError};
 use vernport_policy::{Bundle, BundleError, BundleFile, Rules, SignatureError, verify_bundle};
 use vernport_types::{BootMicros, Catalogue, CatalogueError, Clock, Slug, Stamp, TimeQuality, UtcMicros};
 
@@ -118,15 +118,9 @@ pub enum LoadError {
         /// Where the bundle allows it.
         allowed: String,
     },
-    /// The section of the fleet operators' broker does not fit together.
-    #[error("controller.fleet: {message}")]
-    BrokerFiles {
-        /// How to mend it.
-        message: &'static str,
-    },
-    /// The address of the fleet operators' broker is none.
-    #[error("controller.fleet.url")]
-    BrokerUrl(#[from] UrlError),
+    /// The section of the fleet operators' broker cannot be used.
+    #[error("controller.fleet")]
+    Broker(#[from] SectionError),
     /// The certificates for the fleet operators' broker cannot be used.
     #[error("controller.fleet")]
     BrokerTls(#[from] vernport_uplink::TlsError),

@@ -1,9 +1,8 @@
 //! The brokers of a configuration: where they may stand, and what is shown to them.
 
-use crate::{Config, config::Mqtt, running::StartError, secrets::SecretError};
+use crate::{Config, config::Mqtt, running::StartError};
 use std::{sync::Arc, time::Duration};
-use vernport_crypto::Zeroizing;
-use vernport_mqtt::Endpoint;
+use vernport_mqtt::{Endpoint, Section};
 use vernport_policy::Rules;
 use vernport_uplink::{Held, TlsFiles};
 
@@ -43,40 +42,33 @@ pub(crate) fn endpoint_with(
     client: &str,
     held: Option<&Held>,
 ) -> Result<Endpoint, StartError> {
-    let tls = match (&mqtt.ca, &mqtt.certificate, &mqtt.key) {
-        (Some(ca), Some(certificate), Some(key)) => {
-            let files = TlsFiles { ca: ca.clone(), certificate: certificate.clone(), key: key.clone() };
+    let wrong = |source| StartError::Broker { section, source };
+    let read = Section {
+        url: &mqtt.url,
+        ca: mqtt.ca.as_deref(),
+        certificate: mqtt.certificate.as_deref(),
+        key: mqtt.key.as_deref(),
+        user: mqtt.user.as_deref(),
+        password_file: mqtt.password_file.as_deref(),
+    };
+    let tls = match read.tls().map_err(wrong)?.map(|files| files.map(Into::into)) {
+        Some([ca, certificate, key]) => {
+            let files = TlsFiles { ca, certificate, key };
             Some(Arc::new(held.map_or_else(|| files.client(), |held| files.client_with(held))?))
         }
-        (None, None, None) => None,
-        _ => {
-            let message = "ca, certificate and key belong together: write all three or none";
-            return Err(StartError::BrokerFiles { section, message });
-        }
+        None => None,
     };
-    let mut endpoint = Endpoint::from_url(&mqtt.url, client, tls)
-        .map_err(|source| StartError::Broker { section, source })?;
+    let mut endpoint = read.endpoint(client, tls).map_err(wrong)?;
     endpoint.keep_alive = Duration::from_secs(15);
-    match (&mqtt.user, &mqtt.password_file) {
-        (None, None) => Ok(endpoint),
-        (Some(user), Some(path)) => {
-            let text = std::fs::read_to_string(path)
-                .map_err(|source| SecretError::Read { path: path.clone(), source })?;
-            let text = Zeroizing::new(text);
-            Ok(endpoint.with_login(user, Zeroizing::new(text.trim_end().to_owned())))
-        }
-        _ => {
-            let message = "user and password_file belong together: write both or none";
-            Err(StartError::BrokerFiles { section, message })
-        }
-    }
+    Ok(endpoint)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::Path;
+    use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
     use vernport_policy::Bundle;
+    use vernport_types::chain;
 
     #[test]
     fn the_fleets_broker_stands_where_the_bundle_lets_it() {
@@ -94,6 +86,31 @@ mod tests {
         for region in ["", "region = \"SE\""] {
             let error = told(region).expect_err("not there");
             assert!(error.starts_with("fleet.region") && error.ends_with("NO"), "{error}");
+        }
+    }
+    #[test]
+    fn a_broker_elsewhere_is_not_spoken_to_in_the_clear_and_a_password_is_closed_to_others() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("broker.password");
+        fs::write(&file, "orbit lamp\n").expect("written");
+        let login = format!("\nuser = \"bay-1\"\npassword_file = \"{}\"", file.display());
+        let read = |host: &str, mode: u32, more: &str| {
+            fs::set_permissions(&file, fs::Permissions::from_mode(mode)).expect("own file");
+            let mqtt: Mqtt = toml::from_str(&format!("url = \"mqtt://{host}\"{more}")).expect("a broker");
+            endpoint("fleet", &mqtt, "bay-1").map_err(|error| chain(&error))
+        };
+        for mode in [0o600, 0o440] {
+            let (user, password) = read("localhost", mode, &login).expect("good").login.expect("a login");
+            assert_eq!((user.as_str(), password.as_str()), ("bay-1", "orbit lamp"));
+        }
+        for (host, mode, more, says) in [
+            ("fleet.example.net", 0o600, login.as_str(), "[fleet]: mqtt:// is for a broker on this machine"),
+            ("localhost", 0o604, &login, "run `chmod 600` on it"),
+            ("localhost", 0o600, "\nuser = \"bay-1\"", "[fleet]: user and password_file belong together"),
+            ("localhost", 0o600, "\nca = \"ca.pem\"", "[fleet]: ca, certificate and key belong together"),
+        ] {
+            let error = read(host, mode, more).expect_err(says);
+            assert!(error.contains(says), "{error}");
         }
     }
 }

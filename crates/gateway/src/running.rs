@@ -40,7 +40,7 @@ use tokio_util::sync::CancellationToken;
 use vernport_audit::Keeper;
 use vernport_canbus::VirtualBuses;
 use vernport_crypto::{IdentityKey, sha256};
-use vernport_mqtt::{Publisher, PublisherConfig, ToolInbox, UrlError};
+use vernport_mqtt::{Publisher, PublisherConfig, SectionError, ToolInbox};
 use vernport_policy::{Rules, Table};
 use vernport_registry::StationRef;
 use vernport_status::{Address, ListenError, PathStatus, Subject};
@@ -106,21 +106,13 @@ pub enum StartError {
     /// Central's address is none.
     #[error(transparent)]
     Central(#[from] SetupError),
-    /// A broker's address is none.
-    #[error("{section}.url: {source}")]
+    /// A broker's section cannot be used.
+    #[error("[{section}]")]
     Broker {
         /// Which section of the configuration.
         section: &'static str,
-        /// What is wrong.
-        source: UrlError,
-    },
-    /// A broker's section lacks something.
-    #[error("[{section}]: {message}")]
-    BrokerFiles {
-        /// Which section of the configuration.
-        section: &'static str,
-        /// What to write.
-        message: &'static str,
+        /// What is wrong, and what to write.
+        source: SectionError,
     },
     /// A tool cannot be understood.
     #[error(transparent)]

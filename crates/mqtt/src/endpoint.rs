@@ -1,7 +1,7 @@
 //! A broker to connect to, and how to be known there.
 
 use rumqttc::TlsConfiguration;
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -43,13 +43,17 @@ pub enum UrlError {
     /// `mqtts://` without certificates, or certificates with `mqtt://`.
     #[error("mqtts:// needs a ca, and a ca needs mqtts://")]
     Tls,
+    /// `mqtt://` to another machine: whoever listens in between reads it all, the password first.
+    #[error("mqtt:// is for a broker on this machine: write mqtts:// with ca, certificate and key")]
+    Plain,
     /// An empty client id.
     #[error("a client id is needed, the same at each connection")]
     ClientId,
 }
 
 impl Endpoint {
-    /// Reads `mqtt://<host>[:1883]` or `mqtts://<host>[:8883]`; `tls` is for the second and only for it.
+    /// Reads `mqtt://<host>[:1883]` or `mqtts://<host>[:8883]`; `tls` is for the second and only for it. The host
+    /// of the first is `localhost` or a loopback address.
     ///
     /// # Errors
     /// [`UrlError`] says what to write.
@@ -77,6 +81,11 @@ impl Endpoint {
         let is_name = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
         if host.is_empty() || !host.bytes().all(is_name) {
             return Err(UrlError::Form);
+        }
+        // Not by how it begins: 127.example.net is a name as any other.
+        let is_here = host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback());
+        if tls.is_none() && !is_here {
+            return Err(UrlError::Plain);
         }
         Ok(Self {
             host: host.to_owned(),
@@ -129,19 +138,36 @@ mod tests {
     fn urls_are_read_and_their_mistakes_named() {
         let read = |url| Endpoint::from_url(url, "box-1", None).map(|e| (e.host, e.port));
         assert_eq!(read("mqtt://127.0.0.1:1884"), Ok(("127.0.0.1".into(), 1884)));
-        assert_eq!(read("mqtt://fleet.example.net/"), Ok(("fleet.example.net".into(), 1883)));
+        assert_eq!(read("mqtt://localhost/"), Ok(("localhost".into(), 1883)));
         for bad in
             ["fleet:1883", "http://x", "mqtt://", "mqtt://x:y", "mqtt://a b", "mqtt://u:p@h", "mqtt://x/y"]
         {
             assert_eq!(read(bad), Err(UrlError::Form), "{bad}");
         }
         assert_eq!(read("mqtts://x"), Err(UrlError::Tls));
-        assert_eq!(Endpoint::from_url("mqtt://x", "", None).err(), Some(UrlError::ClientId));
+        assert_eq!(Endpoint::from_url("mqtt://localhost", "", None).err(), Some(UrlError::ClientId));
+    }
+
+    #[test]
+    fn nothing_goes_to_another_machine_in_the_clear() {
+        let read = |host: &str| Endpoint::from_url(&format!("mqtt://{host}"), "box-1", None).err();
+        for here in ["localhost", "127.0.0.1", "127.9.9.9:1884"] {
+            assert_eq!(read(here), None, "{here}");
+        }
+        for elsewhere in [
+            "fleet.example.net",
+            "127.example.net",
+            "127.0.0.1.example.net",
+            "localhost.example.net",
+            "10.0.0.7",
+        ] {
+            assert_eq!(read(elsewhere), Some(UrlError::Plain), "{elsewhere}");
+        }
     }
 
     #[test]
     fn a_password_is_not_shown() {
-        let endpoint = Endpoint::from_url("mqtt://x", "box-1", None).expect("valid");
+        let endpoint = Endpoint::from_url("mqtt://localhost", "box-1", None).expect("valid");
         let endpoint = endpoint.with_login("box-1", Zeroizing::new("hunter2".into()));
         assert!(!format!("{endpoint:?}").contains("hunter2"));
     }

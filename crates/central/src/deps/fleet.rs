@@ -1,10 +1,9 @@
 //! The broker of a controller's fleet operators, from its section of the configuration.
 
-use super::{LoadError, closed, read};
+use super::{LoadError, closed};
 use crate::config::{Controller, FleetBroker};
-use std::{path::Path, sync::Arc};
-use vernport_crypto::Zeroizing;
-use vernport_mqtt::Endpoint;
+use std::sync::Arc;
+use vernport_mqtt::{Endpoint, Section};
 use vernport_policy::Rules;
 use vernport_uplink::TlsFiles;
 
@@ -20,37 +19,22 @@ pub(super) fn endpoint(
     {
         return Err(LoadError::BrokerRegion { allowed: hosting.regions.join(", ") });
     }
-    let tls = match (&broker.ca, &broker.certificate, &broker.key) {
-        (Some(ca), Some(certificate), Some(key)) => {
+    let section = Section {
+        url: &broker.url,
+        ca: broker.ca.as_deref(),
+        certificate: broker.certificate.as_deref(),
+        key: broker.key.as_deref(),
+        user: broker.user.as_deref(),
+        password_file: broker.password_file.as_deref(),
+    };
+    let tls = match section.tls()? {
+        Some([ca, certificate, key]) => {
             closed(key, 0o007)?;
-            let files = TlsFiles { ca: ca.clone(), certificate: certificate.clone(), key: key.clone() };
+            let files = TlsFiles { ca: ca.into(), certificate: certificate.into(), key: key.into() };
             Some(Arc::new(files.client()?))
         }
-        (None, None, None) => None,
-        _ => {
-            let message = "ca, certificate and key belong together: write all three or none";
-            return Err(LoadError::BrokerFiles { message });
-        }
+        None => None,
     };
     let client = format!("central.{}", controller.id.as_str().to_ascii_lowercase());
-    let endpoint = Endpoint::from_url(&broker.url, &client, tls)?;
-    let is_here = endpoint.host == "localhost" || endpoint.host.starts_with("127.");
-    if endpoint.tls.is_none() && !is_here {
-        let message = "mqtt:// is for a broker on this machine: write mqtts:// with ca, certificate and key";
-        return Err(LoadError::BrokerFiles { message });
-    }
-    match (&broker.user, &broker.password_file) {
-        (None, None) => Ok(endpoint),
-        (Some(user), Some(path)) => Ok(endpoint.with_login(user, password(path)?)),
-        _ => {
-            let message = "user and password_file belong together: write both or none";
-            Err(LoadError::BrokerFiles { message })
-        }
-    }
-}
-
-fn password(file: &Path) -> Result<Zeroizing<String>, LoadError> {
-    closed(file, 0o007)?;
-    let text = Zeroizing::new(read(file)?);
-    Ok(Zeroizing::new(text.trim_end().to_owned()))
+    Ok(section.endpoint(&client, tls)?)
 }

@@ -9,7 +9,7 @@ use vernport_types::{MessageId, Slug, VehicleAlias};
 /// A broker, and what is shown to it.
 #[derive(Debug, Args)]
 pub struct AtBroker {
-    /// The broker: mqtt://HOST:1883, or mqtts://HOST:8883 with certificates; the ports are the usual ones
+    /// The broker: mqtts://HOST:8883 with certificates, or mqtt://localhost:1883; the ports are the usual ones
     #[arg(long, value_name = "URL")]
     pub url: String,
     /// Certificate authority of the broker (PEM); for mqtts
