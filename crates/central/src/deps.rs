@@ -263,7 +263,7 @@ fn tls(config: &Config) -> Result<ServerConfig, LoadError> {
 fn load_enrolment(config: &Config, section: &Enrolment, now: UtcMicros) -> Result<EnrolmentDeps, LoadError> {
     let (chain, key) = server(config)?;
     let file = &section.authority_key;
-    closed(file, 0o077)?;
+    closed(file)?;
     let key_pem = Zeroizing::new(read(file)?);
     let own = certificate(&section.authority_certificate)?;
     let trusted = certificate(&config.tls.client_authority)?;
@@ -312,7 +312,7 @@ fn catalogue(folder: &Path) -> Result<Catalogue, LoadError> {
 }
 
 fn key(file: &Path) -> Result<Zeroizing<[u8; 32]>, LoadError> {
-    closed(file, 0o007)?;
+    closed(file)?;
     let text = Zeroizing::new(read(file)?);
     let mut key = Zeroizing::new([0; 32]);
     hex::decode_to_slice(text.trim(), &mut *key).map_err(|_| LoadError::Key { file: file.to_owned() })?;
@@ -322,11 +322,12 @@ fn key(file: &Path) -> Result<Zeroizing<[u8; 32]>, LoadError> {
     Ok(key)
 }
 
-/// A file that none of the modes in `to` lets anybody into.
-fn closed(file: &Path, to: u32) -> Result<(), LoadError> {
+/// A file that not everybody can read. The group may: systemd lets a service's user in to a credential by an
+/// access list, whose mask shows as the group's mode.
+fn closed(file: &Path) -> Result<(), LoadError> {
     let broken = |source| LoadError::Read { file: file.to_owned(), source };
     let mode = fs::metadata(file).map_err(broken)?.permissions().mode();
-    if mode & to == 0 { Ok(()) } else { Err(LoadError::OpenKey { file: file.to_owned() }) }
+    if mode & 0o007 == 0 { Ok(()) } else { Err(LoadError::OpenKey { file: file.to_owned() }) }
 }
 
 fn read(file: &Path) -> Result<String, LoadError> {

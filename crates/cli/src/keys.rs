@@ -5,6 +5,7 @@ mod backup;
 pub(crate) mod check;
 pub(crate) mod file;
 mod kind;
+pub(crate) mod master;
 mod new;
 mod rotate;
 

@@ -1,10 +1,13 @@
 //! `vernport registry restored`: a registry goes on after its database was restored.
 
-use crate::{args, order::connect};
+use crate::{args, keys::master, order::connect};
 use anyhow::{Context as _, Result};
 use vernport_central::{Config, Restoring, restored};
 use vernport_crypto::{MasterKey, SigningKey};
-use vernport_gateway::{SystemClock, secrets::read_key};
+use vernport_gateway::{
+    SystemClock,
+    secrets::{read_handed, read_key},
+};
 use vernport_status::output;
 use vernport_types::Clock as _;
 
@@ -33,9 +36,10 @@ pub async fn run(args: args::Registry) -> Result<()> {
             args.config.display()
         )
     })?;
+    let (master, _) = master::of(&config, args.master_key.as_deref())?;
     let asked = Restoring {
         databases: &config.store,
-        master_key: MasterKey::from_bytes(*read_key(&config.keys.master)?),
+        master_key: MasterKey::from_bytes(*read_handed(master)?),
         controller: &args.controller,
         journal,
         others: &args.journal,

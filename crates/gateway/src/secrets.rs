@@ -14,6 +14,11 @@ use zeroize::Zeroizing;
 /// What is added to the name of a storage key for the one before it, as long as messages wait under that.
 pub const BEFORE: &str = ".before";
 
+/// Modes that let nobody but the owner in, …
+pub const OWN: u32 = 0o077;
+/// … and those of which a credential of systemd has none.
+pub const HANDED: u32 = 0o007;
+
 /// Why a secret cannot be used. Never shows a byte of it.
 #[derive(Debug, Error)]
 pub enum SecretError {
@@ -127,8 +132,7 @@ fn read_source(source: &KeySource, credentials: Option<&Path>) -> Result<Zeroizi
         KeySource::File(path) => read_key(path),
         KeySource::Credential(name) => {
             let folder = credentials.ok_or_else(|| SecretError::NoCredentials { name: name.clone() })?;
-            // systemd lets the service's user in by an access list, whose mask shows as the group's mode.
-            read_closed(&folder.join(name), 0o007)
+            read_handed(&folder.join(name))
         }
         KeySource::Memory => Err(SecretError::Memory),
     }
@@ -139,7 +143,16 @@ fn read_source(source: &KeySource, credentials: Option<&Path>) -> Result<Zeroizi
 /// # Errors
 /// [`SecretError`].
 pub fn read_key(path: &Path) -> Result<Zeroizing<[u8; 32]>, SecretError> {
-    read_closed(path, 0o077)
+    read_closed(path, OWN)
+}
+
+/// Reads a key file that may be a credential: systemd lets the service's user in by an access list, whose
+/// mask shows as the group's mode. So central reads all of its own.
+///
+/// # Errors
+/// [`SecretError`].
+pub fn read_handed(path: &Path) -> Result<Zeroizing<[u8; 32]>, SecretError> {
+    read_closed(path, HANDED)
 }
 
 /// Reads a key file that none of the modes in `closed_to` lets anybody into.

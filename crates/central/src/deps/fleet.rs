@@ -29,7 +29,7 @@ pub(super) fn endpoint(
     };
     let tls = match section.tls()? {
         Some([ca, certificate, key]) => {
-            closed(key, 0o007)?;
+            closed(key)?;
             let files = TlsFiles { ca: ca.into(), certificate: certificate.into(), key: key.into() };
             Some(Arc::new(files.client()?))
         }

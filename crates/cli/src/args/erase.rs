@@ -141,6 +141,9 @@ pub struct Restored {
     /// The controller's bundle key: a file of 64 hexadecimal digits that nobody else may read
     #[arg(long, value_name = "FILE")]
     pub bundle_key: PathBuf,
+    /// The master key, where central's is a credential, which is gone while central is stopped
+    #[arg(long, value_name = "FILE")]
+    pub master_key: Option<PathBuf>,
     /// Journals of further central processes that wrote to the same database, beside that of the configuration
     #[arg(long, value_name = "FILE")]
     pub journal: Vec<PathBuf>,

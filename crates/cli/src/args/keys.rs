@@ -87,6 +87,10 @@ pub enum KeysRotate {
         /// Central's configuration
         #[arg(long, value_name = "FILE")]
         central: PathBuf,
+        /// The master key, where central's is a credential, which is gone while central is stopped. Keep the file
+        /// on a disk until the new key is encrypted
+        #[arg(long, value_name = "FILE")]
+        master_key: Option<PathBuf>,
         /// The journal of another central on the same databases
         #[arg(long, value_name = "FILE")]
         journal: Vec<PathBuf>,

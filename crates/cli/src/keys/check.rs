@@ -14,11 +14,17 @@ use std::{
     path::{Path, PathBuf},
     time::SystemTime,
 };
-use vernport_gateway::{config::KeySource, secrets};
+use vernport_gateway::{
+    config::KeySource,
+    secrets::{self, SecretError, read_handed, read_key},
+};
 use vernport_status::output;
 
 /// From which age on it is said that a key could be changed, in days.
 const OLD_DAYS: u64 = 2 * 365;
+
+/// Reads a key as the side that uses it does.
+type Read = fn(&Path) -> Result<Secret, SecretError>;
 
 /// Something to mend, or to know.
 struct Finding {
@@ -66,14 +72,14 @@ fn look(args: &KeysCheck) -> Result<Seen> {
             [(Kind::Device, &keys.device), (Kind::Storage, &keys.storage), (Kind::Identity, &keys.identity)]
         {
             match source {
-                KeySource::File(file) => seen.look_at(kind, file, path),
+                KeySource::File(file) => seen.look_at(kind, file, path, read_key),
                 source => seen.elsewhere.push(format!("{}: {source}", path.display())),
             }
         }
         if let KeySource::File(file) = &keys.storage {
             let before = secrets::before(file);
             if before.exists() {
-                seen.look_at(Kind::Storage, &before, path);
+                seen.look_at(Kind::Storage, &before, path, read_key);
                 seen.note(&before, "the storage key before is still here".into(), FINISH);
             }
         }
@@ -83,11 +89,11 @@ fn look(args: &KeysCheck) -> Result<Seen> {
     let central = match &args.central {
         Some(path) => {
             let config = vernport_central::Config::read(path)?;
-            seen.look_at(Kind::Head, &config.keys.head, path);
-            seen.look_at(Kind::Master, &config.keys.master, path);
+            seen.look_at(Kind::Head, &config.keys.head, path, read_handed);
+            seen.look_at(Kind::Master, &config.keys.master, path, read_handed);
             certificates::central(&mut seen, &config, path);
             for controller in &config.controllers {
-                seen.look_at(Kind::Identity, &controller.identity_key, path);
+                seen.look_at(Kind::Identity, &controller.identity_key, path, read_handed);
             }
             Some(config)
         }
@@ -106,8 +112,8 @@ const FINISH: &str =
 
 impl Seen {
     /// Opens one key file that `config` names.
-    fn look_at(&mut self, kind: Kind, file: &Path, config: &Path) {
-        let key = match secrets::read_key(file) {
+    fn look_at(&mut self, kind: Kind, file: &Path, config: &Path, read: Read) {
+        let key = match read(file) {
             Ok(key) => key,
             Err(error) => {
                 let said = error.to_string();

@@ -31,7 +31,9 @@ pub(super) async fn run(args: KeysRotate) -> Result<()> {
         KeysRotate::Storage { gateway, finish: true } => gateway::finish_storage(&gateway).await,
         KeysRotate::Recipient(args) => recipient::run(&args).await,
         KeysRotate::Identity => bail!(IDENTITY),
-        KeysRotate::Master { central, journal } => central::master(&central, &journal).await,
+        KeysRotate::Master { central, master_key, journal } => {
+            central::master(&central, master_key.as_deref(), &journal).await
+        }
         KeysRotate::Bundle { key, bundle, config } => sign_anew(&key, &bundle, &config),
     }
 }

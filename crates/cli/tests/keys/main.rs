@@ -1,6 +1,7 @@
 //! `vernport keys …`, as a person types it.
 
 mod check;
+mod credentials;
 mod interrupted;
 mod recorded;
 
@@ -344,6 +345,8 @@ fn an_authority_is_made_once_and_central_can_issue_with_it() {
     let own = format!("client_authority = \"{}\"", certificate.display());
     let trusting = before.replace("client_authority = \"tls/ca.pem\"", &own).replace("[store]", &section);
     load(&trusting).expect("it issues what it lets in");
-    fs::set_permissions(&key, fs::Permissions::from_mode(0o640)).expect("own file");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o440)).expect("own file");
+    load(&trusting).expect("a credential of systemd has this mode");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o604)).expect("own file");
     assert!(load(&trusting).expect_err("others can read it").to_string().contains("chmod 600"));
 }

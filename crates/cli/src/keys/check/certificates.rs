@@ -3,7 +3,10 @@
 use super::Seen;
 use std::{fs, os::unix::fs::MetadataExt as _, path::Path};
 use vernport_central::Config as CentralConfig;
-use vernport_gateway::{Config as GatewayConfig, SystemClock};
+use vernport_gateway::{
+    Config as GatewayConfig, SystemClock,
+    secrets::{HANDED, OWN},
+};
 use vernport_types::Clock as _;
 use vernport_uplink::{Certificate, TlsFiles};
 
@@ -20,7 +23,7 @@ pub(super) fn gateway(seen: &mut Seen, config: &GatewayConfig, file: &Path) {
     if !of.certificate.exists() {
         return seen.note(&of.certificate, "is not there yet".into(), "see `vernport-gateway enrol`");
     }
-    private(seen, &of.key, file);
+    private(seen, &of.key, file, OWN);
     let (ca, certificate, key) = (of.ca.clone(), of.certificate.clone(), of.key.clone());
     if let Err(error) = (TlsFiles { ca, certificate, key }).client() {
         seen.wrong(&of.certificate, error.to_string(), "enrol the gateway anew, or copy both files again");
@@ -41,14 +44,14 @@ pub(super) fn gateway(seen: &mut Seen, config: &GatewayConfig, file: &Path) {
 /// The key with which central issues certificates.
 pub(super) fn central(seen: &mut Seen, config: &CentralConfig, file: &Path) {
     if let Some(enrolment) = &config.enrolment {
-        private(seen, &enrolment.authority_key, file);
+        private(seen, &enrolment.authority_key, file, HANDED);
     }
 }
 
 /// A private key in PEM: its owner, its folder, and who may read it.
-fn private(seen: &mut Seen, key: &Path, config: &Path) {
+fn private(seen: &mut Seen, key: &Path, config: &Path, closed_to: u32) {
     match fs::metadata(key) {
-        Ok(about) if about.mode() & 0o077 != 0 => {
+        Ok(about) if about.mode() & closed_to != 0 => {
             seen.wrong(key, "others can read it".into(), "run `chmod 600` on it");
         }
         Ok(_) => {}
