@@ -29,6 +29,7 @@ mod holds;
 mod last;
 mod metrics;
 mod notices;
+pub mod owner;
 mod path;
 mod pipeline;
 mod publish;

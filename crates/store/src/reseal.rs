@@ -14,6 +14,7 @@ use crate::{
 use std::{
     fs::{self, File, OpenOptions},
     io,
+    os::unix::fs::{MetadataExt as _, lchown},
     path::{Path, PathBuf},
 };
 use vernport_crypto::MasterKey;
@@ -58,10 +59,24 @@ impl Journal {
             return Err(error);
         }
         journal.write(rows)?;
-        fs::rename(&aside, path).map_err(broken)?;
+        give_as(&aside, path).and_then(|()| fs::rename(&aside, path)).map_err(broken)?;
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         File::open(folder.unwrap_or(Path::new("."))).and_then(|folder| folder.sync_all()).map_err(broken)?;
         Ok(resealed)
+    }
+}
+
+/// Gives a file to the user and group of the one whose place it takes: root does this for central, which then goes
+/// on writing. Only root may; of whoever else runs this it stays.
+fn give_as(written: &Path, place: &Path) -> io::Result<()> {
+    let (own, theirs) = (fs::symlink_metadata(written)?, fs::metadata(place)?);
+    if (own.uid(), own.gid()) == (theirs.uid(), theirs.gid()) {
+        return Ok(());
+    }
+    // Never what a link leads to: the folder is central's, and this root's.
+    match lchown(written, Some(theirs.uid()), Some(theirs.gid())) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        given => given,
     }
 }
 
@@ -75,5 +90,24 @@ fn reseal(row: Row, old: &MasterKey, new: &MasterKey) -> Option<(Row, bool)> {
     match old.open(&place, &row.sealed) {
         Ok(plain) => Some((Row { sealed: new.seal(&place, &plain), ..row }, true)),
         Err(_) => new.open(&place, &row.sealed).ok().map(|_| (row, false)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where the test runs as root, they are another's.
+    #[test]
+    fn a_journal_under_another_master_key_belongs_to_whom_it_belonged() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("journal");
+        let (old, new) = (MasterKey::from_bytes([7; 32]), MasterKey::from_bytes([8; 32]));
+        drop(Journal::open(&path, |_| {}).expect("made"));
+        let _ = lchown(&path, Some(4_711), Some(4_712));
+        let owner = || fs::metadata(&path).map(|about| (about.uid(), about.gid())).expect("there");
+        let before = owner();
+        Journal::reseal(&path, &old, &new).expect("sealed anew");
+        assert_eq!(owner(), before);
     }
 }

@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 use vernport_crypto::{Zeroizing, random};
-use vernport_gateway::secrets::read_key;
+use vernport_gateway::{owner::give_as, secrets::read_key};
 
 /// A secret of 32 bytes.
 pub(super) type Secret = Zeroizing<[u8; 32]>;
@@ -116,7 +116,9 @@ pub(super) fn take_place(path: &Path, keep: Option<&Path>) -> Result<()> {
             .with_context(|| format!("{}: the old key cannot be kept under this name", keep.display()))?;
         sync_folder(keep)?;
     }
-    fs::rename(with(path, ".new"), path)
+    let next = with(path, ".new");
+    give_as(&next, path)
+        .and_then(|()| fs::rename(&next, path))
         .with_context(|| format!("{}: cannot be replaced", path.display()))?;
     sync_folder(path)
 }
@@ -147,6 +149,7 @@ pub(super) fn replace_in(path: &Path, old: &str, new: &str) -> Result<usize> {
         let written = with(path, ".new");
         fs::write(&written, text.replace(old, new))
             .and_then(|()| fs::set_permissions(&written, fs::metadata(path)?.permissions()))
+            .and_then(|()| give_as(&written, path))
             .and_then(|()| File::open(&written)?.sync_all())
             .and_then(|()| fs::rename(&written, path))
             .with_context(|| format!("{}: cannot be written", path.display()))?;

@@ -7,7 +7,7 @@ mod recorded;
 
 use std::{
     fs,
-    os::unix::fs::PermissionsExt as _,
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _, lchown},
     path::{Path, PathBuf},
     process::{Command, Output},
 };
@@ -179,6 +179,21 @@ fn a_new_device_key_is_named_in_central_s_configuration_and_the_other_way_is_tol
     let args = ["keys", "rotate", "device", "--gateway", text(&config), "--central", text(&central_file)];
     assert!(refused(&args).contains("was not changed"));
     assert_eq!(key(&device), now);
+}
+
+/// Where the test runs as root, the files are another's.
+#[test]
+fn a_new_key_and_a_changed_configuration_belong_to_whom_the_old_ones_belonged() {
+    let (_folder, dev, controller) = set();
+    let (gateway, central) = (dev.gateway_config(&controller), dev.central_config());
+    let device = dev.folder(&controller).join("keys/device.key");
+    for path in [&device, &central] {
+        let _ = lchown(path, Some(4_711), Some(4_712));
+    }
+    let owner = |path: &Path| fs::metadata(path).map(|about| (about.uid(), about.gid())).expect("there");
+    let before = owner(&device);
+    ok(&["keys", "rotate", "device", "--gateway", text(&gateway), "--central", text(&central)]);
+    assert_eq!((owner(&device), owner(&central)), (before, before));
 }
 
 #[tokio::test]

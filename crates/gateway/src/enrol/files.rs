@@ -12,6 +12,7 @@
 //! CERT.enrolling                    from here on the new ones count
 //! ```
 
+use crate::owner::give_as;
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, ErrorKind, Write as _},
@@ -146,6 +147,9 @@ pub(crate) fn finish(gate: Gate<'_>, places: &Places, ending: &str) -> Result<bo
 fn move_into(gate: Gate<'_>, from: &Path, to: &Path) -> Result<(), FileError> {
     let moved = || {
         gate()?;
+        if from.try_exists()? {
+            give_as(from, to)?;
+        }
         match fs::rename(from, to) {
             // An interrupted run moved it.
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
@@ -171,4 +175,29 @@ fn remove_if_there(path: &Path) -> io::Result<()> {
 fn sync_folder(path: &Path) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{MetadataExt as _, lchown};
+
+    /// Where the test runs as root, the box's own files are another's.
+    #[test]
+    fn what_is_moved_into_its_place_belongs_to_whom_that_belonged() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (certificate, key) = (folder.path().join("box.pem"), folder.path().join("box.key"));
+        for path in [&certificate, &key] {
+            fs::write(path, "old").expect("written");
+            let _ = lchown(path, Some(4_711), Some(4_712));
+            write(&open, &with(path, ENROLLING), b"new").expect("written");
+        }
+        let owner = |path: &Path| fs::metadata(path).map(|about| (about.uid(), about.gid())).expect("there");
+        let before = owner(&key);
+        let places = Places { certificate: certificate.clone(), key: key.clone(), device: None };
+        assert!(finish(&open, &places, ENROLLING).expect("moved"));
+        for path in [&certificate, &key] {
+            assert_eq!((fs::read(path).expect("there"), owner(path)), (b"new".to_vec(), before));
+        }
+    }
 }
