@@ -135,7 +135,7 @@ pub struct RotateRecipient {
 /// `vernport keys backup`.
 #[derive(Debug, Args)]
 pub struct KeysBackup {
-    /// Key files, or folders: of those all that end in .key or .before
+    /// Key files, or folders: of those all that end in .key, .before or .key.new, and a ca.pem beside ca.key
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
     /// The backup; must not be there yet

@@ -73,14 +73,20 @@ pub(super) fn with(path: &Path, ending: &str) -> PathBuf {
 }
 
 /// The key that is about to take the place of the one in `path`: one that an interrupted run left,
-/// or a new one.
+/// or a new one, which gets its name when it is whole.
 pub(super) fn next(path: &Path) -> Result<Secret> {
     let next = with(path, ".new");
     if next.exists() {
         return Ok(read_key(&next)?);
     }
-    let key = draw();
-    create(&next, &key)?;
+    let (key, part) = (draw(), with(&next, ".part"));
+    let written = || format!("{}: cannot be written", next.display());
+    match fs::remove_file(&part) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error).with_context(written),
+        _ => create(&part, &key)?,
+    }
+    fs::rename(&part, &next).with_context(written)?;
+    sync_folder(&next)?;
     Ok(key)
 }
 
@@ -158,7 +164,7 @@ pub(super) fn replace_in(path: &Path, old: &str, new: &str) -> Result<usize> {
     Ok(places)
 }
 
-/// Key files in and below a folder, in order.
+/// Key files in and below a folder, in order, and certificates of authorities beside theirs.
 pub(super) fn below(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
     let entries = fs::read_dir(folder).and_then(Iterator::collect::<std::io::Result<Vec<_>>>);
     let mut entries = entries.with_context(|| format!("{}: cannot be read", folder.display()))?;
@@ -167,12 +173,19 @@ pub(super) fn below(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
         let path = entry.path();
         if entry.file_type()?.is_dir() {
             below(&path, found)?;
-        } else if path.extension().is_some_and(|end| end == OsStr::new("key") || end == OsStr::new("before"))
-        {
+        } else if is_key(&path) {
             found.push(path);
         }
     }
     Ok(())
+}
+
+/// Whether a file goes with keys: one in use, the one before it, or the one after it, under which central's databases
+/// may be in part already. An authority is of no use without its certificate.
+fn is_key(path: &Path) -> bool {
+    let Some(name) = path.file_name().and_then(OsStr::to_str) else { return false };
+    let is_authority = name == "ca.pem" && path.with_file_name("ca.key").exists();
+    is_authority || [".key", ".before", ".key.new"].iter().any(|end| name.ends_with(end))
 }
 
 fn sync_folder(path: &Path) -> Result<()> {

@@ -60,6 +60,18 @@ fn a_storage_key_that_was_half_changed_is_changed_by_the_next_run_and_never_wipe
 }
 
 #[test]
+fn a_new_key_that_was_half_written_is_written_anew() {
+    let (_folder, dev, controller) = set();
+    let storage = dev.folder(&controller).join("keys/storage.key");
+    let part = with(&storage, ".new.part");
+    fs::write(&part, "5a5a").expect("written");
+    let now = key(&storage);
+    ok(&["keys", "rotate", "storage", "--gateway", text(&dev.gateway_config(&controller))]);
+    assert_ne!(key(&storage), now);
+    assert!(!part.exists() && !with(&storage, ".new").exists());
+}
+
+#[test]
 fn a_key_that_has_another_name_is_taken_away_without_being_wiped() {
     let (folder, dev, controller) = set();
     let config = dev.gateway_config(&controller);

@@ -329,6 +329,28 @@ fn a_backup_opens_with_its_key_or_passphrase_and_comes_back_as_it_was() {
 }
 
 #[test]
+fn a_backup_holds_an_authority_whole_and_a_change_that_is_under_way() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (from, into) = (folder.path().join("keys"), folder.path().join("restored"));
+    let (backup, passphrase) = (folder.path().join("backup"), folder.path().join("passphrase"));
+    fs::write(&passphrase, "orbit lamp seven cedar quiet mirror\n").expect("written");
+    ok(&["keys", "new", "authority", "--into", text(&from)]);
+    ok(&["keys", "new", "central", "--into", text(&from)]);
+    fs::copy(from.join("head.key"), from.join("master.key.new")).expect("copied");
+    for other in ["box.pem", "central.toml.new"] {
+        fs::write(from.join(other), "no key").expect("written");
+    }
+    ok(&["keys", "backup", text(&from), "--to", text(&backup), "--passphrase-file", text(&passphrase)]);
+    ok(&["keys", "restore", text(&backup), "--into", text(&into), "--passphrase-file", text(&passphrase)]);
+    let names = ["ca.key", "ca.pem", "head.key", "master.key", "master.key.new"];
+    assert_eq!(fs::read_dir(&into).expect("a folder").count(), names.len());
+    for name in names {
+        let file = |folder: &Path| fs::read(folder.join(name)).expect(name);
+        assert_eq!(file(&into), file(&from));
+    }
+}
+
+#[test]
 fn an_authority_is_made_once_and_central_can_issue_with_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let into = folder.path().join("authority");
