@@ -57,16 +57,6 @@ pub struct LeafError {
 }
 
 impl Leaf {
-    /// Commits to an envelope for the store. The caller draws the salt.
-    pub fn for_batch(salt: [u8; 16], envelope: &[u8]) -> Self {
-        Self::new(LeafKind::Batch, salt, envelope)
-    }
-
-    /// Commits to a sealed message for a fleet topic. The caller draws the salt.
-    pub fn for_message(salt: [u8; 16], sealed: &[u8]) -> Self {
-        Self::new(LeafKind::Message, salt, sealed)
-    }
-
     /// Commits to a thing of some kind. The caller draws the salt.
     pub fn new(kind: LeafKind, salt: [u8; 16], subject: &[u8]) -> Self {
         Self { kind, salt, commitment: sha256(&[&salt, subject].concat()) }
@@ -117,7 +107,7 @@ mod tests {
     #[test]
     fn a_leaf_and_its_hash_have_their_frozen_bytes() {
         // Commitment and hash were made with Python's hashlib.
-        let batch = Leaf::for_batch(SALT, b"sealed");
+        let batch = Leaf::new(LeafKind::Batch, SALT, b"sealed");
         assert_eq!(
             hex::encode(batch.to_bytes()),
             "001111111111111111111111111111111181355fd8e0bf3e323e8ec50c23d3e3b698440d25dde82a87400432871fc9ef84"
@@ -126,7 +116,7 @@ mod tests {
             hex::encode(batch.hash()),
             "eb35fdb81285d5df2bb00ab31b8ba241efacdb62779552c7cd663ef52022f199"
         );
-        let message = Leaf::for_message(SALT, b"sealed");
+        let message = Leaf::new(LeafKind::Message, SALT, b"sealed");
         assert_eq!(
             hex::encode(message.to_bytes()),
             "011111111111111111111111111111111181355fd8e0bf3e323e8ec50c23d3e3b698440d25dde82a87400432871fc9ef84"
@@ -143,7 +133,7 @@ mod tests {
 
     #[test]
     fn an_unknown_kind_and_every_wrong_length_are_refused() {
-        let bytes = Leaf::for_batch(SALT, b"sealed").to_bytes();
+        let bytes = Leaf::new(LeafKind::Batch, SALT, b"sealed").to_bytes();
         for len in 0..LEAF_BYTES {
             assert!(Leaf::from_bytes(&bytes[..len]).is_err(), "{len} bytes");
         }
@@ -159,11 +149,11 @@ mod tests {
     proptest! {
         #[test]
         fn a_leaf_commits_to_its_subject_and_kind_only(salt: [u8; 16], a: Vec<u8>, b: Vec<u8>) {
-            let leaf = Leaf::for_batch(salt, &a);
+            let leaf = Leaf::new(LeafKind::Batch, salt, &a);
             prop_assert!(leaf.commits_to(&a));
             prop_assert_eq!(leaf.commits_to(&b), a == b);
             prop_assert_eq!(Leaf::from_bytes(&leaf.to_bytes()), Ok(leaf));
-            prop_assert_ne!(leaf.hash(), Leaf::for_message(salt, &a).hash());
+            prop_assert_ne!(leaf.hash(), Leaf::new(LeafKind::Message, salt, &a).hash());
         }
     }
 }

@@ -253,15 +253,6 @@ impl FrameSource {
         }
     }
 
-    /// What an adapter's line has counted; `None` for any other source.
-    pub fn line_counters(&self) -> Option<HostCounters> {
-        match &self.inner {
-            #[cfg(unix)]
-            Inner::Serial(serial) => Some(serial.counters()),
-            _ => None,
-        }
-    }
-
     /// The buses of a log so far, by number: its channels. Empty for a live bus.
     pub fn channels(&self) -> &[String] {
         match &self.inner {

@@ -206,7 +206,7 @@ async fn an_adapter_is_opened_by_url_and_listens_only_if_so_asked() {
     until("the second session", || adapter.counters().sessions >= 1 && adapter.in_session()).await;
     let sent = CanFrame::data_frame(CanId::Standard(0x7DF), &[1]).expect("short");
     let sink = sink.expect("may send");
-    until("the session is open", || source.line_counters().is_some_and(|it| it.sessions > 0)).await;
+    until("the session is open", || source.is_up()).await;
     sink.send_on(1, &sent).await.expect("taken");
     assert_eq!(bench.vehicles[1].next().await.map(|(frame, _)| frame), Some(sent));
     bench.send(1, 0x7E8, 5);

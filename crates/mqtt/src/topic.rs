@@ -54,11 +54,6 @@ pub struct ToolAddress {
 }
 
 impl ToolAddress {
-    /// Where it publishes readings.
-    pub fn reading_topic(&self) -> String {
-        format!("vernport/v1/tool/{self}/reading")
-    }
-
     /// Where it publishes readings in this form.
     pub fn readings_topic(&self, form: PayloadForm) -> String {
         format!("vernport/v1/tool/{self}/{}", form.level())
@@ -67,11 +62,6 @@ impl ToolAddress {
     /// Where it is answered.
     pub fn result_topic(&self) -> String {
         format!("vernport/v1/tool/{self}/result")
-    }
-
-    /// Reads the address out of a `…/reading` topic.
-    pub fn from_reading_topic(topic: &str) -> Option<Self> {
-        Self::from_readings_topic(topic).filter(|(_, form)| *form == PayloadForm::Text).map(|(tool, _)| tool)
     }
 
     /// Reads address and form out of a `…/reading` or `…/reading.postcard` topic.
@@ -214,11 +204,12 @@ mod tests {
     #[test]
     fn topics_keep_their_bytes() {
         let tool: ToolAddress = "north/bay-1/scanner".parse().expect("an address");
-        assert_eq!(tool.reading_topic(), "vernport/v1/tool/north/bay-1/scanner/reading");
+        let text = "vernport/v1/tool/north/bay-1/scanner/reading";
+        assert_eq!(tool.readings_topic(PayloadForm::Text), text);
+        assert_eq!(ToolAddress::from_readings_topic(text), Some((tool.clone(), PayloadForm::Text)));
         let postcard = "vernport/v1/tool/north/bay-1/scanner/reading.postcard";
         assert_eq!(tool.readings_topic(PayloadForm::Postcard), postcard);
         assert_eq!(ToolAddress::from_readings_topic(postcard), Some((tool.clone(), PayloadForm::Postcard)));
-        assert_eq!(ToolAddress::from_reading_topic(postcard), None);
         assert_eq!(tool.result_topic(), "vernport/v1/tool/north/bay-1/scanner/result");
         assert_eq!(
             readings_filters(&tool.site, None),
@@ -254,15 +245,15 @@ mod tests {
             "vernport/v1/tool/north/bay-1/scanner/result",
             "vernport/v2/tool/north/bay-1/scanner/reading",
         ] {
-            assert_eq!(ToolAddress::from_reading_topic(bad), None, "{bad}");
+            assert_eq!(ToolAddress::from_readings_topic(bad), None, "{bad}");
         }
     }
 
     proptest! {
         #[test]
         fn any_text_can_be_read_as_a_topic(text in "(vernport/v1/(tool|fleet)/)?.{0,60}(/reading)?") {
-            if let Some(tool) = ToolAddress::from_reading_topic(&text) {
-                prop_assert_eq!(tool.reading_topic(), text.clone());
+            if let Some((tool, form)) = ToolAddress::from_readings_topic(&text) {
+                prop_assert_eq!(tool.readings_topic(form), text.clone());
             }
             if let Some((stream, last)) = Stream::from_topic(&text) {
                 prop_assert_eq!(stream.value_topic(last).to_lowercase(), text.to_lowercase());

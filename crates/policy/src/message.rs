@@ -33,13 +33,6 @@ pub enum MessageBasis {
     },
 }
 
-impl MessageBasis {
-    /// Whether the message has to say how to get no more of its kind.
-    pub const fn needs_opt_out(&self) -> bool {
-        !matches!(self, Self::Administrative)
-    }
-}
-
 /// Whether a message of a class of the bundle may be sent to a person now.
 /// `similar` says that it is about goods similar to what the person bought.
 ///

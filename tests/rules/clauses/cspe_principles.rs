@@ -7,7 +7,7 @@ use super::{
     terms::says,
     world as shipped,
 };
-use vernport_audit::Leaf;
+use vernport_audit::{Leaf, LeafKind};
 use vernport_decode::odometer::Odometers;
 use vernport_seal::ReceivedEnvelope;
 use vernport_types::{BootMicros, LegalBasis, Source, Value};
@@ -106,7 +106,7 @@ fn cspe_1_11_what_leaves_is_sealed_to_whom_it_is_for() {
 #[test]
 fn cspe_1_12_what_left_can_be_shown_and_nothing_else_can() {
     let batch = seal_odometer(&made(), "services");
-    let leaf = Leaf::for_batch([9; 16], batch.envelope.as_bytes());
+    let leaf = Leaf::new(LeafKind::Batch, [9; 16], batch.envelope.as_bytes());
     let kept = Leaf::from_bytes(&leaf.to_bytes()).expect("a leaf");
     assert!(kept.commits_to(batch.envelope.as_bytes()));
     let other = seal_odometer(&made(), "services");

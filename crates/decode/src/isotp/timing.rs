@@ -14,9 +14,6 @@ pub const N_CR_MICROS: u64 = 1_000_000;
 /// N_Br: how soon a receiver gives its next flow control. With N_Ar it has to
 /// stay below 0.9 × N_Bs (ISO 15765-2:2016, 9.8.1).
 pub const N_BR_MICROS: u64 = 800_000;
-/// N_Cs: how soon a sender gives its next consecutive frame after the gap.
-/// With N_As it has to stay below 0.9 × N_Cr (ISO 15765-2:2016, 9.8.1).
-pub const N_CS_MICROS: u64 = 800_000;
 
 /// How long one who only listens waits where flow control may come between: N_Bs and N_Cr.
 pub const LISTENING_MICROS: u64 = N_BS_MICROS + N_CR_MICROS;

@@ -41,8 +41,6 @@ pub const MAX_MESSAGE_BYTES: usize = 1785;
 // SAE J1939-21, 5.10.2.4 and C.1.
 /// How long a unit takes to answer at most (Tr).
 pub const TR_MICROS: u64 = 200_000;
-/// How long a unit that holds a connection lets pass until it says so again (Th).
-pub const TH_MICROS: u64 = 500_000;
 /// How long the next packet may take (T1).
 pub const T1_MICROS: u64 = 750_000;
 /// How long the first packet after a CTS may take (T2).

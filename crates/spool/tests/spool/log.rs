@@ -194,7 +194,7 @@ async fn leaves_of_an_earlier_version_become_tiles_at_the_next_opening() {
     let mut raw = SqliteConnectOptions::new().filename(place.path()).connect().await.expect("opens");
     let mut edge = Edge::default();
     for number in 0..3000_u32 {
-        let leaf = Leaf::for_batch([1; 16], &number.to_be_bytes());
+        let leaf = Leaf::new(LeafKind::Batch, [1; 16], &number.to_be_bytes());
         edge.push(leaf.hash(), |_, _| ());
         let bytes = leaf.to_bytes();
         sqlx::query("INSERT INTO leaf (leaf) VALUES (?)")
