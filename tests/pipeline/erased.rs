@@ -109,6 +109,7 @@ async fn nothing_erased_opens_after_a_restore_and_the_gateway_goes_on_in_a_new_e
         config: config.clone(),
         controller: stand.controller.id.clone(),
         bundle_key: stand.file("keys/bundle.key"),
+        master_key: None,
         journal: Vec::new(),
     };
     vernport::registry::run(args::Registry::Restored(restored)).await?;
