@@ -45,6 +45,7 @@ pub(crate) struct Shared {
 struct Links {
     fleet: Option<watch::Receiver<LinkStatus>>,
     tools: Option<watch::Receiver<LinkStatus>>,
+    limited: Option<watch::Receiver<u64>>,
     operators: BTreeMap<Slug, OperatorStatus>,
     results: BTreeMap<&'static str, u64>,
     passed_over: BTreeMap<&'static str, u64>,
@@ -158,9 +159,10 @@ impl Shared {
         links.operators.extend(operators.map(|operator| (operator, OperatorStatus::default())));
     }
 
-    /// The connection to the tools' broker.
-    pub(crate) fn listens(&self, link: watch::Receiver<LinkStatus>) {
-        self.links().tools = Some(link);
+    /// The connection to the tools' broker, and how many messages were over a rate there.
+    pub(crate) fn listens(&self, link: watch::Receiver<LinkStatus>, limited: watch::Receiver<u64>) {
+        let mut links = self.links();
+        (links.tools, links.limited) = (Some(link), Some(limited));
     }
 
     /// A tool got this answer.
@@ -249,13 +251,17 @@ impl Shared {
         let links = self.links();
         let now =
             |link: &Option<watch::Receiver<LinkStatus>>| link.as_ref().map(|link| link.borrow().clone());
+        let mut tool_results = links.results.clone();
+        if let Some(limited) = &links.limited {
+            *tool_results.entry(ResultCode::Limited.as_str()).or_default() += *limited.borrow();
+        }
         Status {
             turns: self.turns.load(Ordering::Relaxed),
             delivering: state.delivering,
             fleet: now(&links.fleet),
             tools: now(&links.tools),
             operators: links.operators.clone(),
-            tool_results: links.results.clone(),
+            tool_results,
             passed_over: links.passed_over.clone(),
             tally,
             spool,

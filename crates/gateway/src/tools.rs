@@ -92,7 +92,7 @@ async fn together(outcomes: Vec<oneshot::Receiver<ToolOutcome>>) -> Option<ToolO
 impl Tools {
     /// Takes messages until shutdown.
     pub(crate) async fn run(mut self, shutdown: CancellationToken) {
-        self.shared.listens(self.inbox.status());
+        self.shared.listens(self.inbox.status(), self.inbox.limited());
         let mut under_way = UnderWay::default();
         loop {
             let has_room = under_way.keys.len() < AT_ONCE;

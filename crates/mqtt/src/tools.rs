@@ -44,6 +44,7 @@ impl fmt::Debug for Inbound {
 pub struct ToolInbox {
     inbox: Inbox,
     gauge: Gauge,
+    limited: watch::Sender<u64>,
 }
 
 impl ToolInbox {
@@ -55,7 +56,7 @@ impl ToolInbox {
 
     /// The same, with the bounds of the link as they are given.
     pub fn with_config(config: InboxConfig, limits: ToolLimits) -> Self {
-        Self { inbox: Inbox::start(config), gauge: Gauge::new(limits) }
+        Self { inbox: Inbox::start(config), gauge: Gauge::new(limits), limited: watch::Sender::new(0) }
     }
 
     /// The next message; `None` once stopped. A tool over its rate is answered
@@ -72,6 +73,7 @@ impl ToolInbox {
             };
             if !self.gauge.admit(&tool) {
                 tracing::warn!(%tool, "tool is over its rate");
+                self.limited.send_modify(|limited| *limited += 1);
                 self.answer(&tool, &ToolResult::new(None, ResultCode::Limited));
                 message.ack.done();
                 continue;
@@ -90,6 +92,11 @@ impl ToolInbox {
     /// The state of the link, as it changes. Up means: subscribed.
     pub fn status(&self) -> watch::Receiver<LinkStatus> {
         self.inbox.status()
+    }
+
+    /// How many messages were answered `limited`, as it grows.
+    pub fn limited(&self) -> watch::Receiver<u64> {
+        self.limited.subscribe()
     }
 
     /// Leaves the broker; what tools send meanwhile waits there.
