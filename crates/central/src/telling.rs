@@ -227,6 +227,12 @@ impl Controller {
                 tracing::warn!("the broker refuses what operators are told: give `central` its rights there");
                 Some(false)
             }
+            Sent::TooLong => {
+                tracing::warn!(
+                    "the broker takes no packet as long as what an operator is told: raise its bound"
+                );
+                Some(false)
+            }
             Sent::Lost => None,
         }
     }

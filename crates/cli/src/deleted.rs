@@ -58,6 +58,7 @@ async fn say(confirmer: &Confirmer, stream: &Stream, args: &args::Deleted) -> Re
             Outcome::Refused => {
                 bail!("the broker refused it: this login may not write there, or no central listens")
             }
+            Outcome::TooLong => bail!("the broker takes no packet as long as the answer: raise its bound"),
             Outcome::Lost => sleep(AGAIN).await,
         }
     }

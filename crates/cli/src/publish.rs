@@ -81,6 +81,7 @@ async fn answer(tool: &mut ToolClient, payload: &[u8], id: &str) -> Result<ToolR
                     "the broker refused the message: this login may not publish there, or no gateway listens"
                 )
             }
+            Outcome::TooLong => bail!("the broker takes no packet as long as the message: send it in parts"),
             Outcome::Lost => {
                 sleep(AGAIN).await;
                 continue;

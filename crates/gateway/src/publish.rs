@@ -82,7 +82,7 @@ impl Publish {
                 Err(settlement) => settled.push((item, settlement)),
             }
         }
-        let others = settled.len();
+        let mut others = settled.len();
         let mut published = 0;
         let mut ended = None;
         for (item, receipt) in waiting {
@@ -90,6 +90,15 @@ impl Publish {
                 Outcome::Acknowledged => {
                     published += 1;
                     settled.push((item, Settlement::Delivered));
+                }
+                Outcome::TooLong => {
+                    tracing::error!(
+                        %operator,
+                        "a message is put aside and counted as skipped: \
+                         the fleet's broker takes no packet as long as it"
+                    );
+                    others += 1;
+                    settled.push((item, Settlement::Quarantined));
                 }
                 // What was lost or refused stays in the spool and goes again.
                 Outcome::Lost => ended = Some(Ended::Lost),

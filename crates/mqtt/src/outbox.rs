@@ -54,6 +54,8 @@ pub enum Outcome {
     Acknowledged,
     /// The broker does not want it: no right to the topic, or no room.
     Refused,
+    /// It is longer than any packet that the broker takes, and was not sent: that would end the connection.
+    TooLong,
     /// The connection ended first. The broker may have it or not.
     Lost,
 }
@@ -190,7 +192,7 @@ impl Runner {
         // In the order of sending, until rumqttc tells the packet id.
         let mut unsent: VecDeque<Pending> = VecDeque::new();
         let mut inflight: HashMap<u16, Pending> = HashMap::new();
-        let mut window = 0;
+        let (mut window, mut longest_bytes) = (0, usize::MAX);
         let mut watchdog = interval((self.config.ack_timeout / 4).max(Duration::from_millis(10)));
         watchdog.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let stop = self.stop.clone();
@@ -199,7 +201,8 @@ impl Runner {
             let room = unsent.len() + inflight.len() < window;
             tokio::select! {
                 event = events.recv() => match event {
-                    Some(Event::Connected { window: theirs, .. }) => {
+                    Some(Event::Connected { window: theirs, packet_bytes, .. }) => {
+                        longest_bytes = packet_bytes;
                         window = usize::from(self.config.window.min(theirs).max(1));
                         if let Some(p) = &presence {
                             if wire.publish(&p.topic, p.online.clone().into(), true, true, None).is_err() {
@@ -239,6 +242,10 @@ impl Runner {
                         continue;
                     }
                     let Outgoing { topic, payload, expiry_s } = order.message;
+                    if wire.packet_bytes(&topic, &payload, expiry_s) > longest_bytes {
+                        let _ = order.answer.send(Outcome::TooLong);
+                        continue;
+                    }
                     if wire.publish(&topic, payload, true, false, expiry_s).is_err() {
                         return stuck();
                     }

@@ -46,6 +46,8 @@ pub(crate) enum Event {
     Connected {
         session_present: bool,
         window: u16,
+        /// The longest packet that the broker takes.
+        packet_bytes: usize,
     },
     Arrived(Arrived),
     /// A message went out under this packet id, 0 at QoS 0.
@@ -137,11 +139,7 @@ impl Wire {
             Client::V5(client) => {
                 use v5::mqttbytes::QoS;
                 let qos = if acked { QoS::AtLeastOnce } else { QoS::AtMostOnce };
-                let properties = v5::mqttbytes::v5::PublishProperties {
-                    message_expiry_interval: expiry_s,
-                    content_type: Some("application/json".to_owned()),
-                    ..Default::default()
-                };
+                let properties = properties(expiry_s);
                 client.try_publish_with_properties(topic, qos, retain, payload, properties).map_err(|_| Stuck)
             }
             Client::V311(client) => {
@@ -149,6 +147,15 @@ impl Wire {
                 client.try_publish(topic, qos, retain, payload).map_err(|_| Stuck)
             }
         }
+    }
+
+    /// How long the packet of a message is that is to be acknowledged. MQTT 3.1.1 tells no bound to hold it against.
+    pub(crate) fn packet_bytes(&self, topic: &str, payload: &Bytes, expiry_s: Option<u32>) -> usize {
+        use v5::mqttbytes::{QoS, v5::Publish};
+        let properties = Some(properties(expiry_s));
+        let mut publish = Publish::new(topic, QoS::AtLeastOnce, payload.clone(), properties);
+        publish.pkid = 1;
+        publish.size()
     }
 
     pub(crate) fn subscribe(&self, filters: &[String]) -> Result<(), Stuck> {
@@ -190,6 +197,14 @@ impl Wire {
             Client::V5(client) => client.try_disconnect().map_err(|_| Stuck),
             Client::V311(client) => client.try_disconnect().map_err(|_| Stuck),
         };
+    }
+}
+
+fn properties(expiry_s: Option<u32>) -> v5::mqttbytes::v5::PublishProperties {
+    v5::mqttbytes::v5::PublishProperties {
+        message_expiry_interval: expiry_s,
+        content_type: Some("application/json".to_owned()),
+        ..Default::default()
     }
 }
 
@@ -257,10 +272,15 @@ async fn poll_v5(mut eventloop: v5::EventLoop, events: mpsc::Sender<Event>, stop
         loop {
             let event = match eventloop.poll().await {
                 Ok(v5::Event::Incoming(packet)) => match packet {
-                    Packet::ConnAck(ack) => Event::Connected {
-                        session_present: ack.session_present,
-                        window: ack.properties.and_then(|p| p.receive_max).unwrap_or(u16::MAX),
-                    },
+                    Packet::ConnAck(ack) => {
+                        let told = ack.properties.as_ref();
+                        let packet_bytes = told.and_then(|p| p.max_packet_size).map(usize::try_from);
+                        Event::Connected {
+                            session_present: ack.session_present,
+                            window: told.and_then(|p| p.receive_max).unwrap_or(u16::MAX),
+                            packet_bytes: packet_bytes.and_then(Result::ok).unwrap_or(usize::MAX),
+                        }
+                    }
                     Packet::Publish(publish) => {
                         let Ok(topic) = std::str::from_utf8(&publish.topic) else { continue };
                         Event::Arrived(Arrived {
@@ -336,7 +356,11 @@ async fn poll_v311(
         loop {
             let event = match eventloop.poll().await {
                 Ok(rumqttc::Event::Incoming(packet)) => match packet {
-                    Packet::ConnAck(ack) => Event::Connected { session_present: ack.session_present, window },
+                    Packet::ConnAck(ack) => Event::Connected {
+                        session_present: ack.session_present,
+                        window,
+                        packet_bytes: usize::MAX,
+                    },
                     Packet::Publish(publish) => Event::Arrived(Arrived {
                         topic: publish.topic,
                         payload: publish.payload,

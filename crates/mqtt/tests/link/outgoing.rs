@@ -10,7 +10,9 @@ use std::{
 };
 use vernport_broker::fault::{Fate, Hook, Packet};
 use vernport_crypto::{StorageKey, StorageKeys};
-use vernport_mqtt::{Cause, FleetLink, FleetMessage, Numbers, Outcome, Protocol, PublishError, Receipt};
+use vernport_mqtt::{
+    Cause, FleetLink, FleetMessage, LinkState, Numbers, Outcome, Protocol, PublishError, Receipt,
+};
 
 fn numbered(seq: u64) -> Numbers {
     Numbers { seq, skipped: 0 }
@@ -165,6 +167,20 @@ async fn a_refusal_is_told_apart_from_a_loss() {
     let link = soon(publisher.link()).await.expect("runs");
     assert_eq!(soon(publish(&link, &world, 1).await.outcome()).await, Outcome::Refused);
     assert_eq!(broker.totals().publishes_refused, 2);
+}
+
+#[tokio::test]
+async fn a_message_longer_than_the_broker_takes_ends_no_connection() {
+    // Room for the status, not for a reading.
+    let broker = broker_with(|c| c.limits.packet_bytes = 300).await;
+    let world = World::new();
+    let publisher = world.publisher(&broker, |_| {});
+    let link = soon(publisher.link()).await.expect("runs");
+    for n in 1..4 {
+        assert_eq!(soon(publish(&link, &world, n).await.outcome()).await, Outcome::TooLong);
+    }
+    let status = publisher.status().borrow().clone();
+    assert_eq!((status.state, status.epoch), (LinkState::Up, 1));
 }
 
 #[tokio::test]
