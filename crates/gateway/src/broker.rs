@@ -88,6 +88,7 @@ mod tests {
             assert!(error.starts_with("fleet.region") && error.ends_with("NO"), "{error}");
         }
     }
+
     #[test]
     fn a_broker_elsewhere_is_not_spoken_to_in_the_clear_and_a_password_is_closed_to_others() {
         let folder = tempfile::tempdir().expect("a folder");
