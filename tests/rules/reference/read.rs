@@ -212,7 +212,8 @@ fn one(
     })
 }
 
-/// Format (`sample`): once in an interval, or once in an order, of each signal of each asset.
+/// Format (`sample`): once in an interval, or once in an order, of each signal of each asset. Where the last one
+/// was taken more than an interval from now on, the clock had run ahead, and it keeps nothing waiting.
 fn sample(
     known: &Known<'_>,
     past: &mut Past,
@@ -230,7 +231,9 @@ fn sample(
     let too_soon = match flow.sampling {
         Sampling::Every => return Ok(()),
         Sampling::PerOrder => of_this.any(|taken| taken.order == opening.order),
-        Sampling::Interval(interval) => of_this.any(|taken| wall < taken.at + interval),
+        Sampling::Interval(interval) => {
+            of_this.last().is_some_and(|taken| wall < taken.at + interval && taken.at <= wall + interval)
+        }
     };
     if too_soon {
         return Err("sampled-out");
