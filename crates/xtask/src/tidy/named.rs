@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn a_test_that_is_not_there_or_elsewhere_is_named() {
-        assert_eq!(of("`spool` `nothing_is_lost`, `all_of_it_arrives_once`"), 2);
+        assert_eq!(of("`spool` `nothing_is_lost_there`, `all_of_it_arrives_once`"), 2);
         assert_eq!(of("`nothing_is_lost_in_it` of no place"), 1);
         assert_eq!(findings(&SOURCES).len(), 1, "no document");
     }
