@@ -232,7 +232,7 @@ fn sample(
         Sampling::Every => return Ok(()),
         Sampling::PerOrder => of_this.any(|taken| taken.order == opening.order),
         Sampling::Interval(interval) => {
-            of_this.last().is_some_and(|taken| wall < taken.at + interval && taken.at <= wall + interval)
+            of_this.next_back().is_some_and(|taken| wall < taken.at + interval && taken.at <= wall + interval)
         }
     };
     if too_soon {
