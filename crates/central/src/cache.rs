@@ -147,13 +147,13 @@ impl Controller {
     /// was recorded is never forgotten by a process with a journal. A database that knows less, a standby that
     /// lagged or a backup put in its place, is told from the journal at a start; here, by its revision.
     pub(crate) async fn catch_up(&self, state: &mut State) -> Result<(), LoadError> {
-        if state.is_set_back {
+        if self.counted.is_set_back.load(Relaxed) {
             return Err(LoadError::SetBack);
         }
         let behind = if state.is_stored { state.revision } else { Revision::NONE };
         let loaded = self.store.load(&self.id, behind).await?;
         if loaded.revision < state.revision && self.store.has_journal() {
-            (state.is_set_back, state.is_stored) = (true, false);
+            state.is_stored = false;
             self.counted.is_set_back.store(true, Relaxed);
             tracing::error!(
                 controller = %self.id,

@@ -182,8 +182,6 @@ pub(crate) struct State {
     /// INVARIANT: false while memory may differ from the store; whoever finds
     /// it false loads again. So a request that breaks off in between harms nobody.
     pub(crate) is_stored: bool,
-    /// The database turned out to be from before what was answered for: true until this process ends.
-    pub(crate) is_set_back: bool,
 }
 
 impl State {
@@ -201,7 +199,6 @@ impl State {
             revision: Revision::NONE,
             looked_at: Instant::now(),
             is_stored: false,
-            is_set_back: false,
         }
     }
 

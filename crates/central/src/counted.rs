@@ -92,7 +92,7 @@ pub(crate) struct OfController {
     pub(crate) waiting: AtomicI64,
     /// Sends of the feed.
     pub(crate) heads: AtomicU64,
-    /// Whether the database was set back while this process ran.
+    /// Whether the database turned out to be from before what was answered for: until this process ends.
     pub(crate) is_set_back: AtomicBool,
     /// Whether the last look after erasing and deleting failed.
     pub(crate) duties_fail: AtomicBool,

@@ -78,10 +78,15 @@ impl Controller {
         for entry in self.store.open_erasures(&self.id).await? {
             let outcome = self.fence_all(entry).await?;
             self.finish_fenced().await?;
-            let is_voided = self.locked().await?.facts.voided_at(&entry).is_some();
+            let is_voided = self.is_voided(&entry).await?;
             self.certify(entry, &outcome, is_voided).await?;
         }
         Ok(())
+    }
+
+    /// Whether an order was a mistake.
+    pub(crate) async fn is_voided(&self, entry: &EntryHash) -> Result<bool, Refusal> {
+        Ok(self.locked().await?.facts.voided_at(entry).is_some())
     }
 
     /// Erases what is fenced: journal, keys, batches.
@@ -226,9 +231,6 @@ impl Controller {
         let erased = self.store.erased_by(&self.id, &entry).await?;
         let deletions = self.store.deletions_of(&self.id, &entry).await?;
         let known = self.store.certificates(&self.id, &entry).await?;
-        if is_voided && known.is_empty() && erased.epochs.is_empty() {
-            return self.store.end_erasure(&self.id, &entry, self.clock.now().wall).await;
-        }
         let (epochs_hash, epoch_hashes) = Certificate::hashes(&erased.epochs);
         let now = self.clock.now().wall;
         let certificate = Certificate {
@@ -246,7 +248,11 @@ impl Controller {
             read_before: read_before(&deletions),
             not_reached: outcome.not_reached(!deletions.is_empty()),
         };
-        if known.last().is_some_and(|last| says_the_same(&last.certificate, &certificate)) {
+        let is_told = match known.last() {
+            Some(last) => says_the_same(&last.certificate, &certificate),
+            None => is_voided && certificate.epochs == 0,
+        };
+        if is_told {
             return match is_voided {
                 true => self.store.end_erasure(&self.id, &entry, now).await,
                 false => Ok(()),

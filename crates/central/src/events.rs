@@ -28,10 +28,10 @@ impl Controller {
                 None => BEGINNING,
             };
             let rows = self.store.entries_after(&self.id, after, asked.limit).await?;
-            if !rows.is_empty() {
-                self.journaled().await?;
-            }
             if !rows.is_empty() || Instant::now() >= end || self.shutdown.is_cancelled() {
+                if !rows.is_empty() {
+                    self.journaled().await?;
+                }
                 let last = rows.last().map(|(row, _)| Cursor::at(self.era.0, row.position, &row.entry));
                 let event = |(row, json): (EntryRow, Vec<u8>)| {
                     let statement: Entry = serde_json::from_slice(&json).map_err(|_| unreadable())?;
@@ -78,8 +78,8 @@ impl Controller {
         let Some(row) = self.store.find_entry(&self.id, &asked.source, reference).await? else {
             return Ok(FindEntryAnswer { found: None });
         };
-        self.journaled().await?;
         let mut state = self.locked().await?;
+        self.store.settle_journal().await?;
         let now = state.now(&*self.clock);
         let became = state.facts.entry_state(&row.entry, now).unwrap_or(EntryState::InForce);
         let EntryRow { position, entry, kind, recorded_at } = row;

@@ -11,7 +11,7 @@ use std::{collections::BTreeSet, sync::atomic::Ordering::Relaxed};
 use tokio::time::Instant;
 use vernport_api::{Code, FleetNumberAnswer, FleetNumberRequest};
 use vernport_mqtt::{NoticeLink, Roster, RosterVehicle, roster::MAX_ROSTER_VEHICLES};
-use vernport_policy::alias_year;
+use vernport_policy::{Flow, alias_year};
 use vernport_seal::SealedFleetNumber;
 use vernport_store::{FleetNumberRow, ListedRow, StoreError};
 use vernport_types::{Slug, UtcMicros};
@@ -64,9 +64,12 @@ impl Controller {
 
     /// For which purposes something is published to an operator.
     fn published_to(&self, operator: &Slug) -> BTreeSet<Slug> {
-        let flows = self.rules.flows().iter();
-        let published = flows.filter(|flow| flow.recipient == *operator && flow.deliver.topic.is_some());
+        let published = self.published().filter(|flow| flow.recipient == *operator);
         published.map(|flow| flow.purpose.clone()).collect()
+    }
+
+    fn published(&self) -> impl Iterator<Item = &Flow> {
+        self.rules.flows().iter().filter(|flow| flow.deliver.topic.is_some())
     }
 
     /// Tells operators what no broker took since a day, until `end`; where the line is gone, the rest waits for
@@ -76,8 +79,7 @@ impl Controller {
         let again = now.plus_seconds(-TELL_AGAIN_SECONDS);
         let year = alias_year(&self.rules, now) - YEARS_BEFORE;
         let limit = u16::try_from(MAX_ROSTER_VEHICLES).expect("a message has fewer");
-        let flows = self.rules.flows().iter().filter(|flow| flow.deliver.topic.is_some());
-        let operators: BTreeSet<&Slug> = flows.map(|flow| &flow.recipient).collect();
+        let operators: BTreeSet<&Slug> = self.published().map(|flow| &flow.recipient).collect();
         for operator in operators {
             loop {
                 let rows = self.store.aliases_to_list(&self.id, operator, year, again, limit).await?;

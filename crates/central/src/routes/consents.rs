@@ -24,8 +24,8 @@ pub(super) async fn stand(
 
 impl Controller {
     async fn consents(&self, asked: &ConsentsRequest) -> Result<ConsentsAnswer, Refusal> {
-        self.journaled().await?;
         let mut state = self.locked().await?;
+        self.store.settle_journal().await?;
         let now = state.now(&*self.clock);
         let facts = &state.facts;
         let (asset, consents) = match asked {

@@ -31,9 +31,8 @@ pub(super) async fn erasure(
     // Somebody waits: what came to its end meanwhile is looked at now.
     controller.duties.notify_one();
     let rows = store.certificates(id, &entry).await?;
-    let is_voided = controller.locked().await?.facts.voided_at(&entry).is_some();
     let state = match (completed, rows.is_empty()) {
-        (Some(_), _) if is_voided => ErasureState::Voided,
+        (Some(_), _) if controller.is_voided(&entry).await? => ErasureState::Voided,
         (Some(_), _) => ErasureState::Complete,
         (None, false) => ErasureState::Kept,
         (None, true) => ErasureState::UnderWay,
