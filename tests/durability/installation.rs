@@ -212,13 +212,14 @@ impl Installation {
         Ok(())
     }
 
-    /// How far the log was read and queued, and how many batches wait. The gateway does not run.
+    /// How far the log was read and queued, and how many batches wait: also those that are parked since the
+    /// gateway was started again and has not heard of their consent yet. The gateway does not run.
     async fn spooled(&self) -> Result<(u64, u64)> {
         let spool = Spool::open(SpoolConfig::new(self.spool(), 256 << 20)).await?;
         let at = spool.cursor(&format!("candump:{}", self.log.display())).await?;
-        let waiting = spool.status().await?.batches_queued;
+        let status = spool.status().await?;
         spool.close().await;
-        Ok((at, waiting))
+        Ok((at, status.batches_queued + status.batches_parked))
     }
 
     /// What recipients can open now.
