@@ -42,6 +42,11 @@ async fn starts(world: &World) -> Result<(), StartError> {
 }
 
 async fn bring_back(world: &World, key: &SigningKey) -> Restored {
+    bring_back_with(world, &[], key).await
+}
+
+/// The same with the journals of other processes.
+async fn bring_back_with(world: &World, others: &[PathBuf], key: &SigningKey) -> Restored {
     let databases = databases(world.folder.path());
     let journal: PathBuf = world.journal().expect("there is a journal");
     let asked = Restoring {
@@ -49,7 +54,7 @@ async fn bring_back(world: &World, key: &SigningKey) -> Restored {
         master_key: MasterKey::from_bytes(world.master()),
         controller: &controller(CONTROLLER),
         journal: &journal,
-        others: &[],
+        others,
         bundle_key: key,
         now: world.now(),
     };
@@ -124,6 +129,23 @@ async fn with_both_databases_restored_the_keys_are_erased_again_from_the_journal
     let (world, _, entry) = erased_after_backup(true).await;
     let restored = bring_back(&world, &SigningKey::from_seed([5; 32])).await;
     assert_eq!((restored.entries, restored.fences), (2, 2));
+    let central = world.start().await;
+    nothing_opens(&central).await;
+    assert!(certified(&central, entry, 1).await.1.complete);
+}
+
+/// After the next restore this journal may be the only one.
+#[tokio::test]
+async fn what_only_the_journal_of_another_process_knew_is_in_this_one_after_a_restore() {
+    let (world, _, entry) = erased_after_backup(true).await;
+    let (key, other) = (SigningKey::from_seed([5; 32]), world.journal().expect("there was one"));
+    world.set_journal(Some(world.folder.path().join("own.journal")));
+    let restored = bring_back_with(&world, std::slice::from_ref(&other), &key).await;
+    assert_eq!((restored.entries, restored.fences), (2, 2));
+
+    fs::remove_file(other).expect("removed");
+    FILES.iter().for_each(|name| copy(&world, name, "backup-", ""));
+    assert_eq!(bring_back(&world, &key).await, Restored { entries: 2, fences: 2, era: 3 });
     let central = world.start().await;
     nothing_opens(&central).await;
     assert!(certified(&central, entry, 1).await.1.complete);

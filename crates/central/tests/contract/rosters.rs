@@ -3,7 +3,9 @@
 
 use crate::{
     common::{ASSET, CONTROLLER, Central, refused, slug, taken},
-    notices::{DAY_SECONDS, central_at, central_publishing, opened, publishing, soon, subscribed},
+    notices::{
+        DAY_SECONDS, central_at, central_publishing, opened, publishing, publishing_but_to, soon, subscribed,
+    },
 };
 use serde_json::{Value, json};
 use std::{fs, sync::Arc};
@@ -15,7 +17,12 @@ const NUMBER: &str = "Lastebil 17";
 
 /// The registrar says what the workshop calls the vehicle.
 async fn call(central: &Central, number: Value) -> FleetNumberAnswer {
-    let said = json!({"asset": ASSET, "operator": "workshop", "number": number});
+    call_as(central, "workshop", number).await
+}
+
+/// The registrar says what an operator calls it.
+async fn call_as(central: &Central, operator: &str, number: Value) -> FleetNumberAnswer {
+    let said = json!({"asset": ASSET, "operator": operator, "number": number});
     taken(central.post(&central.registrar(), PATH_FLEET_NUMBERS, &said).await).await
 }
 
@@ -125,9 +132,7 @@ async fn an_operator_that_the_bundle_does_not_name_any_more_is_told_nothing() {
     let mut workshop = subscribed(&broker, "workshop").await;
     let mut coach = subscribed(&broker, "coach").await;
     for operator in ["coach", "workshop"] {
-        let said = json!({"asset": ASSET, "operator": operator, "number": NUMBER});
-        let _: FleetNumberAnswer =
-            taken(central.post(&central.registrar(), PATH_FLEET_NUMBERS, &said).await).await;
+        call_as(&central, operator, NUMBER.into()).await;
     }
     listed(&mut coach).await.ack.done();
     listed(&mut workshop).await.ack.done();
@@ -142,6 +147,17 @@ async fn an_operator_that_the_bundle_does_not_name_any_more_is_told_nothing() {
     let central = next_day(central, 2).await;
     let told = listed(&mut coach).await.roster.at.0;
     assert!(told.0 > central.world.now().0 - DAY_SECONDS * 1_000_000, "of the last day");
+}
+
+#[tokio::test]
+async fn an_operator_whose_topic_the_broker_refuses_keeps_no_other_from_its_roster() {
+    let (central, broker) = publishing_but_to(Some("coach")).await;
+    let mut workshop = subscribed(&broker, "workshop").await;
+    // Each round begins with the coach, whose roster is always due.
+    assert_eq!(call_as(&central, "coach", "Buss 3".into()).await.without_key, []);
+    call(&central, NUMBER.into()).await;
+    let told = listed(&mut workshop).await;
+    assert_eq!(read(&central, &told), NUMBER);
 }
 
 #[tokio::test]
